@@ -1,0 +1,17 @@
+//! HCL text → validated [`Task`]s, with diagnostics that point at the source.
+//!
+//! Knows nothing of processes or bytes. Reads no environment by itself: everything from outside
+//! comes in through [`Surroundings`].
+
+mod diagnostic;
+mod secrets;
+mod surroundings;
+mod task;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
+pub use secrets::Secrets;
+pub use surroundings::{BuiltinProvider, Surroundings};
+pub use task::{
+    ConfigFormat, Delivery, Handshake, OnInvalid, ProviderBlock, ProviderRef, Restart,
+    RestartPolicy, Side, StreamOptions, Task, Validate,
+};

@@ -1,0 +1,81 @@
+//! Values that must never be shown: where they are kept, and how text is cleared of them.
+
+use std::collections::BTreeSet;
+
+/// A shorter value is not masked in free text: hiding every `1` or `yes` of a log would make it
+/// unreadable and protect nothing.
+pub(crate) const MASKED_BYTES_MIN: usize = 4;
+
+/// What stands in the place of a secret.
+pub(crate) const MASK: &str = "(secret)";
+
+/// The values that came from `env`, `file` or a sensitive variable.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets {
+    values: BTreeSet<String>,
+}
+
+impl Secrets {
+    /// Remembers a value, and the form it takes inside a JSON string.
+    pub fn add(&mut self, value: &str) {
+        if value.len() < MASKED_BYTES_MIN {
+            return;
+        }
+        let quoted = serde_json::Value::from(value).to_string();
+        let escaped = &quoted[1..quoted.len() - 1];
+        if escaped != value {
+            self.values.insert(escaped.to_owned());
+        }
+        self.values.insert(value.to_owned());
+    }
+
+    /// Takes in all values of another set.
+    pub fn extend(&mut self, other: &Self) {
+        self.values.extend(other.values.iter().cloned());
+    }
+
+    /// Whether there is nothing to mask.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// `text` with every secret in it replaced by [`MASK`]; longer values first, so that one
+    /// that contains another goes whole.
+    pub fn mask(&self, text: &str) -> String {
+        if !self.values.iter().any(|value| text.contains(value.as_str())) {
+            return text.to_owned();
+        }
+        let mut values: Vec<&str> = self.values.iter().map(String::as_str).collect();
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values.iter().fold(text.to_owned(), |text, value| text.replace(value, MASK))
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secrets({} values)", self.values.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_plain_and_escaped_forms_longest_first() {
+        let mut secrets = Secrets::default();
+        secrets.add("pass\"word");
+        secrets.add("pass\"word-and-more");
+        secrets.add("abc");
+        assert_eq!(secrets.mask("x pass\"word-and-more y"), "x (secret) y");
+        assert_eq!(secrets.mask(r#"{"p":"pass\"word"}"#), r#"{"p":"(secret)"}"#);
+        assert_eq!(secrets.mask("abc stays"), "abc stays");
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let mut secrets = Secrets::default();
+        secrets.add("hunter2222");
+        assert!(!format!("{secrets:?}").contains("hunter"));
+    }
+}

@@ -1,0 +1,201 @@
+//! A checked task, ready to run: what the rest of the engine sees of a configuration.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Secrets;
+
+/// Which end of the stream a provider is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// It writes the stream.
+    Input,
+    /// It reads the stream.
+    Output,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        })
+    }
+}
+
+/// One task of the file, evaluated and checked.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The label of its block.
+    pub name: String,
+    /// The block that writes the stream.
+    pub input: ProviderBlock,
+    /// The blocks that read it, in the order of the file; never empty.
+    pub outputs: Vec<ProviderBlock>,
+    /// The `stream` block, defaults filled in.
+    pub stream: StreamOptions,
+    /// What must never be shown.
+    pub secrets: Secrets,
+}
+
+/// One `input` or `output` block.
+#[derive(Debug, Clone)]
+pub struct ProviderBlock {
+    /// The block's label; without one, the provider's short name, made unique in the task
+    /// ("counter", "mssql-cdc-provider", "console-2").
+    pub name: String,
+    /// Which end it is.
+    pub side: Side,
+    /// Where the executable comes from.
+    pub provider: ProviderRef,
+    /// The `config` block: a JSON object, types kept.
+    pub config: serde_json::Map<String, serde_json::Value>,
+    /// Added to the child's environment, in the order of the file.
+    pub env: Vec<(String, String)>,
+    /// How the command line is written.
+    pub config_format: ConfigFormat,
+    /// What is expected of its first line. Built-in providers are [`Handshake::Required`].
+    pub handshake: Handshake,
+    /// How long a required handshake may take. Default 30 s.
+    pub startup_timeout: Duration,
+    /// How long it may take to leave when it is told to. Default 10 s.
+    pub shutdown_timeout: Duration,
+    /// What happens when it fails.
+    pub restart: Restart,
+}
+
+/// Where a provider's executable comes from, as the file says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderRef {
+    /// `provider = "counter"`: part of this binary.
+    Builtin(String),
+    /// `provider_path`: with a separator in it, relative to the HCL file (already joined with its
+    /// folder here); a bare name, looked up in PATH.
+    Path(PathBuf),
+    /// `provider_ref`: a complete OCI reference with registry, repository, and tag or digest.
+    Oci(String),
+}
+
+impl fmt::Display for ProviderRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(name) | Self::Oci(name) => f.write_str(name),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// How the first line on a provider's stdin is written: `config_format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ConfigFormat {
+    /// `"command"`: `{"command":"run","config":{…}}`.
+    #[default]
+    Command,
+    /// `"plain"`: the bare config object.
+    Plain,
+}
+
+/// What a provider's first line on stdout is expected to be: `handshake`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Handshake {
+    /// `"auto"`: ready or error is understood, anything else is data, silence is taken as ready.
+    #[default]
+    Auto,
+    /// `"required"`: ready or error within `startup_timeout`.
+    Required,
+}
+
+/// When a failed provider is started again: `restart { policy = … }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RestartPolicy {
+    /// Its failure ends the task.
+    #[default]
+    Never,
+    /// After a failure.
+    OnFailure,
+    /// After any end.
+    Always,
+}
+
+/// The `restart` block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Restart {
+    /// `policy`.
+    pub policy: RestartPolicy,
+    /// `max_attempts`, 0 for no limit.
+    pub attempts_max: Option<u32>,
+    /// `backoff_min`.
+    pub backoff_min: Option<Duration>,
+    /// `backoff_max`.
+    pub backoff_max: Option<Duration>,
+    /// `window`: the time in which attempts are counted.
+    pub window: Option<Duration>,
+}
+
+/// `stream { delivery = … }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// At least once where both providers declare checkpoints.
+    #[default]
+    Auto,
+    /// At most once.
+    AtMostOnce,
+    /// At least once, or an error.
+    AtLeastOnce,
+}
+
+/// `stream { validate = … }`: how closely a line is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Validate {
+    /// Not at all.
+    Off,
+    /// Its first and last byte.
+    #[default]
+    Shape,
+    /// UTF-8, JSON, an object with `data` and, if there, an object `metadata`.
+    Full,
+}
+
+/// `stream { on_invalid = … }`: what becomes of a line that fails the check or is too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnInvalid {
+    /// The task fails; what came before the line is written.
+    #[default]
+    Fail,
+    /// The line is counted and left out.
+    Drop,
+    /// The line goes to the dead-letter file.
+    DeadLetter,
+}
+
+/// The `stream` block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamOptions {
+    /// `delivery`.
+    pub delivery: Delivery,
+    /// `validate`.
+    pub validate: Validate,
+    /// `on_invalid`.
+    pub on_invalid: OnInvalid,
+    /// `dead_letter`, joined with the HCL file's folder; there if `on_invalid` is
+    /// [`OnInvalid::DeadLetter`].
+    pub dead_letter: Option<PathBuf>,
+    /// `max_line`: bytes of the longest line, its newline not counted. Default 16 MiB.
+    pub line_bytes_max: usize,
+    /// `buffer`: bytes that may be between the pipes. Default 8 MiB.
+    pub buffer_bytes: usize,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self {
+            delivery: Delivery::default(),
+            validate: Validate::default(),
+            on_invalid: OnInvalid::default(),
+            dead_letter: None,
+            line_bytes_max: 16 << 20,
+            buffer_bytes: 8 << 20,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Write DStream providers in Rust.
