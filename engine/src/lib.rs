@@ -3,3 +3,5 @@
 
 #[cfg(feature = "run")]
 pub mod config;
+mod limits;
+pub mod relay;

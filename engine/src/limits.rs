@@ -1,0 +1,78 @@
+//! Every limit of the engine: number, unit, reason, and what happens when it is hit.
+//!
+//! Limits that a task sets itself (`max_line`, `buffer`, the timeouts) have their bounds here and
+//! their defaults in [`crate::config`].
+
+/// Bytes of one pooled block, and so of the largest single read. A quarter of the pipe's
+/// [`PIPE_BYTES`]: large enough that the cost of a system call vanishes, small enough that the two
+/// or three blocks in use at a time stay in a core's second-level cache.
+pub(crate) const BLOCK_BYTES: usize = 256 * 1024;
+
+/// Blocks of the smallest pool: one that is filled, one to carry an unfinished line over into, one
+/// that is being written, one that waits. A smaller `buffer` is rounded up to this.
+pub(crate) const BLOCKS_MIN: usize = 4;
+
+/// Blocks beyond the pool that may exist for lines longer than [`BLOCK_BYTES`]: one being read and
+/// one being written, which is the "2 × `max_line`" of the memory promise.
+pub(crate) const OVERSIZE_BLOCKS_MAX: usize = 2;
+
+/// Bytes asked of the kernel for each pipe to and from a provider; it may give less (an
+/// unprivileged user is bound by /proc/sys/fs/pipe-max-size), which costs speed and nothing else.
+pub(crate) const PIPE_BYTES: usize = 1024 * 1024;
+
+/// Batches that one `writev` takes together. More would not help: the queue is rarely longer,
+/// since a reader that waits for its writer finds larger reads afterwards.
+pub(crate) const WRITE_BATCHES_MAX: usize = 64;
+
+const _: () = assert!(BLOCK_BYTES <= PIPE_BYTES);
+const _: () = assert!(BLOCKS_MIN >= 3);
+
+#[cfg(feature = "run")]
+pub(crate) use run::*;
+
+#[cfg(feature = "run")]
+mod run {
+    use std::time::Duration;
+
+    /// Bytes of a first line that can still be a handshake. A longer one is data.
+    pub(crate) const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
+
+    /// Bytes of one log line of a provider that are passed on; the rest is cut, and the cut is
+    /// said.
+    pub(crate) const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
+
+    /// Last log lines of a provider that are kept for the report of its failure.
+    pub(crate) const LOG_TAIL_LINES: usize = 10;
+
+    /// Bytes of a lifecycle result (plan, status, …). A longer one is an error.
+    pub(crate) const RESULT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+    /// How long an output that need not say ready may stay silent before lines are sent to it.
+    /// Nobody notices it, and an output that speaks later is still understood.
+    pub(crate) const SILENT_OUTPUT_GRACE: Duration = Duration::from_millis(100);
+
+    /// How long a dead provider's last log lines are waited for, where something it started still
+    /// holds its stderr.
+    pub(crate) const LAST_WORDS_WAIT: Duration = Duration::from_millis(250);
+
+    /// How long the exit of an output that closed its stdin is waited for, so that its exit status
+    /// is reported and not only the closed pipe.
+    pub(crate) const BROKEN_PIPE_WAIT: Duration = Duration::from_millis(400);
+
+    /// How long a process that an input left behind may keep its stdout open.
+    pub(crate) const HELD_PIPE_WAIT: Duration = Duration::from_secs(1);
+
+    /// How long threads at a pipe have to notice that both its ends were killed.
+    pub(crate) const KILLED_PIPE_WAIT: Duration = Duration::from_millis(500);
+
+    /// How often a slow end is reported: who is still running and how long is left.
+    pub(crate) const SLOW_END_REPORT_EVERY: Duration = Duration::from_secs(5);
+
+    /// How long providers have between SIGTERM and SIGKILL when DStream itself has died.
+    pub(crate) const GUARD_GRACE: Duration = Duration::from_secs(2);
+
+    /// Depth of nesting of a line under `validate = "full"`; a deeper one is invalid.
+    pub(crate) const JSON_DEPTH_MAX: usize = 128;
+
+    const _: () = assert!(super::PIPE_BYTES > HANDSHAKE_BYTES_MAX);
+}

@@ -1,0 +1,52 @@
+//! What a relay has done so far, readable at any time from any thread.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
+
+/// Counts of one relay. Each is written by one thread only, once per batch.
+#[derive(Debug, Default)]
+pub struct RelayCounters {
+    /// Bytes read from the input, newlines included.
+    pub bytes_read: AtomicU64,
+    /// Lines handed to the outputs.
+    pub lines_accepted: AtomicU64,
+    /// Bytes of those lines, newlines included.
+    pub bytes_accepted: AtomicU64,
+    /// Blank lines, left out.
+    pub lines_blank: AtomicU64,
+    /// Lines that failed the check, were too long, or were cut off by the end of the stream.
+    pub lines_rejected: AtomicU64,
+    /// One for each output, in the task's order.
+    pub outputs: Box<[OutputCounters]>,
+}
+
+/// Counts of one output of a relay.
+#[derive(Debug, Default)]
+pub struct OutputCounters {
+    /// Whole lines written to its pipe.
+    pub lines_written: AtomicU64,
+    /// Bytes written to its pipe, those of a line it did not get whole included.
+    pub bytes_written: AtomicU64,
+    /// Set just before its pipe is closed because everything has been written.
+    pub complete: AtomicBool,
+    /// Set when writing to it has failed.
+    pub broken: AtomicBool,
+}
+
+impl RelayCounters {
+    pub(super) fn new(outputs_count: usize) -> Self {
+        let outputs = (0..outputs_count).map(|_| OutputCounters::default()).collect();
+        Self { outputs, ..Self::default() }
+    }
+
+    pub(super) fn any_broken(&self) -> bool {
+        self.outputs.iter().any(|output| output.broken.load(Acquire))
+    }
+
+    /// Lines that were accepted and not (wholly) written to output `index`, and their bytes.
+    pub fn unwritten(&self, index: usize) -> (u64, u64) {
+        let output = &self.outputs[index];
+        let lines = self.lines_accepted.load(Relaxed) - output.lines_written.load(Relaxed);
+        let bytes = self.bytes_accepted.load(Relaxed) - output.bytes_written.load(Relaxed);
+        (lines, bytes)
+    }
+}

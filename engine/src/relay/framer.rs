@@ -1,0 +1,240 @@
+//! Bytes in, batches of whole lines out. What every transport that sees the bytes shares.
+
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use memchr::{memchr, memchr_iter};
+
+use super::batch::Batch;
+use super::block::BlockPool;
+use super::check::{Disposition, LineCheck, Rejected, Rejects, Verdict};
+use super::counters::RelayCounters;
+use super::line_buffer::LineBuffer;
+use crate::limits::BLOCK_BYTES;
+
+/// Why nothing more is read although the input has not ended.
+#[derive(Debug)]
+pub enum Refusal {
+    /// [`Rejects`] said to stop at this line.
+    Line {
+        /// Which line of the stream, from 1.
+        line_number: u64,
+        /// Where it begins, in bytes from the start of the stream.
+        offset_bytes: u64,
+        /// Why it was rejected.
+        reason: Cow<'static, str>,
+    },
+    /// [`Rejects`] could not keep a line.
+    NotKept(io::Error),
+}
+
+/// What came of some bytes: lines to write, a reason to stop, both or neither.
+#[derive(Default)]
+pub(super) struct Framed {
+    pub(super) batch: Option<Batch>,
+    pub(super) refusal: Option<Refusal>,
+}
+
+/// Splits what is read into batches, with every line checked.
+pub(super) struct Framer<C> {
+    buffer: LineBuffer,
+    check: C,
+    rejects: Box<dyn Rejects>,
+    line_bytes_max: usize,
+    counters: Arc<RelayCounters>,
+    /// The place of the first byte in the buffer.
+    line_number: u64,
+    offset_bytes: u64,
+    /// Bytes read so far of a line over the limit, which is being passed over up to its newline.
+    passing_over: Option<u64>,
+}
+
+impl<C: LineCheck> Framer<C> {
+    pub(super) fn new(
+        pool: Arc<BlockPool>,
+        check: C,
+        rejects: Box<dyn Rejects>,
+        line_bytes_max: usize,
+        counters: Arc<RelayCounters>,
+    ) -> Self {
+        Self {
+            buffer: LineBuffer::new(pool),
+            check,
+            rejects,
+            line_bytes_max,
+            counters,
+            line_number: 1,
+            offset_bytes: 0,
+            passing_over: None,
+        }
+    }
+
+    /// Where the next read goes; never empty.
+    pub(super) fn free_mut(&mut self) -> &mut [u8] {
+        // Room for the longest line, its newline, and one more byte that shows it is too long.
+        self.buffer.free_mut(self.line_bytes_max.saturating_add(BLOCK_BYTES))
+    }
+
+    /// Takes `count` bytes at the front of [`Self::free_mut`] as read.
+    pub(super) fn advance(&mut self, count: usize) -> Framed {
+        self.counters.bytes_read.fetch_add(count as u64, Relaxed);
+        let mut end = self.buffer.advance(count);
+        if let Some(passed) = self.passing_over {
+            let Some(newline) = memchr(b'\n', self.buffer.unfinished()) else {
+                self.passing_over = Some(passed + count as u64);
+                self.buffer.truncate(0);
+                return Framed::default();
+            };
+            self.passing_over = None;
+            self.offset_bytes += passed;
+            self.leave(newline + 1, 1);
+            end = end.map(|end| end - newline - 1).filter(|&end| end > 0);
+        }
+        let mut framed = end.map_or_else(Framed::default, |end| self.take_lines(end));
+        if framed.refusal.is_none() && self.buffer.unfinished().len() > self.line_bytes_max {
+            framed.refusal = self.pass_over();
+        }
+        framed
+    }
+
+    /// The input has ended: what is left is a line without its newline, or nothing.
+    pub(super) fn finish(&mut self) -> Framed {
+        if let Some(passed) = self.passing_over.take() {
+            self.offset_bytes += passed;
+            return Framed::default();
+        }
+        let cut_off = self.buffer.unfinished();
+        if cut_off.is_empty() {
+            return Framed::default();
+        }
+        let length = cut_off.len();
+        if self.check.is_whole(cut_off) {
+            self.free_mut()[0] = b'\n';
+            self.buffer.advance(1);
+            return self.take_lines(length + 1);
+        }
+        let reason = Cow::Borrowed("the stream ended in the middle of the line");
+        let refusal = self.reject(0..length, self.line_number, self.offset_bytes, reason, true);
+        self.buffer.truncate(0);
+        // The stream is over: there is nothing left to stop.
+        let refusal = refusal.filter(|refusal| matches!(refusal, Refusal::NotKept(_)));
+        Framed { batch: None, refusal }
+    }
+
+    /// The first `end` bytes are whole lines: checks them and takes out those that pass.
+    fn take_lines(&mut self, end: usize) -> Framed {
+        let (lines, first_odd) = self.count_passing(end);
+        let Some(odd) = first_odd else {
+            self.line_number += lines;
+            self.offset_bytes += end as u64;
+            return Framed { batch: Some(self.buffer.take(end, end, lines)), refusal: None };
+        };
+        self.sift(odd, lines, end)
+    }
+
+    /// How many lines pass from the start on, and where the first that does not begins.
+    fn count_passing(&self, end: usize) -> (u64, Option<usize>) {
+        let bytes = self.buffer.lines(end);
+        if self.check.passes_all() && end <= self.line_bytes_max {
+            return (memchr_iter(b'\n', bytes).count() as u64, None);
+        }
+        let (mut start, mut lines) = (0, 0);
+        for newline in memchr_iter(b'\n', bytes) {
+            let line = &bytes[start..newline];
+            if line.len() > self.line_bytes_max || self.check.check(line) != Verdict::Pass {
+                return (lines, Some(start));
+            }
+            start = newline + 1;
+            lines += 1;
+        }
+        (lines, None)
+    }
+
+    /// Goes on from the first line that does not pass, at `start` after `passed` lines: moves
+    /// what passes to the front.
+    fn sift(&mut self, mut start: usize, passed: u64, end: usize) -> Framed {
+        let (first_line, first_offset) = (self.line_number, self.offset_bytes);
+        let (mut kept, mut lines, mut seen) = (start, passed, passed);
+        let mut refusal = None;
+        while start < end && refusal.is_none() {
+            let rest = &self.buffer.lines(end)[start..];
+            let length = memchr(b'\n', rest).unwrap_or(rest.len());
+            let verdict = if length > self.line_bytes_max {
+                Verdict::Invalid(self.too_long())
+            } else {
+                self.check.check(&rest[..length])
+            };
+            match verdict {
+                Verdict::Pass => {
+                    self.buffer.lines_mut(end).copy_within(start..=start + length, kept);
+                    kept += length + 1;
+                    lines += 1;
+                }
+                Verdict::Blank => {
+                    self.counters.lines_blank.fetch_add(1, Relaxed);
+                }
+                Verdict::Invalid(reason) => {
+                    let offset = first_offset + start as u64;
+                    let line = start..start + length.min(self.line_bytes_max);
+                    refusal = self.reject(line, first_line + seen, offset, reason, false);
+                }
+            }
+            start += length + 1;
+            seen += 1;
+        }
+        self.line_number = first_line + seen;
+        self.offset_bytes = first_offset + start as u64;
+        if lines == 0 {
+            self.buffer.discard(start);
+            return Framed { batch: None, refusal };
+        }
+        Framed { batch: Some(self.buffer.take(kept, start, lines)), refusal }
+    }
+
+    /// The unfinished line is already too long: rejects it and passes over the rest of it.
+    fn pass_over(&mut self) -> Option<Refusal> {
+        let read = self.buffer.unfinished().len();
+        let reason = self.too_long();
+        let shown = 0..self.line_bytes_max;
+        let refusal = self.reject(shown, self.line_number, self.offset_bytes, reason, false);
+        self.passing_over = Some(read as u64);
+        self.buffer.truncate(0);
+        refusal
+    }
+
+    fn too_long(&self) -> Cow<'static, str> {
+        Cow::Owned(format!("longer than max_line ({} bytes)", self.line_bytes_max))
+    }
+
+    fn reject(
+        &mut self,
+        line: std::ops::Range<usize>,
+        line_number: u64,
+        offset_bytes: u64,
+        reason: Cow<'static, str>,
+        cut_off: bool,
+    ) -> Option<Refusal> {
+        let line = &self.buffer.unfinished()[line];
+        let rejected = Rejected { line, offset_bytes, line_number, reason, cut_off };
+        let outcome = self.rejects.reject(&rejected);
+        match outcome {
+            Ok(disposition) => {
+                self.counters.lines_rejected.fetch_add(1, Relaxed);
+                (disposition == Disposition::Stop).then_some(Refusal::Line {
+                    line_number,
+                    offset_bytes,
+                    reason: rejected.reason,
+                })
+            }
+            Err(error) => Some(Refusal::NotKept(error)),
+        }
+    }
+
+    fn leave(&mut self, end: usize, lines: u64) {
+        self.buffer.discard(end);
+        self.offset_bytes += end as u64;
+        self.line_number += lines;
+    }
+}

@@ -1,0 +1,379 @@
+//! The framing and the portable transport against a naive splitter, over in-memory ends.
+
+use std::borrow::Cow;
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use crossbeam_channel::{Receiver, bounded, unbounded};
+use proptest::prelude::*;
+
+use super::block::BlockPool;
+use super::counters::RelayCounters;
+use super::framer::{Framer, Refusal};
+use super::portable::{read_all, write_all};
+use super::{Disposition, InputEnd, LineCheck, OutputEnd, Rejected, Rejects, Verdict};
+use crate::limits::{BLOCK_BYTES, BLOCKS_MIN};
+
+/// Lines that begin with `!` are invalid, empty ones blank; whole at the end if it says so.
+#[derive(Clone, Copy)]
+struct Check {
+    passes_all: bool,
+    whole_tail: bool,
+}
+
+const LAX: Check = Check { passes_all: true, whole_tail: true };
+const STRICT: Check = Check { passes_all: false, whole_tail: false };
+
+impl LineCheck for Check {
+    fn passes_all(&self) -> bool {
+        self.passes_all
+    }
+    fn check(&self, line: &[u8]) -> Verdict {
+        match line.first() {
+            _ if self.passes_all => Verdict::Pass,
+            None => Verdict::Blank,
+            Some(b'!') => Verdict::Invalid(Cow::Borrowed("begins with !")),
+            Some(_) => Verdict::Pass,
+        }
+    }
+    fn is_whole(&self, _line: &[u8]) -> bool {
+        self.whole_tail
+    }
+}
+
+/// What was rejected: line number, offset, bytes shown, cut off.
+type Seen = Arc<Mutex<Vec<(u64, u64, Vec<u8>, bool)>>>;
+
+struct Keep(Seen, Disposition);
+
+impl Rejects for Keep {
+    fn reject(&mut self, rejected: &Rejected<'_>) -> io::Result<Disposition> {
+        self.0.lock().unwrap().push((
+            rejected.line_number,
+            rejected.offset_bytes,
+            rejected.line.to_vec(),
+            rejected.cut_off,
+        ));
+        Ok(self.1)
+    }
+}
+
+/// Gives its bytes in pieces of the given sizes, over and over, with an interruption between.
+struct Chunked<'a> {
+    bytes: &'a [u8],
+    sizes: std::iter::Cycle<std::slice::Iter<'a, usize>>,
+    interrupted: bool,
+}
+
+impl<'a> Chunked<'a> {
+    fn new(bytes: &'a [u8], sizes: &'a [usize]) -> Self {
+        Self { bytes, sizes: sizes.iter().cycle(), interrupted: false }
+    }
+}
+
+impl Read for Chunked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.interrupted = !self.interrupted;
+        if self.interrupted {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let size = self.sizes.next().copied().unwrap_or(1);
+        let count = size.min(buffer.len()).min(self.bytes.len());
+        let (now, later) = self.bytes.split_at(count);
+        buffer[..count].copy_from_slice(now);
+        self.bytes = later;
+        Ok(count)
+    }
+}
+
+/// Takes at most `most` bytes a call and breaks after `room`.
+struct Narrow {
+    taken: Vec<u8>,
+    most: usize,
+    room: usize,
+}
+
+impl Write for Narrow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(self.most).min(self.room - self.taken.len());
+        if count == 0 {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        self.taken.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Outcome {
+    written: Vec<u8>,
+    end: InputEnd,
+    counters: Arc<RelayCounters>,
+    rejected: Vec<(u64, u64, Vec<u8>, bool)>,
+}
+
+struct Case<'a> {
+    initial: &'a [u8],
+    bytes: &'a [u8],
+    chunks: &'a [usize],
+    check: Check,
+    line_bytes_max: usize,
+    disposition: Disposition,
+}
+
+impl Case<'_> {
+    /// Reads and writes in turn on one thread, so that the result is the same every time.
+    fn run(&self) -> Outcome {
+        let counters = Arc::new(RelayCounters::new(1));
+        let pool = Arc::new(BlockPool::new(1 << 30, 1));
+        let seen = Seen::default();
+        let rejects = Box::new(Keep(Arc::clone(&seen), self.disposition));
+        let mut framer = Framer::new(
+            Arc::clone(&pool),
+            self.check,
+            rejects,
+            self.line_bytes_max,
+            Arc::clone(&counters),
+        );
+        let (outlet, batches) = unbounded();
+        let source = Chunked::new(self.bytes, self.chunks);
+        let end = std::thread::scope(|scope| {
+            let sink = Narrow { taken: Vec::new(), most: 70_001, room: usize::MAX };
+            let writer = scope.spawn(|| {
+                let mut sink = sink;
+                let end = write_all(&mut sink, &batches, &counters.outputs[0]);
+                assert!(matches!(end, OutputEnd::Complete));
+                sink.taken
+            });
+            let never = AtomicBool::new(false);
+            let outlets = [outlet];
+            let end = read_all(source, self.initial, &mut framer, &outlets, &counters, &never);
+            drop(outlets);
+            (end, writer.join().unwrap())
+        });
+        drop(framer);
+        assert_eq!(pool.out(), 0, "every block came home");
+        assert_eq!(counters.unwritten(0), (0, 0));
+        let rejected = seen.lock().unwrap().clone();
+        Outcome { written: end.1, end: end.0, counters, rejected }
+    }
+}
+
+/// What the relay should do, line by line, with nothing clever in it.
+fn naive(case: &Case<'_>) -> (Vec<u8>, Vec<(u64, u64, Vec<u8>, bool)>) {
+    let mut all = case.initial.to_vec();
+    all.extend_from_slice(case.bytes);
+    let (mut written, mut rejected, mut offset) = (Vec::new(), Vec::new(), 0);
+    for (index, piece) in all.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        let (line, whole) = match piece.strip_suffix(b"\n") {
+            Some(line) => (line, true),
+            None => (piece, false),
+        };
+        let shown = &line[..line.len().min(case.line_bytes_max)];
+        let mut reject = |cut_off| {
+            rejected.push((index as u64 + 1, offset as u64, shown.to_vec(), cut_off));
+            case.disposition == Disposition::Stop
+        };
+        let stop = if line.len() > case.line_bytes_max {
+            reject(false)
+        } else if !whole && !case.check.whole_tail {
+            reject(true)
+        } else {
+            match case.check.check(line) {
+                Verdict::Pass => {
+                    written.extend_from_slice(line);
+                    written.push(b'\n');
+                    false
+                }
+                Verdict::Blank => false,
+                Verdict::Invalid(_) => reject(false),
+            }
+        };
+        if stop {
+            break;
+        }
+        offset += piece.len();
+    }
+    (written, rejected)
+}
+
+fn agree(case: &Case<'_>) {
+    let outcome = case.run();
+    let (written, rejected) = naive(case);
+    assert_eq!(outcome.rejected, rejected);
+    assert!(outcome.written == written, "the bytes differ");
+    let stopped =
+        case.disposition == Disposition::Stop && rejected.iter().any(|(_, _, _, cut_off)| !cut_off);
+    assert_eq!(matches!(outcome.end, InputEnd::Refused(Refusal::Line { .. })), stopped);
+    assert_eq!(outcome.counters.lines_rejected.load(Relaxed), rejected.len() as u64);
+}
+
+/// Bytes with many newlines, some `!`, and any other byte.
+fn stream() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![4 => Just(b'\n'), 2 => Just(b'!'), 10 => any::<u8>()];
+    prop::collection::vec(byte, 0..600)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_chunking_of_any_bytes_gives_the_same_lines(
+        initial in stream(),
+        bytes in stream(),
+        chunks in prop::collection::vec(1usize..90, 1..20),
+        passes_all: bool,
+        whole_tail: bool,
+        line_bytes_max in prop_oneof![1usize..40, Just(1 << 20)],
+        stop: bool,
+    ) {
+        agree(&Case {
+            initial: &initial,
+            bytes: &bytes,
+            chunks: &chunks,
+            check: Check { passes_all, whole_tail },
+            line_bytes_max,
+            disposition: if stop { Disposition::Stop } else { Disposition::LeaveOut },
+        });
+    }
+
+    #[test]
+    fn lines_around_the_size_of_a_block_pass_whole(
+        lengths in prop::collection::vec(
+            prop_oneof![0usize..20, BLOCK_BYTES - 2..BLOCK_BYTES + 2, 0usize..3 * BLOCK_BYTES],
+            1..6,
+        ),
+        chunks in prop::collection::vec(
+            prop_oneof![1000usize..5000, Just(BLOCK_BYTES), Just(usize::MAX)],
+            1..5,
+        ),
+        newline_at_end: bool,
+        line_bytes_max in prop_oneof![Just(BLOCK_BYTES), Just(2 * BLOCK_BYTES - 1), Just(usize::MAX)],
+    ) {
+        let mut bytes = Vec::new();
+        for (index, length) in lengths.iter().enumerate() {
+            bytes.resize(bytes.len() + length, b'a' + (index % 26) as u8);
+            bytes.push(b'\n');
+        }
+        if !newline_at_end {
+            bytes.pop();
+        }
+        agree(&Case {
+            initial: b"",
+            bytes: &bytes,
+            chunks: &chunks,
+            check: Check { passes_all: false, whole_tail: true },
+            line_bytes_max,
+            disposition: Disposition::LeaveOut,
+        });
+    }
+}
+
+#[test]
+fn a_line_far_over_the_limit_is_passed_over_without_being_kept() {
+    let mut bytes = b"first\n".to_vec();
+    bytes.resize(20 << 20, b'x');
+    bytes.extend_from_slice(b"\nlast\n");
+    let case = Case {
+        initial: b"",
+        bytes: &bytes,
+        chunks: &[usize::MAX],
+        check: LAX,
+        line_bytes_max: 1 << 20,
+        disposition: Disposition::LeaveOut,
+    };
+    let outcome = case.run();
+    assert_eq!(outcome.written, b"first\nlast\n");
+    assert_eq!(outcome.rejected.len(), 1);
+    assert_eq!(outcome.rejected[0].2.len(), 1 << 20);
+}
+
+/// A reader that never ends, and counts what was taken from it.
+struct Endless<'a>(&'a std::sync::atomic::AtomicU64);
+
+impl Read for Endless<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        buffer.fill(b'\n');
+        self.0.fetch_add(buffer.len() as u64, Relaxed);
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn a_writer_that_stops_stops_the_reader_after_exactly_the_pool() {
+    let taken = std::sync::atomic::AtomicU64::new(0);
+    let counters = Arc::new(RelayCounters::new(1));
+    let blocks = BLOCKS_MIN + 3;
+    let pool = Arc::new(BlockPool::new(blocks * BLOCK_BYTES, 1));
+    let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
+    let mut framer = Framer::new(Arc::clone(&pool), LAX, keep, 1 << 20, Arc::clone(&counters));
+    let (outlet, batches): (_, Receiver<_>) = bounded(blocks);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let never = AtomicBool::new(false);
+            let outlets = [outlet];
+            let end = read_all(Endless(&taken), b"", &mut framer, &outlets, &counters, &never);
+            assert!(matches!(end, InputEnd::OutputGone));
+        });
+        // The reader holds one block, which it has filled, and waits for the next.
+        let bound = (blocks * BLOCK_BYTES) as u64;
+        while taken.load(Relaxed) < bound {
+            std::thread::yield_now();
+        }
+        for _ in 0..1000 {
+            std::thread::yield_now();
+            assert_eq!(taken.load(Relaxed), bound);
+        }
+        drop(batches.recv().unwrap());
+        while taken.load(Relaxed) < bound + BLOCK_BYTES as u64 {
+            std::thread::yield_now();
+        }
+        counters.outputs[0].broken.store(true, Relaxed);
+        batches.iter().for_each(drop);
+    });
+}
+
+#[test]
+fn an_output_that_breaks_has_its_whole_lines_counted() {
+    let counters = Arc::new(RelayCounters::new(2));
+    let pool = Arc::new(BlockPool::new(0, 2));
+    let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
+    let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&counters));
+    let lines: Vec<u8> = (0..1000).flat_map(|n| format!("line {n:04}\n").into_bytes()).collect();
+    let (first, to_first) = unbounded();
+    let (second, to_second) = unbounded();
+    let never = AtomicBool::new(false);
+    let source = Chunked::new(&lines, &[64]);
+    let end = std::thread::scope(|scope| {
+        // Both drain, so that the pool cannot run dry; one breaks.
+        let counters = &counters;
+        scope.spawn(move || {
+            let sink = Narrow { taken: Vec::new(), most: 7, room: 105 };
+            let end = write_all(sink, &to_first, &counters.outputs[0]);
+            assert!(matches!(end, OutputEnd::Broken(_)));
+            to_first.iter().for_each(drop);
+        });
+        let whole = scope.spawn(move || {
+            let mut sink = Narrow { taken: Vec::new(), most: 7, room: usize::MAX };
+            let end = write_all(&mut sink, &to_second, &counters.outputs[1]);
+            assert!(matches!(end, OutputEnd::Complete));
+            sink.taken
+        });
+        let outlets = [first, second];
+        let end = read_all(source, b"", &mut framer, &outlets, counters, &never);
+        drop(outlets);
+        (end, whole.join().unwrap())
+    });
+    assert!(matches!(end.0, InputEnd::OutputGone | InputEnd::Ended));
+    assert_eq!(counters.outputs[0].lines_written.load(Relaxed), 10);
+    assert_eq!(counters.outputs[0].bytes_written.load(Relaxed), 105);
+    assert!(!counters.outputs[0].complete.load(Relaxed));
+    assert!(counters.outputs[1].complete.load(Relaxed));
+    assert!(lines.starts_with(&end.1), "the other output got whole lines in order");
+    assert_eq!(counters.unwritten(1), (0, 0));
+    drop(framer);
+    assert_eq!(pool.out(), 0);
+}
