@@ -1,7 +1,18 @@
 //! Everything a DStream run needs, as a library: it prints nothing, exits nothing and reads neither
 //! arguments nor environment by itself. `ARCHITECTURE.md` at the repository's root is the map.
 
-#[cfg(feature = "run")]
-pub mod config;
 mod limits;
 pub mod relay;
+
+#[cfg(feature = "run")]
+pub mod config;
+#[cfg(feature = "run")]
+mod delivery;
+#[cfg(feature = "run")]
+pub mod protocol;
+#[cfg(feature = "run")]
+pub mod provider;
+#[cfg(feature = "run")]
+pub mod resolve;
+#[cfg(feature = "run")]
+pub mod run;

@@ -71,8 +71,9 @@ mod run {
     /// How long providers have between SIGTERM and SIGKILL when DStream itself has died.
     pub(crate) const GUARD_GRACE: Duration = Duration::from_secs(2);
 
-    /// Depth of nesting of a line under `validate = "full"`; a deeper one is invalid.
-    pub(crate) const JSON_DEPTH_MAX: usize = 128;
+    /// Depth of nesting of a line under `validate = "full"`, which is serde_json's; a deeper line
+    /// is invalid.
+    pub(crate) const JSON_DEPTH_MAX: usize = 127;
 
     const _: () = assert!(super::PIPE_BYTES > HANDSHAKE_BYTES_MAX);
 }

@@ -51,7 +51,6 @@ impl Block {
 /// one to arrive is the only one and thereby writable again, the others are dropped on the way
 /// out. That needs no count of our own and no unsafe code.
 pub(super) struct BlockPool {
-    blocks_count: usize,
     state: Mutex<State>,
     came_home: Condvar,
 }
@@ -75,7 +74,7 @@ impl BlockPool {
             unborn: blocks_count,
             oversize: 0,
         };
-        Self { blocks_count, state: Mutex::new(state), came_home: Condvar::new() }
+        Self { state: Mutex::new(state), came_home: Condvar::new() }
     }
 
     /// A block of [`BLOCK_BYTES`]; waits for one to come home if all are out.
@@ -127,14 +126,15 @@ impl BlockPool {
         self.came_home.notify_one();
     }
 
-    /// Blocks that somebody holds at the moment; 0 once a relay has ended.
-    pub(super) fn out(&self) -> usize {
+    /// Pooled blocks that nobody holds, and oversize ones that somebody does.
+    #[cfg(test)]
+    pub(super) fn free_and_oversize(&self) -> (usize, usize) {
         let mut state = self.lock();
         state.sweep();
         let mut at_home: Vec<*const Block> = state.home.iter().map(Arc::as_ptr).collect();
         at_home.sort_unstable();
         at_home.dedup();
-        self.blocks_count - state.unborn - at_home.len() + state.oversize
+        (state.unborn + at_home.len(), state.oversize)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -212,7 +212,7 @@ mod tests {
     fn an_empty_pool_makes_its_reader_wait_for_a_writer() {
         let pool = BlockPool::new(0, 1);
         let mut out: Vec<_> = (0..BLOCKS_MIN).map(|_| pool.lease().share()).collect();
-        assert_eq!(pool.out(), BLOCKS_MIN);
+        assert_eq!(pool.free_and_oversize(), (0, 0));
         let last = out.pop().unwrap();
         let address = last.bytes().as_ptr() as usize;
         std::thread::scope(|scope| {
@@ -236,7 +236,7 @@ mod tests {
         let third = pool.enlarge(pool.lease(), 0, 2 * BLOCK_BYTES);
         pool.give(second.share());
         pool.give(third.share());
-        assert_eq!(pool.out(), 0);
+        assert_eq!(pool.free_and_oversize(), (BLOCKS_MIN, 0));
         assert_eq!(pool.lease().bytes().len(), BLOCK_BYTES);
     }
 }

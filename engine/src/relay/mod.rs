@@ -151,6 +151,11 @@ impl Relay {
         &self.counters
     }
 
+    /// Whether some process can still write to the input's pipe.
+    pub fn is_source_held(&self) -> bool {
+        self.source.upgrade().is_some_and(|source| wake::has_writers(&source))
+    }
+
     /// Ends the reading although something still holds the input's pipe open. What was handed to
     /// the outputs is still written. Where the system offers no way to wake a blocked read, the
     /// reading ends with the next byte that comes.

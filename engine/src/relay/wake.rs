@@ -6,6 +6,16 @@
 
 use std::fs::File;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Whether any process holds the writing end of `pipe`.
+pub(super) fn has_writers(pipe: &File) -> bool {
+    let mut pipe = [PollFd::new(pipe, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // A pipe without writers is hung up (poll(2)), whatever is still in it.
+    poll(&mut pipe, Some(&now)).is_ok() && !pipe[0].revents().contains(PollFlags::HUP)
+}
+
 #[cfg(target_os = "linux")]
 pub(super) fn reader_of(pipe: &File) {
     use rustix::fs::{Mode, OFlags};

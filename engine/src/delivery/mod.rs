@@ -1,0 +1,5 @@
+//! What becomes of lines beyond being written: for now, of those that are not.
+
+mod rejected;
+
+pub(crate) use rejected::RejectedLines;

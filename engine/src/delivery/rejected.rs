@@ -1,0 +1,151 @@
+//! `on_invalid`: fail, drop, or keep in a dead-letter file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use base64::Engine as _;
+use serde_json::json;
+
+use crate::config::OnInvalid;
+use crate::relay::{Disposition, Rejected, Rejects};
+
+/// Lines rejected one after the other that are told singly; after them, only their count is.
+const TOLD_MAX: u64 = 10;
+
+/// Carries out a task's `on_invalid`.
+pub(crate) struct RejectedLines<T> {
+    policy: OnInvalid,
+    dead_letters: Option<DeadLetterFile>,
+    told: u64,
+    /// Called for the first [`TOLD_MAX`] lines, and with `last` set on the last of them.
+    tell: T,
+}
+
+/// Where dead letters go, and what each says of its origin.
+struct DeadLetterFile {
+    file: File,
+    task: String,
+    provider: String,
+}
+
+impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> RejectedLines<T> {
+    /// Opens the dead-letter file where there is one, so that a wrong path is known before
+    /// anything is started.
+    ///
+    /// # Errors
+    ///
+    /// If the file or its folder cannot be made or written.
+    pub(crate) fn new(
+        policy: OnInvalid,
+        dead_letters: Option<&Path>,
+        task: &str,
+        provider: &str,
+        tell: T,
+    ) -> io::Result<Self> {
+        let dead_letters = match (policy, dead_letters) {
+            (OnInvalid::DeadLetter, Some(path)) => {
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
+                let file = OpenOptions::new().create(true).append(true).open(path)?;
+                Some(DeadLetterFile { file, task: task.to_owned(), provider: provider.to_owned() })
+            }
+            _ => None,
+        };
+        Ok(Self { policy, dead_letters, told: 0, tell })
+    }
+}
+
+impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> Rejects for RejectedLines<T> {
+    fn reject(&mut self, rejected: &Rejected<'_>) -> io::Result<Disposition> {
+        if let Some(dead_letters) = &mut self.dead_letters {
+            dead_letters.keep(rejected)?;
+        }
+        if self.policy == OnInvalid::Fail && !rejected.cut_off {
+            return Ok(Disposition::Stop); // its failure tells of it
+        }
+        if self.told < TOLD_MAX {
+            self.told += 1;
+            (self.tell)(rejected, self.told == TOLD_MAX);
+        }
+        Ok(Disposition::LeaveOut)
+    }
+}
+
+impl DeadLetterFile {
+    /// One JSON line for one line, the line itself unchanged: as text, or in base64 where it is
+    /// not UTF-8.
+    fn keep(&mut self, rejected: &Rejected<'_>) -> io::Result<()> {
+        let mut letter = json!({
+            "time": jiff::Timestamp::now().to_string(),
+            "task": self.task,
+            "provider": self.provider,
+            "reason": rejected.reason,
+            "line_number": rejected.line_number,
+            "offset_bytes": rejected.offset_bytes,
+        });
+        match std::str::from_utf8(rejected.line) {
+            Ok(line) => letter["line"] = line.into(),
+            Err(_) => {
+                let encoded = base64::engine::general_purpose::STANDARD.encode(rejected.line);
+                letter["line_base64"] = encoded.into();
+            }
+        }
+        self.file.write_all(format!("{letter}\n").as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    fn rejected(line: &[u8]) -> Rejected<'_> {
+        let reason = Cow::Borrowed("not a JSON object");
+        Rejected { line, offset_bytes: 7, line_number: 2, reason, cut_off: false }
+    }
+
+    #[test]
+    fn a_dead_letter_holds_the_line_unchanged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dead/letters.jsonl");
+        let new = || RejectedLines::new(OnInvalid::DeadLetter, Some(&path), "t", "in", |_, _| {});
+        for line in [&b"say \"hi\"\\"[..], b"\xff\0"] {
+            let disposition = new().unwrap().reject(&rejected(line)).unwrap();
+            assert_eq!(disposition, Disposition::LeaveOut);
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let letters: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(letters[0]["line"], "say \"hi\"\\");
+        assert_eq!(letters[0]["line_number"], 2);
+        assert_eq!(letters[0]["provider"], "in");
+        assert_eq!(letters[1]["line_base64"], "/wA=");
+        assert_eq!(letters.len(), 2);
+    }
+
+    #[test]
+    fn dropped_lines_are_told_singly_only_at_first() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&told);
+        let tell = move |_: &Rejected<'_>, last| seen.lock().unwrap().push(last);
+        let mut lines = RejectedLines::new(OnInvalid::Drop, None, "t", "in", tell).unwrap();
+        for _ in 0..2 * TOLD_MAX {
+            assert_eq!(lines.reject(&rejected(b"x")).unwrap(), Disposition::LeaveOut);
+        }
+        let told = told.lock().unwrap();
+        assert_eq!(told.len(), TOLD_MAX as usize);
+        assert_eq!(told.iter().filter(|&&last| last).count(), 1);
+    }
+
+    #[test]
+    fn fail_stops_at_a_line_but_not_at_the_cut_off_end() {
+        let mut lines = RejectedLines::new(OnInvalid::Fail, None, "t", "in", |_, _| {}).unwrap();
+        assert_eq!(lines.reject(&rejected(b"x")).unwrap(), Disposition::Stop);
+        let end = Rejected { cut_off: true, ..rejected(b"{") };
+        assert_eq!(lines.reject(&end).unwrap(), Disposition::LeaveOut);
+    }
+}

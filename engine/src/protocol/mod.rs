@@ -1,0 +1,12 @@
+//! The provider protocol, version 1 (`docs/protocol.md`): every JSON message, and the only place
+//! that knows their shape. Knows nothing of processes and transports.
+
+mod command;
+mod envelope;
+mod greeting;
+mod lifecycle;
+
+pub use command::{Command, command_line};
+pub use envelope::EnvelopeCheck;
+pub use greeting::{ErrorClass, Greeting};
+pub use lifecycle::{Change, LifecycleResult, ResultError};

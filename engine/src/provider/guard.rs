@@ -1,0 +1,96 @@
+//! The guard: a process that outlives DStream by a moment, so that no provider does.
+//!
+//! It reads the ids of process groups from a pipe that only DStream holds: `+123` for a group that
+//! lives, `-123` for one that has ended. When the pipe ends, DStream has ended, however that came
+//! about; groups that are still on the list are asked to leave and then killed.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, test_kill_process_group};
+
+use super::process::ProcessGroup;
+use crate::limits::GUARD_GRACE;
+use crate::resolve::ResolvedProvider;
+
+/// The pipe to a running guard.
+pub struct Guard {
+    child: Child,
+    list: Option<ChildStdin>,
+}
+
+impl Guard {
+    /// Starts `program`, which must do nothing but call [`guard_main`].
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be started.
+    pub fn start(program: &ResolvedProvider) -> io::Result<Self> {
+        let mut child = Command::new(&program.program)
+            .args(&program.args)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let list = child.stdin.take();
+        Ok(Self { child, list })
+    }
+
+    /// Puts a group on the list.
+    pub(crate) fn watch(&mut self, group: Pid) {
+        self.tell('+', group);
+    }
+
+    /// Takes a group off the list; to be called before its id can be used again.
+    pub(crate) fn forget(&mut self, group: Pid) {
+        self.tell('-', group);
+    }
+
+    fn tell(&mut self, sign: char, group: Pid) {
+        if let Some(list) = &mut self.list {
+            // A guard that was killed cannot be told; the kernel's own signal remains.
+            let _ = writeln!(list, "{sign}{}", group.as_raw_nonzero());
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.list = None;
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the list from `list` until it ends, then ends what is on it. The caller has seen to it
+/// that signals from a terminal or a service manager do not end this process.
+pub fn guard_main(list: impl Read) {
+    let mut groups = BTreeSet::new();
+    for line in BufReader::new(list).lines().map_while(Result::ok) {
+        let id = line.get(1..).and_then(|id| id.parse::<i32>().ok());
+        match (line.as_bytes().first(), id) {
+            (Some(b'+'), Some(id)) if id > 1 => {
+                groups.insert(id);
+            }
+            (Some(b'-'), Some(id)) => {
+                groups.remove(&id);
+            }
+            _ => {}
+        }
+    }
+    let mut groups: Vec<Pid> = groups.into_iter().filter_map(Pid::from_raw).collect();
+    let signal_all = |groups: &[Pid], signal| {
+        groups.iter().for_each(|&group| ProcessGroup(group).signal(signal));
+    };
+    signal_all(&groups, Signal::TERM);
+    let deadline = Instant::now() + GUARD_GRACE;
+    while !groups.is_empty() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+        groups.retain(|&group| test_kill_process_group(group).is_ok());
+    }
+    signal_all(&groups, Signal::KILL);
+}

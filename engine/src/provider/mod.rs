@@ -1,0 +1,14 @@
+//! One provider process: spawn, first line, logs, exit, stop. Knows nothing of what flows through
+//! it.
+
+mod exit;
+mod guard;
+mod log;
+mod process;
+mod stdio;
+
+pub use exit::ProviderExit;
+pub use guard::{Guard, guard_main};
+pub(crate) use process::{Launch, Pipes, ProcessEvent, ProviderProcess};
+pub use stdio::Terminal;
+pub(crate) use stdio::{FirstLine, greet_input, greet_output};

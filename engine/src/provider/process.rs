@@ -1,0 +1,176 @@
+//! Starting a process in a group of its own, and ending it.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+use super::exit::ProviderExit;
+use super::log::{LogTail, read_log};
+use crate::relay::widen_pipe;
+use crate::resolve::ResolvedProvider;
+
+/// What to start.
+pub(crate) struct Launch<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) provider: &'a ResolvedProvider,
+    /// Added to the inherited environment; later entries win.
+    pub(crate) env: Vec<(OsString, OsString)>,
+}
+
+/// Our ends of a provider's pipes.
+pub(crate) struct Pipes {
+    pub(crate) stdin: OwnedFd,
+    pub(crate) stdout: OwnedFd,
+}
+
+/// A live child, or a dead one that has not been reaped yet: until [`ProviderProcess::reap`] its
+/// group cannot be taken for another.
+pub(crate) struct ProviderProcess {
+    child: Child,
+    group: ProcessGroup,
+    log: LogTail,
+    started: Instant,
+}
+
+/// The kill target: a process group, never to be confused with a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProcessGroup(pub(super) Pid);
+
+impl ProcessGroup {
+    /// Signals every process of the group. A group without a process left is fine.
+    pub(super) fn signal(self, signal: Signal) {
+        let _ = kill_process_group(self.0, signal);
+    }
+}
+
+/// What a process does by itself, told from threads of its own.
+pub(crate) enum ProcessEvent {
+    /// A line on stderr.
+    Log(String),
+    /// Nothing holds its stderr any more.
+    LogEnded,
+    /// The process itself has ended; others of its group may live on.
+    Exited(ProviderExit),
+}
+
+impl ProviderProcess {
+    /// Starts it. Must be called from a thread that outlives the process: the kernel ends the
+    /// process when that thread ends, which is how none survives DStream's SIGKILL.
+    pub(crate) fn spawn(
+        launch: Launch<'_>,
+        tell: impl Fn(ProcessEvent) + Send + Clone + 'static,
+    ) -> io::Result<(Self, Pipes)> {
+        let mut command = Command::new(&launch.provider.program);
+        command
+            .args(&launch.provider.args)
+            .envs(launch.env)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        die_with_parent(&mut command);
+        let started = Instant::now();
+        let mut child = command.spawn()?;
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(io::Error::other("a piped stream has no pipe"));
+        };
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let Some(pid) = pid else {
+            return Err(io::Error::other("a process without an id"));
+        };
+        let pipes = Pipes { stdin: stdin.into(), stdout: stdout.into() };
+        widen_pipe(&pipes.stdin);
+        widen_pipe(&pipes.stdout);
+        let log = LogTail::default();
+        let process = Self { child, group: ProcessGroup(pid), log: log.clone(), started };
+        let tell_log = tell.clone();
+        thread::Builder::new().name(format!("log-{}", launch.name)).spawn(move || {
+            read_log(stderr, &log, |line| tell_log(ProcessEvent::Log(line)));
+            tell_log(ProcessEvent::LogEnded);
+        })?;
+        thread::Builder::new().name(format!("wait-{}", launch.name)).spawn(move || {
+            tell(ProcessEvent::Exited(wait_without_reaping(pid)));
+        })?;
+        Ok((process, pipes))
+    }
+
+    /// The process id, which is also that of its group.
+    pub(crate) fn id(&self) -> Pid {
+        self.group.0
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The last lines of its log.
+    pub(crate) fn last_words(&self) -> Vec<String> {
+        self.log.lines()
+    }
+
+    /// Asks the whole group to leave.
+    pub(crate) fn terminate(&self) {
+        self.group.signal(Signal::TERM);
+    }
+
+    /// Ends the whole group.
+    pub(crate) fn kill(&self) {
+        self.group.signal(Signal::KILL);
+    }
+
+    /// Frees its process id. Only after [`ProcessEvent::Exited`]; what is left of its group is
+    /// ended first.
+    pub(crate) fn reap(mut self) {
+        self.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for the process to end and leaves it a zombie, so that its id stays its own.
+fn wait_without_reaping(pid: Pid) -> ProviderExit {
+    loop {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(pid), options) {
+            Ok(Some(status)) => {
+                if let Some(signal) = status.terminating_signal() {
+                    return ProviderExit::Signal(signal);
+                }
+                return ProviderExit::Code(status.exit_status().unwrap_or(-1));
+            }
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            // It is our child and nobody else reaps it, so there is nothing else to expect.
+            Err(_) => return ProviderExit::Code(-1),
+        }
+    }
+}
+
+/// Has the kernel send SIGTERM to the process when DStream dies, SIGKILL included. The guard does
+/// the same for the whole group and insists; this covers the moment before the guard knows of it.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "code between fork and exec cannot be run otherwise")]
+fn die_with_parent(command: &mut Command) {
+    let parent = rustix::process::getpid();
+    let after_fork = move || {
+        rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+        if rustix::process::getppid() != Some(parent) {
+            return Err(io::ErrorKind::NotFound.into()); // it has died already
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec only async-signal-safe functions may be called. The closure
+    // makes two system calls, allocates nothing and takes no lock.
+    unsafe {
+        command.pre_exec(after_fork);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_command: &mut Command) {}

@@ -1,0 +1,72 @@
+//! Why a task failed.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::Side;
+use crate::protocol::{ErrorClass, ResultError};
+use crate::provider::ProviderExit;
+use crate::resolve::ResolveError;
+
+/// A failure, whose it is, and what is known of it.
+#[derive(Debug)]
+pub struct Failure {
+    /// Whose side it is.
+    pub side: Side,
+    /// The provider's name.
+    pub provider: String,
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// The last lines of the provider's log, if it was running.
+    pub last_words: Vec<String>,
+    /// For an output that lines were written to: how many, and how many bytes they are.
+    pub written: Option<(u64, u64)>,
+}
+
+/// What went wrong. The texts fit after "input provider `orders` ".
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant says itself what it is")]
+pub enum FailureKind {
+    #[error("cannot be started")]
+    NotFound(#[source] ResolveError),
+    #[error("cannot be started from `{}`", program.display())]
+    NotStarted { program: PathBuf, source: io::Error },
+    #[error("reported an error{}", class.map(|class| format!(" ({class})")).unwrap_or_default())]
+    ReportedError { class: Option<ErrorClass>, message: String },
+    #[error("ended before it was ready ({exit}, after {} ms)", after.as_millis())]
+    EndedBeforeReady { exit: ProviderExit, after: Duration },
+    #[error("has not said that it is ready within {} s", .0.as_secs_f32())]
+    NotReady(Duration),
+    #[error("did not say that it is ready: its first line is `{0}`")]
+    NoHandshake(String),
+    #[error("closed its stdout before it said that it is ready")]
+    ClosedBeforeReady,
+    #[error("failed ({0})")]
+    Exited(ProviderExit),
+    #[error("ended while the stream was running ({0})")]
+    EndedEarly(ProviderExit),
+    #[error("closed its stdin while the stream was running")]
+    ClosedStdin,
+    #[error("could not be written to")]
+    NotWritten(#[source] io::Error),
+    #[error("could not be read from")]
+    NotRead(#[source] io::Error),
+    #[error(
+        "sent an invalid line: line {line_number}, which begins at byte {offset_bytes}, is {reason}"
+    )]
+    InvalidLine { line_number: u64, offset_bytes: u64, reason: Cow<'static, str> },
+    #[error("sent an invalid line that could not be kept in `{}`", path.display())]
+    NoDeadLetter { path: PathBuf, source: io::Error },
+    #[error("gave no result ({0})")]
+    NoResult(ProviderExit),
+    #[error("gave a result that cannot be understood")]
+    BadResult(#[source] ResultError),
+    #[error("gave a result longer than {0} bytes")]
+    LongResult(usize),
+    #[error("was stopped before it gave its result")]
+    Stopped,
+    #[error("cannot be relayed: no thread can be started")]
+    NoThread(#[source] io::Error),
+}

@@ -1,0 +1,287 @@
+//! init, plan, status and destroy: the outputs alone, one after the other, one answer each.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded, never};
+
+use super::RunContext;
+use super::failure::{Failure, FailureKind};
+use super::member::{failure, launch};
+use super::notice::Notice;
+use super::timers::Timers;
+use crate::config::{ProviderBlock, Task};
+use crate::limits::{LAST_WORDS_WAIT, RESULT_BYTES_MAX};
+use crate::protocol::{Command, Greeting, LifecycleResult, command_line};
+use crate::provider::{Guard, ProcessEvent, ProviderExit, ProviderProcess};
+
+/// What one output answered.
+#[derive(Debug)]
+pub struct LifecycleOutcome {
+    /// The output's name.
+    pub output: String,
+    /// Its answer. It can hold an error.
+    pub result: LifecycleResult,
+    /// The answer as it came, clear of secrets.
+    pub raw: String,
+}
+
+enum Event {
+    /// All of its stdout; none if that was too long.
+    Printed(Option<Vec<u8>>),
+    LogEnded,
+    Exited(ProviderExit),
+}
+
+#[derive(PartialEq)]
+enum Timer {
+    Kill,
+    LastWords,
+}
+
+/// Has every output carry out `command`. `answered` is called with each answer as it comes.
+///
+/// # Errors
+///
+/// The first output that cannot be started, gives no answer, or exits with a status other than 0;
+/// the outputs after it are not started. An answer that holds an error also ends the row, but is
+/// an answer.
+pub fn run_lifecycle(
+    task: &Task,
+    command: Command,
+    context: &RunContext,
+    mut answered: impl FnMut(&LifecycleOutcome),
+) -> Result<(), Box<Failure>> {
+    for block in &task.outputs {
+        let outcome = ask(task, block, command, context)?;
+        answered(&outcome);
+        if outcome.result.error.is_some() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn ask(
+    task: &Task,
+    block: &ProviderBlock,
+    command: Command,
+    context: &RunContext,
+) -> Result<LifecycleOutcome, Box<Failure>> {
+    let fail = |process: Option<&ProviderProcess>, kind| {
+        let failure = failure(block, process, kind, &task.secrets);
+        context.observer.notice(&Notice::Failed { failure: &failure });
+        Box::new(failure)
+    };
+    let provider = context.sources.resolve(&block.provider);
+    let provider = provider.map_err(|error| fail(None, FailureKind::NotFound(error)))?;
+    let mut guard = context.guard.as_ref().and_then(|program| Guard::start(program).ok());
+    let (events, inbox) = bounded(3);
+    let observer = Arc::clone(&context.observer);
+    let (tell_events, secrets) = (events.clone(), task.secrets.clone());
+    let (side, name) = (block.side, block.name.clone());
+    let tell = move |event| match event {
+        ProcessEvent::Log(line) => {
+            let line = &secrets.mask(&line);
+            observer.notice(&Notice::Log { side, provider: &name, line });
+        }
+        ProcessEvent::LogEnded => drop(tell_events.send(Event::LogEnded)),
+        ProcessEvent::Exited(exit) => drop(tell_events.send(Event::Exited(exit))),
+    };
+    let started = ProviderProcess::spawn(launch(block, &provider, context), tell);
+    let (process, pipes) = started.map_err(|source| {
+        fail(None, FailureKind::NotStarted { program: provider.program.clone(), source })
+    })?;
+    if let Some(guard) = &mut guard {
+        guard.watch(process.id());
+    }
+    let line = command_line(command, &block.config, block.config_format);
+    let talk = move || {
+        // A provider that does not take its command is dead or dying: its exit says which.
+        let _ = File::from(pipes.stdin).write_all(line.as_bytes());
+        let mut printed = Vec::new();
+        let stdout = File::from(pipes.stdout).take(RESULT_BYTES_MAX as u64 + 1);
+        let whole =
+            { stdout }.read_to_end(&mut printed).is_ok() && printed.len() <= RESULT_BYTES_MAX;
+        let _ = events.send(Event::Printed(whole.then_some(printed)));
+    };
+    let talking = thread::Builder::new().name(format!("talk-{}", block.name)).spawn(talk);
+    if let Err(error) = talking {
+        process.kill();
+        return Err(fail(Some(&process), FailureKind::NoThread(error)));
+    }
+    let (exit, printed, stopped) = wait(&process, &inbox, block.shutdown_timeout, context);
+    let outcome = judge(exit, printed, stopped).map_err(|kind| fail(Some(&process), kind));
+    if let Some(guard) = &mut guard {
+        guard.forget(process.id());
+    }
+    process.reap();
+    outcome.map(|(result, raw)| LifecycleOutcome {
+        output: block.name.clone(),
+        result: masked(result, task),
+        raw: task.secrets.mask(&raw),
+    })
+}
+
+/// What a provider printed: none if it was too long, empty if it could not be waited for.
+type Printed = Option<Vec<u8>>;
+
+/// Waits for the process to end and for all it had to say, and passes a stop on to it.
+fn wait(
+    process: &ProviderProcess,
+    inbox: &Receiver<Event>,
+    grace: Duration,
+    context: &RunContext,
+) -> (ProviderExit, Printed, bool) {
+    let (mut exit, mut printed, mut log_ended) = (None, None, false);
+    let (mut timers, mut stops, mut waited) = (Timers::default(), 0, false);
+    let mut stop = context.stop.clone();
+    loop {
+        if let Some(exit) = exit
+            && (waited || (log_ended && printed.is_some()))
+        {
+            return (exit, printed.unwrap_or(Some(Vec::new())), stops > 0);
+        }
+        crossbeam_channel::select! {
+            recv(inbox) -> event => match event {
+                Ok(Event::Printed(bytes)) => {
+                    if bytes.is_none() {
+                        process.terminate(); // it will not be listened to any longer
+                        timers.set(Instant::now() + grace, Timer::Kill);
+                    }
+                    printed = Some(bytes);
+                }
+                Ok(Event::LogEnded) => log_ended = true,
+                Ok(Event::Exited(status)) => {
+                    exit = Some(status);
+                    timers.set(Instant::now() + LAST_WORDS_WAIT, Timer::LastWords);
+                }
+                Err(_) => waited = true,
+            },
+            recv(stop) -> signal => {
+                if signal.is_err() {
+                    stop = never();
+                    continue;
+                }
+                stops += 1;
+                if stops == 1 {
+                    process.terminate();
+                    timers.set(Instant::now() + grace, Timer::Kill);
+                } else {
+                    process.kill();
+                }
+            },
+            recv(timers.next()) -> _ => match timers.take_due(Instant::now()) {
+                Some(Timer::Kill) => process.kill(),
+                Some(Timer::LastWords) => waited = true,
+                None => {}
+            },
+        }
+    }
+}
+
+fn judge(
+    exit: ProviderExit,
+    printed: Printed,
+    stopped: bool,
+) -> Result<(LifecycleResult, String), FailureKind> {
+    if stopped {
+        return Err(FailureKind::Stopped);
+    }
+    let Some(printed) = printed else {
+        return Err(FailureKind::LongResult(RESULT_BYTES_MAX));
+    };
+    let answer = answer(&printed);
+    match (LifecycleResult::parse(answer), exit.is_success()) {
+        (Ok(result), true) => Ok((result, String::from_utf8_lossy(answer).into_owned())),
+        (Ok(LifecycleResult { error: Some(message), .. }), false) => {
+            Err(FailureKind::ReportedError { class: None, message })
+        }
+        (_, false) => Err(FailureKind::Exited(exit)),
+        (Err(_), true) if answer.is_empty() => Err(FailureKind::NoResult(exit)),
+        (Err(error), true) => Err(FailureKind::BadResult(error)),
+    }
+}
+
+/// The result in what was printed: everything after a ready line, or the last line of it where
+/// other lines come before.
+fn answer(printed: &[u8]) -> &[u8] {
+    let mut rest = printed.trim_ascii();
+    let first_end = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1);
+    if Greeting::parse(&rest[..first_end]) == Greeting::Ready {
+        rest = rest[first_end..].trim_ascii();
+    }
+    if serde_json::from_slice::<serde::de::IgnoredAny>(rest).is_ok() {
+        return rest;
+    }
+    rest.rsplit(|&byte| byte == b'\n').next().unwrap_or(rest)
+}
+
+/// The same with every text in it cleared of secrets.
+fn masked(mut result: LifecycleResult, task: &Task) -> LifecycleResult {
+    let secrets = &task.secrets;
+    if secrets.is_empty() {
+        return result;
+    }
+    let mask = |text: &mut String| *text = secrets.mask(text);
+    mask(&mut result.status);
+    result.message.iter_mut().chain(&mut result.error).for_each(mask);
+    let values = result.metadata.iter_mut().chain(&mut result.resources);
+    values.for_each(|value| mask_value(value, &mask));
+    for change in &mut result.changes {
+        mask(&mut change.action);
+        mask_value(&mut change.resource, &mask);
+    }
+    result
+}
+
+fn mask_value(value: &mut serde_json::Value, mask: &impl Fn(&mut String)) {
+    match value {
+        serde_json::Value::String(text) => mask(text),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask_value(item, mask)),
+        serde_json::Value::Object(fields) => {
+            fields.values_mut().for_each(|field| mask_value(field, mask));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_found_behind_a_ready_line_and_other_lines() {
+        for (printed, expected) in [
+            (r#"{"status":"ok"}"#, r#"{"status":"ok"}"#),
+            ("{\"status\":\"ready\"}\n{\"status\":\"ok\"}\n", r#"{"status":"ok"}"#),
+            ("working\n{\"status\":\"ok\"}\n\n", r#"{"status":"ok"}"#),
+            ("{\n \"status\": \"ok\"\n}\n", "{\n \"status\": \"ok\"\n}"),
+            ("", ""),
+        ] {
+            assert_eq!(answer(printed.as_bytes()), expected.as_bytes(), "{printed}");
+        }
+    }
+
+    #[test]
+    fn an_exit_status_other_than_0_fails_whatever_was_answered() {
+        let answer = |text: &str| Some(text.as_bytes().to_vec());
+        let failed = ProviderExit::Code(2);
+        assert!(matches!(
+            judge(failed, answer(r#"{"status":"ok"}"#), false),
+            Err(FailureKind::Exited(_))
+        ));
+        assert!(matches!(
+            judge(failed, answer(r#"{"status":"error","message":"m"}"#), false),
+            Err(FailureKind::ReportedError { .. })
+        ));
+        let fine = ProviderExit::Code(0);
+        assert!(matches!(judge(fine, answer(""), false), Err(FailureKind::NoResult(_))));
+        assert!(matches!(judge(fine, answer("done"), false), Err(FailureKind::BadResult(_))));
+        assert!(matches!(judge(fine, None, false), Err(FailureKind::LongResult(_))));
+        assert!(matches!(judge(fine, answer("{}"), true), Err(FailureKind::Stopped)));
+    }
+}

@@ -1,0 +1,116 @@
+//! One provider of a run, and how far it has come.
+
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use rustix::process::Pid;
+
+use super::RunContext;
+use super::failure::{Failure, FailureKind};
+use crate::config::{ProviderBlock, Secrets};
+use crate::provider::{Launch, Pipes, ProviderExit, ProviderProcess};
+use crate::resolve::ResolvedProvider;
+
+/// A provider of a run.
+pub(super) struct Member<'a> {
+    pub(super) block: &'a ProviderBlock,
+    /// There from its start until it has been reaped.
+    pub(super) process: Option<ProviderProcess>,
+    /// An input's pipes, until it gets its command.
+    pub(super) pipes: Option<Pipes>,
+    /// An output's stdin, from when it has its command until lines flow.
+    pub(super) stdin: Option<OwnedFd>,
+    /// Its command is on its way.
+    pub(super) commanded: bool,
+    /// Its first line is there, or it has closed its stdout without one.
+    pub(super) greeted: bool,
+    /// It can do its work.
+    pub(super) ready: bool,
+    /// It said so itself.
+    pub(super) said_ready: bool,
+    /// Its stdin was closed on purpose: an output has got all that it will get.
+    pub(super) fed: bool,
+    /// It was told to leave.
+    pub(super) told: bool,
+    /// It had to be killed.
+    pub(super) killed: bool,
+    /// All of its log has been read.
+    pub(super) log_ended: bool,
+    pub(super) exit: Option<ProviderExit>,
+    /// Its end has been judged.
+    pub(super) concluded: bool,
+}
+
+impl<'a> Member<'a> {
+    pub(super) fn new(block: &'a ProviderBlock) -> Self {
+        Self {
+            block,
+            process: None,
+            pipes: None,
+            stdin: None,
+            commanded: false,
+            greeted: false,
+            ready: false,
+            said_ready: false,
+            fed: false,
+            told: false,
+            killed: false,
+            log_ended: false,
+            exit: None,
+            concluded: false,
+        }
+    }
+
+    /// Whether its process has been started and has not ended.
+    pub(super) fn is_running(&self) -> bool {
+        self.process.is_some() && self.exit.is_none()
+    }
+
+    pub(super) fn started(&self) -> Instant {
+        self.process.as_ref().map_or_else(Instant::now, ProviderProcess::started)
+    }
+
+    pub(super) fn id(&self) -> Option<Pid> {
+        self.process.as_ref().map(ProviderProcess::id)
+    }
+
+    pub(super) fn failure(&self, kind: FailureKind, secrets: &Secrets) -> Failure {
+        failure(self.block, self.process.as_ref(), kind, secrets)
+    }
+}
+
+/// A failure of a provider, with its last words, clear of secrets.
+pub(super) fn failure(
+    block: &ProviderBlock,
+    process: Option<&ProviderProcess>,
+    kind: FailureKind,
+    secrets: &Secrets,
+) -> Failure {
+    let last_words = process.map(ProviderProcess::last_words).unwrap_or_default();
+    let kind = match kind {
+        FailureKind::ReportedError { class, message } => {
+            FailureKind::ReportedError { class, message: secrets.mask(&message) }
+        }
+        FailureKind::NoHandshake(line) => FailureKind::NoHandshake(secrets.mask(&line)),
+        kind => kind,
+    };
+    Failure {
+        side: block.side,
+        provider: block.name.clone(),
+        kind,
+        last_words: last_words.iter().map(|line| secrets.mask(line)).collect(),
+        written: None,
+    }
+}
+
+/// How a block's process is started.
+pub(super) fn launch<'a>(
+    block: &'a ProviderBlock,
+    provider: &'a ResolvedProvider,
+    context: &RunContext,
+) -> Launch<'a> {
+    let own = block.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let env = context.env.iter().cloned().chain(own).collect();
+    Launch { name: &block.name, provider, env }
+}

@@ -1,0 +1,72 @@
+//! The life of one task, told top-down: start its providers, let the lines through, end them all.
+
+mod dispatcher;
+mod failure;
+mod lifecycle;
+mod member;
+mod notice;
+mod report;
+mod timers;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, never};
+
+use crate::config::Task;
+use crate::provider::Terminal;
+use crate::resolve::{ProviderSources, ResolvedProvider};
+
+pub use failure::{Failure, FailureKind};
+pub use lifecycle::{LifecycleOutcome, run_lifecycle};
+pub use notice::{Notice, Observer};
+pub use report::{OutputReport, RunReport};
+
+/// Why a run should stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopSignal {
+    /// SIGINT: someone pressed Ctrl-C.
+    Interrupt,
+    /// SIGTERM: a service manager asks.
+    Terminate,
+    /// SIGHUP: the terminal has been closed.
+    Hangup,
+    /// Whoever read what outputs print has left.
+    TerminalClosed,
+}
+
+/// What a run needs from outside, the same for every task.
+pub struct RunContext {
+    /// Where providers are looked for.
+    pub sources: ProviderSources,
+    /// The program that ends providers when this one has died; none where there is none.
+    pub guard: Option<ResolvedProvider>,
+    /// Added to every provider's environment; a block's own `env` wins.
+    pub env: Vec<(OsString, OsString)>,
+    /// Where outputs print.
+    pub terminal: Terminal,
+    /// Signals: the first asks for an orderly end, the second ends at once.
+    pub stop: Receiver<StopSignal>,
+    /// Told of everything that happens.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// Runs a task to its end. Providers die with the calling thread: it must not be one that ends
+/// early for other reasons.
+pub fn run_task(task: &Task, context: &RunContext) -> RunReport {
+    let (events, inbox) = dispatcher::inbox(task);
+    let mut dispatcher = dispatcher::Dispatcher::new(task, context, events);
+    dispatcher.start();
+    let mut stop = context.stop.clone();
+    while !dispatcher.is_finished() {
+        crossbeam_channel::select! {
+            recv(inbox) -> event => if let Ok(event) = event { dispatcher.on_event(event) },
+            recv(stop) -> signal => match signal {
+                Ok(signal) => dispatcher.on_stop(signal),
+                Err(_) => stop = never(), // nobody can ask any more
+            },
+            recv(dispatcher.next_timer()) -> _ => dispatcher.on_timers(),
+        }
+    }
+    dispatcher.report()
+}

@@ -1,0 +1,48 @@
+//! What happens during a run, told as it happens. Rendering is the caller's.
+
+use std::time::Duration;
+
+use super::failure::Failure;
+use crate::config::Side;
+
+/// Takes notices, from several threads.
+pub trait Observer: Send + Sync {
+    /// Something has happened. Must not block for long: providers' logs wait behind it.
+    fn notice(&self, notice: &Notice<'_>);
+}
+
+/// Something that has happened. Texts are clear of secrets.
+#[derive(Debug)]
+#[allow(missing_docs, reason = "fields common to all are named alike: side and provider say whose")]
+pub enum Notice<'a> {
+    /// A process has been started.
+    Started { side: Side, provider: &'a str, process_id: i32, program: &'a str },
+    /// It can do its work; `said` is false where it is only taken as ready.
+    Ready { side: Side, provider: &'a str, after: Duration, said: bool },
+    /// A line of its log.
+    Log { side: Side, provider: &'a str, line: &'a str },
+    /// It has ended as it should.
+    Ended { side: Side, provider: &'a str },
+    /// A line was left out; `last` on the last one that is told singly.
+    LineRejected {
+        provider: &'a str,
+        line_number: u64,
+        offset_bytes: u64,
+        reason: &'a str,
+        cut_off: bool,
+        kept: bool,
+        last: bool,
+    },
+    /// An orderly end has begun.
+    Stopping { reason: &'a str },
+    /// It is still running although its work is over; `left` until it is killed.
+    StillRunning { side: Side, provider: &'a str, left: Option<Duration> },
+    /// It had to be killed.
+    Killed { side: Side, provider: &'a str, grace: Option<Duration> },
+    /// The input has ended and something it started holds its stdout open.
+    PipeHeld { provider: &'a str },
+    /// The guard could not be started.
+    NoGuard { reason: &'a str },
+    /// The task has failed. A later failure of the same run can be a consequence of the first.
+    Failed { failure: &'a Failure },
+}

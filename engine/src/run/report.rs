@@ -1,0 +1,47 @@
+//! What to say of a run at its end.
+
+use std::time::Duration;
+
+use super::StopSignal;
+use super::failure::Failure;
+
+/// A finished run.
+#[derive(Debug)]
+pub struct RunReport {
+    /// The first failure, if there was one.
+    pub failure: Option<Failure>,
+    /// Who asked for an end, if anybody did.
+    pub stopped_by: Option<StopSignal>,
+    /// Providers that had to be killed, by name.
+    pub killed: Vec<String>,
+    /// Whether lines that were taken from the input may not have reached an output: they were
+    /// not written, or the output was killed before it had ended by itself.
+    pub lines_left: bool,
+    /// Lines handed to the outputs.
+    pub lines: u64,
+    /// Bytes of those lines.
+    pub bytes: u64,
+    /// Blank lines, left out.
+    pub lines_blank: u64,
+    /// Lines left out because they were invalid, too long or cut off.
+    pub lines_rejected: u64,
+    /// What each output got.
+    pub outputs: Vec<OutputReport>,
+    /// From the start of the first provider to the end of the last.
+    pub elapsed: Duration,
+}
+
+/// What one output got.
+#[derive(Debug)]
+pub struct OutputReport {
+    /// The output's name.
+    pub name: String,
+    /// Whole lines written to its pipe.
+    pub lines_written: u64,
+    /// Bytes written to its pipe.
+    pub bytes_written: u64,
+    /// Lines that were accepted and never written to it.
+    pub lines_unwritten: u64,
+    /// Their bytes.
+    pub bytes_unwritten: u64,
+}
