@@ -4,7 +4,7 @@
 //! comes in through [`Surroundings`].
 
 mod diagnostic;
-#[expect(dead_code, unused_imports, reason = "the loader calls it")]
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the loader calls it"))]
 mod functions;
 mod secrets;
 mod surroundings;

@@ -38,6 +38,9 @@ mod sets;
 mod strings;
 mod unify;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::LazyLock;
 
 use call::Function;
