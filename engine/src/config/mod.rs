@@ -4,6 +4,8 @@
 //! comes in through [`Surroundings`].
 
 mod diagnostic;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the loader calls it"))]
+mod functions;
 mod secrets;
 mod surroundings;
 mod task;
