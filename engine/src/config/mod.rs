@@ -4,11 +4,13 @@
 //! comes in through [`Surroundings`].
 
 mod diagnostic;
+mod document;
 mod secrets;
 mod surroundings;
 mod task;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
+pub use document::{Document, ProviderSummary, TaskError, TaskSummary};
 pub use secrets::Secrets;
 pub use surroundings::{BuiltinProvider, Surroundings};
 pub use task::{
