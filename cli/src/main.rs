@@ -1,2 +1,25 @@
-//! The `dstream` command.
-fn main() {}
+//! The `dstream` command: arguments in, rendering out. No data passes through it.
+
+mod arguments;
+mod commands;
+mod configuration;
+mod diagnostics;
+mod exit;
+mod failures;
+mod logging;
+mod notices;
+mod plural;
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // DStream starts itself for these; they must be up within a millisecond or two.
+    let mut args = std::env::args_os().skip(1);
+    match (args.next().as_deref().and_then(OsStr::to_str), args.next()) {
+        (Some(commands::PROVIDER), Some(name)) => return commands::provider(&name),
+        (Some(commands::GUARD), None) => return commands::guard(),
+        _ => {}
+    }
+    commands::dispatch(arguments::parse())
+}

@@ -4,6 +4,7 @@
 //! comes in through [`Surroundings`].
 
 mod diagnostic;
+mod document;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the loader calls it"))]
 mod functions;
 mod secrets;
@@ -11,6 +12,7 @@ mod surroundings;
 mod task;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
+pub use document::{Document, ProviderSummary, TaskError, TaskSummary};
 pub use secrets::Secrets;
 pub use surroundings::{BuiltinProvider, Surroundings};
 pub use task::{

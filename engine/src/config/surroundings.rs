@@ -27,4 +27,6 @@ pub struct Surroundings {
     pub base_dir: PathBuf,
     /// The built-in providers there are.
     pub builtins: Vec<BuiltinProvider>,
+    /// The time that `now`, `date` and `timestamp` see; `None` takes the system's clock and zone.
+    pub now: Option<jiff::Zoned>,
 }

@@ -1,0 +1,199 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Terraform for data streaming: declare a pipeline in HCL, run one command.
+#[derive(Parser)]
+#[command(
+    name = "dstream",
+    version,
+    about,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Examples:
+  dstream run quickstart             run the task `quickstart` of dstream.hcl
+  dstream -c orders.hcl list         show the tasks of another file
+  dstream validate                   check the file without starting anything
+
+Exit status: 0 success, 1 the task failed, 2 wrong command line or configuration, 130 after Ctrl-C."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The configuration file.
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "dstream.hcl")]
+    pub(crate) config: PathBuf,
+    /// The least severe log lines to show.
+    #[arg(
+        short = 'l',
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "DSTREAM_LOG_LEVEL",
+        default_value = "info",
+        ignore_case = true,
+        hide_env_values = true
+    )]
+    pub(crate) log_level: LogLevel,
+    /// How log lines are written.
+    #[arg(short = 'f', long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    /// Put the time before every log line.
+    #[arg(short = 't', long, global = true)]
+    pub(crate) log_time: bool,
+    /// Set a variable of the configuration; may be given several times.
+    #[arg(long = "var", global = true, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) vars: Vec<(String, String)>,
+    /// Read variables from a file of NAME = VALUE lines in HCL; may be given several times.
+    #[arg(long = "var-file", global = true, value_name = "FILE")]
+    pub(crate) var_files: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    Debug,
+    Info,
+    #[value(alias = "warning")]
+    Warn,
+    Error,
+}
+
+impl LogLevel {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a task until its input ends or it is stopped.
+    #[command(after_help = "Example:
+  dstream run quickstart
+  dstream run orders --log-level debug --var tables='[\"Orders\"]'
+
+Ctrl-C drains: what the input has written is delivered first. A second Ctrl-C ends at once.")]
+    Run {
+        /// The task's name in the configuration.
+        task: String,
+    },
+    /// Show the tasks of the configuration.
+    #[command(after_help = "Example:
+  dstream list
+  dstream list --json | python3 -m json.tool")]
+    List {
+        /// Print JSON for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the task's outputs create what they need.
+    #[command(after_help = "Example:
+  dstream init orders")]
+    Init(Lifecycle),
+    /// Show what `init` would do.
+    #[command(after_help = "Example:
+  dstream plan orders")]
+    Plan(Lifecycle),
+    /// Show what the task's outputs have.
+    #[command(after_help = "Example:
+  dstream status orders --json")]
+    Status(Lifecycle),
+    /// Remove what `init` has created.
+    #[command(after_help = "Example:
+  dstream destroy orders
+  dstream destroy orders --yes       in a script")]
+    Destroy {
+        #[command(flatten)]
+        lifecycle: Lifecycle,
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Check the whole configuration without starting anything.
+    #[command(after_help = "Example:
+  dstream validate
+  dstream -c orders.hcl validate --json")]
+    Validate {
+        /// Print the problems as JSON for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the version.
+    #[command(after_help = "Example:
+  dstream version --json")]
+    Version {
+        /// Print JSON for programs.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script.
+    #[command(after_help = "Example:
+  dstream completions bash > /etc/bash_completion.d/dstream
+  dstream completions zsh > \"${fpath[1]}/_dstream\"")]
+    Completions {
+        /// The shell to complete in.
+        shell: Shell,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Lifecycle {
+    /// The task's name in the configuration.
+    pub(crate) task: String,
+    /// Print the providers' results as they came, one JSON document a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Reads the command line; a wrong one ends the program with status 2 and what is wrong.
+pub(crate) fn parse() -> Arguments {
+    Arguments::parse()
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("it must be NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_command_ends_with_an_example() {
+        for command in Arguments::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example:\n  dstream "), "{}", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! One file for each command.
+
+mod completions;
+mod context;
+mod internal;
+mod lifecycle;
+mod list;
+mod run;
+mod validate;
+mod version;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use dstream_engine::protocol::Command as ProviderCommand;
+
+use crate::arguments::{Arguments, Command};
+use crate::{exit, logging};
+
+pub(crate) use internal::{GUARD, PROVIDER, guard, provider};
+
+/// Carries out a command line.
+pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
+    let global = &arguments.global;
+    logging::start(global);
+    match &arguments.command {
+        Command::Run { task } => run::run(global, task),
+        Command::List { json } => list::list(global, *json),
+        Command::Init(lifecycle) => lifecycle::ask(global, lifecycle, ProviderCommand::Init),
+        Command::Plan(lifecycle) => lifecycle::ask(global, lifecycle, ProviderCommand::Plan),
+        Command::Status(lifecycle) => lifecycle::ask(global, lifecycle, ProviderCommand::Status),
+        Command::Destroy { lifecycle, yes } => lifecycle::destroy(global, lifecycle, *yes),
+        Command::Validate { json } => validate::validate(global, *json),
+        Command::Version { json } => version::version(*json),
+        Command::Completions { shell } => completions::completions(*shell),
+    }
+}
+
+/// Prints a command's result. Whoever reads it may have left, which is a normal end.
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(exit::FAILED),
+        _ => ExitCode::from(exit::SUCCESS),
+    }
+}

@@ -1,0 +1,106 @@
+//! From a file's path to its tasks; whatever is wrong with it is printed here.
+
+use std::io;
+use std::path::Path;
+
+use dstream_engine::config::{
+    BuiltinProvider, Diagnostics, Document, Side, Surroundings, Task, TaskError,
+};
+use dstream_providers::{PROVIDERS, Side as ProviderSide};
+
+use crate::arguments::Global;
+use crate::diagnostics;
+use crate::failures::Problem;
+
+/// A configuration that cannot be used; what is wrong with it has been printed.
+pub(crate) struct Invalid;
+
+/// Reads the file's structure.
+pub(crate) fn load(global: &Global) -> Result<(Document, Surroundings), Invalid> {
+    let text = read(&global.config)?;
+    let surroundings = surroundings(global);
+    match Document::parse(&global.config, text, &surroundings) {
+        Ok((document, warnings)) => {
+            diagnostics::print(&warnings);
+            Ok((document, surroundings))
+        }
+        Err(problems) => Err(invalid(&problems)),
+    }
+}
+
+/// Evaluates one task.
+pub(crate) fn task(global: &Global, name: &str) -> Result<Task, Invalid> {
+    let (document, surroundings) = load(global)?;
+    match document.task(name, &surroundings) {
+        Ok((task, warnings)) => {
+            diagnostics::print(&warnings);
+            Ok(task)
+        }
+        Err(TaskError::Invalid(problems)) => Err(invalid(&problems)),
+        Err(TaskError::Unknown { name, nearest, known }) => {
+            let file = global.config.display();
+            let hint = match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None if known.is_empty() => "the file has no tasks".to_owned(),
+                None => format!("it has: {}", known.join(", ")),
+            };
+            Problem::new(format!("{file} has no task `{name}`")).hint(hint).print();
+            Err(Invalid)
+        }
+    }
+}
+
+/// Reads the file's text.
+pub(crate) fn read(path: &Path) -> Result<String, Invalid> {
+    let shown = path.display();
+    let problem = match std::fs::read(path) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => return Ok(text),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                Problem::new(format!("{shown} is not UTF-8: byte {} is wrong", at + 1))
+                    .hint("save it as UTF-8")
+            }
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Problem::new(format!("there is no configuration file {shown}"))
+                .hint("write one, or name another with --config FILE")
+        }
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            Problem::new(format!("{shown} is a folder, not a configuration file"))
+                .hint(format!("name a file in it: --config {}", path.join("dstream.hcl").display()))
+        }
+        Err(error) => Problem::new(format!("cannot read the configuration file {shown}"))
+            .cause(error.to_string())
+            .hint("check its permissions, or name another file with --config FILE"),
+    };
+    problem.print();
+    Err(Invalid)
+}
+
+/// What the configuration may ask of the world.
+pub(crate) fn surroundings(global: &Global) -> Surroundings {
+    let folder = global.config.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let builtins = PROVIDERS.iter().map(|provider| BuiltinProvider {
+        name: provider.name,
+        side: match provider.side {
+            ProviderSide::Input => Side::Input,
+            ProviderSide::Output => Side::Output,
+        },
+    });
+    Surroundings {
+        env: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        vars: global.vars.clone(),
+        var_files: global.var_files.clone(),
+        base_dir: folder.unwrap_or(Path::new(".")).to_owned(),
+        builtins: builtins.collect(),
+        ..Surroundings::default()
+    }
+}
+
+fn invalid(problems: &Diagnostics) -> Invalid {
+    diagnostics::print(problems);
+    Invalid
+}

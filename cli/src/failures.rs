@@ -1,0 +1,161 @@
+//! Failures as sentences: what failed and where, the cause, what to do.
+
+use std::error::Error as _;
+use std::fmt;
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use dstream_engine::protocol::ErrorClass;
+use dstream_engine::provider::ProviderExit;
+use dstream_engine::run::{Failure, FailureKind};
+
+use crate::diagnostics::is_coloured;
+use crate::plural::{bytes, count};
+
+/// What is shown of a failure, a line each.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) message: String,
+    pub(crate) cause: Option<String>,
+    pub(crate) hint: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Prints it to stderr, in colour where that is a terminal.
+    pub(crate) fn print(&self) {
+        let mut stderr = std::io::stderr().lock();
+        let style = |color: AnsiColor| {
+            if is_coloured() { color.on_default().bold() } else { Style::new() }
+        };
+        let part = |stderr: &mut dyn Write, color, word: &str, text: &str| {
+            let style = style(color);
+            // Nothing can be done about a closed stderr.
+            let _ = writeln!(stderr, "{style}{word}{style:#}: {text}");
+        };
+        part(&mut stderr, AnsiColor::Red, "error", &self.message);
+        if let Some(cause) = &self.cause {
+            part(&mut stderr, AnsiColor::Yellow, "cause", cause);
+        }
+        if let Some(hint) = &self.hint {
+            part(&mut stderr, AnsiColor::Cyan, "hint", hint);
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// A provider's failure in words.
+pub(crate) fn describe(failure: &Failure) -> Problem {
+    let Failure { side, provider, kind, last_words, written } = failure;
+    let mut message = format!("{side} provider `{provider}` {kind}");
+    if let Some((lines, size)) = written {
+        let written =
+            format!("{} ({}) had been written to it", count(*lines, "line"), bytes(*size));
+        message = format!("{message}; {written}");
+    }
+    let mut problem = Problem::new(message);
+    problem.cause = cause(kind).or_else(|| {
+        if last_words.is_empty() {
+            return None;
+        }
+        let words: String = last_words.iter().map(|line| format!("\n    {line}")).collect();
+        Some(format!("its last words on stderr were{words}"))
+    });
+    problem.hint = hint(kind, last_words.is_empty());
+    problem
+}
+
+fn cause(kind: &FailureKind) -> Option<String> {
+    match kind {
+        FailureKind::ReportedError { message, .. } => Some(message.clone()),
+        other => other.source().map(|source| {
+            let inner = source.source().map(|inner| format!(": {inner}")).unwrap_or_default();
+            format!("{source}{inner}")
+        }),
+    }
+}
+
+fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
+    let hint = match kind {
+        FailureKind::NotFound(error) => error.hint(),
+        FailureKind::NotStarted { .. } => "try to start it by hand in a shell",
+        FailureKind::ReportedError { class: Some(ErrorClass::Config), .. } => {
+            "correct the provider's config block"
+        }
+        FailureKind::EndedBeforeReady { exit: ProviderExit::Code(127), .. } => {
+            "127 is what a shell says when a command is not found: is everything the provider needs installed?"
+        }
+        FailureKind::EndedBeforeReady { exit: ProviderExit::Code(126), .. } => {
+            "126 is what a shell says when a command cannot be executed"
+        }
+        FailureKind::EndedBeforeReady { .. } if silent => {
+            "it said nothing on stderr; try it by hand: echo '{\"command\":\"run\",\"config\":{}}' | PROVIDER"
+        }
+        FailureKind::NotReady(_) => {
+            "it must print {\"status\":\"ready\"} as its first line; a slow one needs a longer startup_timeout"
+        }
+        FailureKind::NoHandshake(_) => {
+            "it must print {\"status\":\"ready\"} as its first line, or its block must not say handshake = \"required\""
+        }
+        FailureKind::Exited(ProviderExit::Signal(9))
+        | FailureKind::EndedEarly(ProviderExit::Signal(9)) => {
+            "SIGKILL that nobody sent by hand usually means that memory ran out"
+        }
+        FailureKind::InvalidLine { reason, .. } if reason.starts_with("longer than max_line") => {
+            "raise max_line in the stream block, or let on_invalid = \"drop\" or \"dead_letter\" leave such lines out"
+        }
+        FailureKind::InvalidLine { .. } => {
+            "an input writes one JSON object a line; on_invalid = \"drop\" or \"dead_letter\" leaves others out, validate = \"off\" lets them pass"
+        }
+        FailureKind::NoDeadLetter { .. } => "check the path in dead_letter and its permissions",
+        FailureKind::NoResult(_) | FailureKind::BadResult(_) => {
+            "an output answers with one line: {\"status\":…,\"message\":…,\"resources\":[…],\"changes\":[…]}; does this provider know the command?"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use dstream_engine::config::Side;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_says_who_what_how_much_and_its_last_words() {
+        let failure = Failure {
+            side: Side::Output,
+            provider: "lake".into(),
+            kind: FailureKind::EndedEarly(ProviderExit::Signal(9)),
+            last_words: vec!["one".into(), "two".into()],
+            written: Some((412, 98304)),
+        };
+        let problem = describe(&failure);
+        assert_eq!(
+            problem.message,
+            "output provider `lake` ended while the stream was running (killed by SIGKILL); \
+             412 lines (96.0 KiB) had been written to it"
+        );
+        assert_eq!(problem.cause.unwrap(), "its last words on stderr were\n    one\n    two");
+        assert!(problem.hint.unwrap().contains("memory"));
+    }
+}

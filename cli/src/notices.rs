@@ -1,0 +1,164 @@
+//! What happens during a run, as log lines.
+
+use dstream_engine::run::{Notice, Observer};
+use tracing::{debug, error, info, warn};
+
+use crate::arguments::LogFormat;
+use crate::failures::describe;
+
+/// Renders notices to the log.
+pub(crate) struct LogNotices {
+    pub(crate) format: LogFormat,
+}
+
+impl Observer for LogNotices {
+    fn notice(&self, notice: &Notice<'_>) {
+        match *notice {
+            Notice::Started { side, provider, process_id, program } => {
+                let side = side.to_string();
+                debug!(
+                    provider,
+                    side, process_id, program, "started {program} as process {process_id}"
+                );
+            }
+            Notice::Ready { provider, after, said: true, .. } => {
+                debug!(provider, "ready after {} ms", after.as_millis());
+            }
+            Notice::Ready { provider, .. } => {
+                debug!(provider, "taken as ready: it has not said so");
+            }
+            Notice::Log { provider, line, .. } => log(provider, line),
+            Notice::Ended { provider, .. } => debug!(provider, "ended"),
+            Notice::LineRejected {
+                provider,
+                line_number,
+                offset_bytes,
+                reason,
+                cut_off,
+                kept,
+                last,
+            } => {
+                let what = if cut_off { "cut off" } else { reason };
+                let became = if kept { "kept as a dead letter" } else { "dropped" };
+                let more = if last { "; further lines are only counted" } else { "" };
+                warn!(
+                    provider,
+                    line_number,
+                    offset_bytes,
+                    "line {line_number}, which begins at byte {offset_bytes}, is {what}: {became}{more}"
+                );
+            }
+            Notice::Stopping { reason } => info!("stopping: {reason}"),
+            Notice::StillRunning { side, provider, left: Some(left) } => {
+                warn!(
+                    provider,
+                    "this {side} is still running; it will be killed in {} s",
+                    left.as_secs()
+                );
+            }
+            Notice::StillRunning { side, provider, left: None } => {
+                warn!(
+                    provider,
+                    "this {side} is still at work although its input has ended; Ctrl-C ends the wait"
+                );
+            }
+            Notice::Killed { side, provider, grace: Some(grace) } => {
+                warn!(
+                    provider,
+                    "this {side} did not leave within {} s and was killed",
+                    grace.as_secs_f32()
+                );
+            }
+            Notice::Killed { side, provider, grace: None } => {
+                warn!(provider, "this {side} was killed");
+            }
+            Notice::PipeHeld { provider } => {
+                warn!(
+                    provider,
+                    "it has ended, but something it started keeps its stdout open: killed"
+                );
+            }
+            Notice::NoGuard { reason } => {
+                warn!(
+                    "no guard could be started ({reason}): should dstream be killed, providers may stay behind"
+                );
+            }
+            Notice::Failed { failure } => {
+                let problem = describe(failure);
+                match self.format {
+                    LogFormat::Text => problem.print(),
+                    LogFormat::Json => {
+                        let provider = failure.provider.as_str();
+                        let cause = problem.cause.as_deref().unwrap_or_default();
+                        let hint = problem.hint.as_deref().unwrap_or_default();
+                        error!(provider, cause, hint, "{problem}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A provider's line, at the level that it begins with.
+fn log(provider: &str, line: &str) {
+    let (level, text) = split_level(line);
+    match level {
+        LineLevel::Debug => debug!(provider, "{text}"),
+        LineLevel::Info => info!(provider, "{text}"),
+        LineLevel::Warn => warn!(provider, "{text}"),
+        LineLevel::Error => error!(provider, "{text}"),
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+enum LineLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Reads a level word at the start of a line, `WARN text`, `[warn] text` or `warning: text`; a line
+/// without one is taken as info and kept whole.
+fn split_level(line: &str) -> (LineLevel, &str) {
+    let rest = line.trim_start_matches('[');
+    let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
+    let level = match rest[..end].to_ascii_lowercase().as_str() {
+        "trace" | "debug" => LineLevel::Debug,
+        "info" => LineLevel::Info,
+        "warn" | "warning" => LineLevel::Warn,
+        "error" | "fatal" | "critical" | "panic" => LineLevel::Error,
+        _ => return (LineLevel::Info, line),
+    };
+    let text = &rest[end..];
+    let after = text.trim_start_matches([']', ':', ' ', '\t']);
+    if after.len() == text.len() || after.is_empty() {
+        return (LineLevel::Info, line); // a word that only begins like a level
+    }
+    (level, after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leading_level_word_is_the_level() {
+        for (line, expected) in [
+            ("INFO starting", (LineLevel::Info, "starting")),
+            ("[WARN] slow", (LineLevel::Warn, "slow")),
+            ("error: no access", (LineLevel::Error, "no access")),
+            ("Debug\tx", (LineLevel::Debug, "x")),
+            ("Information is here", (LineLevel::Info, "Information is here")),
+            (
+                "[CounterInputProvider] Starting",
+                (LineLevel::Info, "[CounterInputProvider] Starting"),
+            ),
+            ("error", (LineLevel::Info, "error")),
+            ("", (LineLevel::Info, "")),
+            ("é", (LineLevel::Info, "é")),
+        ] {
+            assert_eq!(split_level(line), expected, "{line}");
+        }
+    }
+}
