@@ -1,0 +1,270 @@
+//! From a stream to nothing: ends of pipes and processes, graces, failures.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::time::{Duration, Instant};
+
+use super::{Dispatcher, INPUT, Timer};
+use crate::config::Handshake;
+use crate::limits::{
+    BROKEN_PIPE_WAIT, HELD_PIPE_WAIT, KILLED_PIPE_WAIT, LAST_WORDS_WAIT, SLOW_END_REPORT_EVERY,
+};
+use crate::provider::ProviderExit;
+use crate::relay::{InputEnd, OutputEnd, Refusal};
+use crate::run::failure::FailureKind;
+use crate::run::notice::Notice;
+
+impl Dispatcher<'_> {
+    pub(super) fn on_input_end(&mut self, end: InputEnd) {
+        self.relay_ends_open = self.relay_ends_open.saturating_sub(1);
+        self.input_ended = true;
+        self.input_cut = !matches!(end, InputEnd::Ended);
+        match end {
+            InputEnd::Ended | InputEnd::OutputGone | InputEnd::Cancelled => {}
+            InputEnd::Refused(Refusal::Line { line_number, offset_bytes, reason }) => {
+                let kind = FailureKind::InvalidLine { line_number, offset_bytes, reason };
+                self.fail(INPUT, kind);
+            }
+            InputEnd::Refused(Refusal::NotKept(source)) => {
+                let path = self.task.stream.dead_letter.clone().unwrap_or_default();
+                self.fail(INPUT, FailureKind::NoDeadLetter { path, source });
+            }
+            InputEnd::Failed(error) => self.fail(INPUT, FailureKind::NotRead(error)),
+        }
+        let now = Instant::now();
+        if self.members[INPUT].is_running() {
+            self.timers.set(now + self.members[INPUT].block.shutdown_timeout, Timer::Linger);
+        }
+        self.timers.set(now + SLOW_END_REPORT_EVERY, Timer::Report);
+        self.reap(INPUT);
+    }
+
+    pub(super) fn on_output_end(&mut self, id: usize, end: OutputEnd) {
+        self.relay_ends_open = self.relay_ends_open.saturating_sub(1);
+        match end {
+            OutputEnd::Complete => self.members[id].fed = true,
+            // Its exit, if that is what broke the pipe, says more.
+            OutputEnd::Broken(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                self.timers.set(Instant::now() + BROKEN_PIPE_WAIT, Timer::BrokenPipe(id));
+            }
+            OutputEnd::Broken(error) => {
+                self.fail(id, FailureKind::NotWritten(error));
+                self.terminate(id);
+            }
+        }
+        self.conclude(id, false);
+    }
+
+    pub(super) fn on_exited(&mut self, id: usize, exit: ProviderExit) {
+        let now = Instant::now();
+        self.members[id].exit = Some(exit);
+        self.timers.set(now + LAST_WORDS_WAIT, Timer::LastWords(id));
+        if id == INPUT {
+            self.timers.set(now + HELD_PIPE_WAIT, Timer::HeldPipe);
+            if self.winding_down {
+                self.limit_outputs();
+            }
+        }
+        self.conclude(id, false);
+    }
+
+    /// Judges a provider's end, once everything that it had to say has been heard or `at_once`.
+    pub(super) fn conclude(&mut self, id: usize, at_once: bool) {
+        let member = &self.members[id];
+        let Some(exit) = member.exit else { return };
+        let heard = member.log_ended && (member.greeted || !member.commanded);
+        if member.concluded || !(heard || at_once) {
+            return;
+        }
+        self.members[id].concluded = true;
+        let failure =
+            if id == INPUT { self.input_failure(exit) } else { self.output_failure(id, exit) };
+        match failure {
+            Some(kind) => self.fail(id, kind),
+            None => {
+                let block = self.members[id].block;
+                self.tell(&Notice::Ended { side: block.side, provider: &block.name });
+            }
+        }
+        self.reap(id);
+    }
+
+    pub(super) fn input_failure(&self, exit: ProviderExit) -> Option<FailureKind> {
+        let member = &self.members[INPUT];
+        let after = member.started().elapsed();
+        let required = member.block.handshake == Handshake::Required;
+        let excused = member.killed || self.input_cut || (member.told && exit.is_stop());
+        if excused || self.failed(INPUT) {
+            None
+        } else if !member.ready && (required || !exit.is_success()) {
+            Some(FailureKind::EndedBeforeReady { exit, after })
+        } else if required && !member.said_ready && !member.told {
+            Some(FailureKind::ClosedBeforeReady)
+        } else {
+            (!exit.is_success()).then_some(FailureKind::Exited(exit))
+        }
+    }
+
+    pub(super) fn output_failure(&self, id: usize, exit: ProviderExit) -> Option<FailureKind> {
+        let member = &self.members[id];
+        let complete = member.fed
+            || self.relay.as_ref().is_some_and(|relay| {
+                let complete = &relay.counters().outputs[id - 1].complete;
+                complete.load(Acquire)
+            });
+        if self.failed(id) || member.killed || (member.told && exit.is_stop()) {
+            None
+        } else if complete {
+            (!exit.is_success()).then_some(FailureKind::Exited(exit))
+        } else if !member.ready {
+            let after = member.started().elapsed();
+            Some(FailureKind::EndedBeforeReady { exit, after })
+        } else {
+            Some(FailureKind::EndedEarly(exit))
+        }
+    }
+
+    /// Whether this provider's failure is the one that is already known.
+    pub(super) fn failed(&self, id: usize) -> bool {
+        let block = self.members[id].block;
+        let known = self.failure.as_ref();
+        known.is_some_and(|known| known.side == block.side && known.provider == block.name)
+    }
+
+    /// Frees a process that has been judged; an input only when nothing of it can write any more.
+    pub(super) fn reap(&mut self, id: usize) {
+        let member = &mut self.members[id];
+        if !member.concluded || (id == INPUT && member.commanded && !self.input_ended) {
+            return;
+        }
+        if let (Some(guard), Some(group)) = (&mut self.guard, member.id()) {
+            guard.forget(group);
+        }
+        if let Some(process) = member.process.take() {
+            process.reap();
+        }
+        let all_gone = self.members.iter().all(|member| member.process.is_none());
+        if all_gone && self.relay_ends_open > 0 {
+            self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::KilledPipe);
+        }
+    }
+
+    pub(super) fn fail(&mut self, id: usize, kind: FailureKind) {
+        let mut failure = self.members[id].failure(kind, &self.task.secrets);
+        if let (Some(relay), true) = (&self.relay, id != INPUT) {
+            let output = &relay.counters().outputs[id - 1];
+            let lines = output.lines_written.load(Relaxed);
+            failure.written = Some((lines, output.bytes_written.load(Relaxed)));
+        }
+        self.tell(&Notice::Failed { failure: &failure });
+        self.failure.get_or_insert(failure);
+        self.wind_down();
+    }
+
+    /// From here on everything ends: the input is told to leave, the outputs get what it had
+    /// written.
+    pub(super) fn wind_down(&mut self) {
+        if std::mem::replace(&mut self.winding_down, true) {
+            return;
+        }
+        self.timers.set(Instant::now() + SLOW_END_REPORT_EVERY, Timer::Report);
+        self.terminate(INPUT);
+        if !self.members[INPUT].commanded {
+            self.members[INPUT].pipes = None;
+            self.input_ended = true;
+            self.close_outputs();
+        }
+        if !self.members[INPUT].is_running() {
+            self.limit_outputs();
+        }
+    }
+
+    /// Ends the outputs' stdin where no relay will.
+    pub(super) fn close_outputs(&mut self) {
+        for member in &mut self.members[1..] {
+            member.stdin = None;
+            member.fed = true;
+        }
+        self.limit_outputs();
+    }
+
+    /// From now on the outputs' grace runs.
+    pub(super) fn limit_outputs(&mut self) {
+        for id in 1..self.members.len() {
+            self.terminate_later(id);
+        }
+    }
+
+    pub(super) fn terminate_later(&mut self, id: usize) {
+        if self.members[id].is_running() {
+            let grace = self.members[id].block.shutdown_timeout;
+            self.timers.set(Instant::now() + grace, Timer::Kill(id));
+        }
+    }
+
+    pub(super) fn terminate(&mut self, id: usize) {
+        if self.members[id].is_running() && !self.members[id].told {
+            self.members[id].told = true;
+            if let Some(process) = &self.members[id].process {
+                process.terminate();
+            }
+            self.terminate_later(id);
+        }
+    }
+
+    pub(super) fn kill(&mut self, id: usize, grace: Option<Duration>) {
+        if self.members[id].is_running() && !self.members[id].killed {
+            self.members[id].killed = true;
+            if let Some(process) = &self.members[id].process {
+                process.kill();
+            }
+            let block = self.members[id].block;
+            self.tell(&Notice::Killed { side: block.side, provider: &block.name, grace });
+        }
+    }
+
+    /// The input has left, but its pipe has not ended. Often a slow output is all there is to it;
+    /// if a process that the input left behind holds the pipe, it must go.
+    pub(super) fn on_held_pipe(&mut self) {
+        if self.input_ended {
+            return;
+        }
+        let again = Instant::now() + HELD_PIPE_WAIT;
+        match &self.relay {
+            Some(relay) if !relay.is_source_held() => self.timers.set(again, Timer::HeldPipe),
+            Some(relay) if self.held_pipe_killed => {
+                relay.cancel();
+                self.timers.set(again, Timer::HeldPipe);
+            }
+            None if self.held_pipe_killed => {
+                self.input_ended = true;
+                self.close_outputs();
+                self.reap(INPUT);
+            }
+            _ => {
+                self.held_pipe_killed = true;
+                self.tell(&Notice::PipeHeld { provider: &self.task.input.name });
+                if let Some(process) = &self.members[INPUT].process {
+                    process.kill();
+                }
+                self.timers.set(again, Timer::HeldPipe);
+            }
+        }
+    }
+
+    /// Says who is still running although its work is over.
+    pub(super) fn report_running(&mut self) {
+        let now = Instant::now();
+        for (id, member) in self.members.iter().enumerate() {
+            let over = if id == INPUT { member.told || self.input_ended } else { self.input_ended };
+            if over && member.is_running() {
+                let due = self.timers.due(&Timer::Kill(id));
+                self.tell(&Notice::StillRunning {
+                    side: member.block.side,
+                    provider: &member.block.name,
+                    left: due.map(|due| due.saturating_duration_since(now)),
+                });
+            }
+        }
+        self.timers.set(now + SLOW_END_REPORT_EVERY, Timer::Report);
+    }
+}

@@ -1,0 +1,272 @@
+//! The one place that decides: every event of a run comes here, one after the other.
+//!
+//! ```text
+//! start ─▶ outputs ready ─▶ input gets its command ─▶ first line ─▶ relay ─▶ input ends ─▶
+//!   outputs see the end of their input ─▶ outputs end ─▶ report
+//! ```
+//!
+//! A stop or a failure winds the run down from wherever it is: the input is told to leave, what it
+//! had written is written to the outputs, and whoever overruns its grace is killed.
+
+mod ending;
+mod starting;
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::failure::{Failure, FailureKind};
+use super::member::Member;
+use super::notice::Notice;
+use super::report::{OutputReport, RunReport};
+use super::timers::Timers;
+use super::{RunContext, StopSignal};
+use crate::config::Task;
+use crate::protocol::Greeting;
+use crate::provider::{FirstLine, Guard, ProviderExit};
+use crate::relay::{Rejects, Relay, RelayCounters, RelayEvent};
+
+/// The input's place among the members; the outputs follow in the task's order.
+const INPUT: usize = 0;
+
+/// Something that has happened to a member or to the relay. Each kind comes at most once for each
+/// member, so that the inbox can be bounded and never full.
+pub(super) enum Event {
+    /// An output has its command; its stdin is free for lines.
+    Commanded(usize, OwnedFd),
+    /// An input's first line, and the pipe from which the rest will come.
+    InputGreeted(FirstLine, File),
+    /// An output's first line, or that there will be none.
+    OutputGreeted(usize, Option<Said>),
+    /// What outputs print is no longer read.
+    TerminalClosed,
+    LogEnded(usize),
+    Exited(usize, ProviderExit),
+    Relay(RelayEvent),
+}
+
+/// What an output's first line said.
+pub(super) struct Said {
+    greeting: Greeting,
+    /// The line itself, cut.
+    line: String,
+}
+
+#[derive(PartialEq)]
+enum Timer {
+    /// A silent output is taken as ready.
+    Silent(usize),
+    /// A required handshake is overdue.
+    Startup(usize),
+    /// A grace is over.
+    Kill(usize),
+    /// A dead provider's log is not waited for any longer.
+    LastWords(usize),
+    /// An output that closed its stdin does not leave.
+    BrokenPipe(usize),
+    /// The input has closed its stdout and does not leave.
+    Linger,
+    /// The input has left and its pipe is still open.
+    HeldPipe,
+    /// All processes are gone and the relay has not noticed.
+    KilledPipe,
+    /// Say who is still running.
+    Report,
+}
+
+/// A channel that holds every event a run of this task can have.
+pub(super) fn inbox(task: &Task) -> (Sender<Event>, Receiver<Event>) {
+    bounded(8 * (task.outputs.len() + 1))
+}
+
+pub(super) struct Dispatcher<'a> {
+    task: &'a Task,
+    context: &'a RunContext,
+    events: Sender<Event>,
+    members: Vec<Member<'a>>,
+    guard: Option<Guard>,
+    rejects: Option<Box<dyn Rejects>>,
+    relay: Option<Relay>,
+    /// How many ends of the relay are still to come.
+    relay_ends_open: usize,
+    input_ended: bool,
+    /// The input's pipe was closed before its end: how it takes that is not its fault.
+    input_cut: bool,
+    timers: Timers<Timer>,
+    /// No more is started; whoever has nothing left to do must leave within its grace.
+    winding_down: bool,
+    /// The input's group was killed because something in it held the pipe.
+    held_pipe_killed: bool,
+    failure: Option<Failure>,
+    stopped_by: Option<StopSignal>,
+    started: Instant,
+}
+
+impl<'a> Dispatcher<'a> {
+    pub(super) fn new(task: &'a Task, context: &'a RunContext, events: Sender<Event>) -> Self {
+        let blocks = std::iter::once(&task.input).chain(&task.outputs);
+        Self {
+            task,
+            context,
+            events,
+            members: blocks.map(Member::new).collect(),
+            guard: None,
+            rejects: None,
+            relay: None,
+            relay_ends_open: 0,
+            input_ended: false,
+            input_cut: false,
+            timers: Timers::default(),
+            winding_down: false,
+            held_pipe_killed: false,
+            failure: None,
+            stopped_by: None,
+            started: Instant::now(),
+        }
+    }
+
+    /// Starts all providers: outputs get their command at once, the input when they are ready.
+    /// Nothing is started unless everything can be.
+    pub(super) fn start(&mut self) {
+        let mut resolved = Vec::new();
+        for id in 0..self.members.len() {
+            match self.context.sources.resolve(&self.members[id].block.provider) {
+                Ok(provider) => resolved.push(provider),
+                Err(error) => return self.fail(id, FailureKind::NotFound(error)),
+            }
+        }
+        if let Err(kind) = self.prepare_rejects() {
+            return self.fail(INPUT, kind);
+        }
+        if let Some(program) = &self.context.guard {
+            match Guard::start(program) {
+                Ok(guard) => self.guard = Some(guard),
+                Err(error) => self.tell(&Notice::NoGuard { reason: &error.to_string() }),
+            }
+        }
+        for id in (0..self.members.len()).rev() {
+            if let Err(kind) = self.spawn(id, &resolved[id]) {
+                return self.fail(id, kind);
+            }
+        }
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.relay_ends_open == 0 && self.members.iter().all(|member| member.process.is_none())
+    }
+
+    pub(super) fn next_timer(&self) -> Receiver<Instant> {
+        self.timers.next()
+    }
+
+    pub(super) fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Commanded(id, stdin) => self.on_commanded(id, stdin),
+            Event::InputGreeted(first, stdout) => self.on_input_greeted(first, stdout),
+            Event::OutputGreeted(id, said) => self.on_output_greeted(id, said),
+            Event::TerminalClosed => {
+                if self.stopped_by.is_none() {
+                    self.on_stop(StopSignal::TerminalClosed);
+                }
+            }
+            Event::LogEnded(id) => {
+                self.members[id].log_ended = true;
+                self.conclude(id, false);
+            }
+            Event::Exited(id, exit) => self.on_exited(id, exit),
+            Event::Relay(RelayEvent::InputEnd(end)) => self.on_input_end(end),
+            Event::Relay(RelayEvent::OutputEnd(index, end)) => self.on_output_end(index + 1, end),
+        }
+    }
+
+    /// The first signal asks for an orderly end, any later one ends at once.
+    pub(super) fn on_stop(&mut self, signal: StopSignal) {
+        if self.stopped_by.is_some() {
+            self.tell(&Notice::Stopping { reason: "asked a second time: ending at once" });
+            for id in 0..self.members.len() {
+                self.kill(id, None);
+            }
+            return;
+        }
+        self.stopped_by = Some(signal);
+        let reason = match signal {
+            StopSignal::Interrupt => "SIGINT",
+            StopSignal::Terminate => "SIGTERM",
+            StopSignal::Hangup => "the terminal was closed",
+            StopSignal::TerminalClosed => "nobody reads the output any more",
+        };
+        self.tell(&Notice::Stopping { reason });
+        self.wind_down();
+    }
+
+    pub(super) fn on_timers(&mut self) {
+        while let Some(timer) = self.timers.take_due(Instant::now()) {
+            match timer {
+                Timer::Silent(id) => self.on_silent(id),
+                Timer::Startup(id) => {
+                    if !self.members[id].greeted && self.members[id].is_running() {
+                        let timeout = self.members[id].block.startup_timeout;
+                        self.fail(id, FailureKind::NotReady(timeout));
+                        self.terminate(id);
+                    }
+                }
+                Timer::Kill(id) => {
+                    self.kill(id, Some(self.members[id].block.shutdown_timeout));
+                }
+                Timer::LastWords(id) => self.conclude(id, true),
+                Timer::BrokenPipe(id) => {
+                    if self.members[id].is_running() && !self.members[id].told {
+                        self.fail(id, FailureKind::ClosedStdin);
+                        self.terminate(id);
+                    }
+                }
+                Timer::Linger => self.terminate(INPUT),
+                Timer::HeldPipe => self.on_held_pipe(),
+                Timer::KilledPipe => self.relay_ends_open = 0,
+                Timer::Report => self.report_running(),
+            }
+        }
+    }
+
+    /// What there is to say at the end.
+    pub(super) fn report(mut self) -> RunReport {
+        let counters = self.relay.as_ref().map(|relay| &**relay.counters());
+        let output = |index: usize| {
+            let got = counters.map(|counters| &counters.outputs[index]);
+            let unwritten = counters.map_or((0, 0), |counters| counters.unwritten(index));
+            OutputReport {
+                name: self.task.outputs[index].name.clone(),
+                lines_written: got.map_or(0, |got| got.lines_written.load(Relaxed)),
+                bytes_written: got.map_or(0, |got| got.bytes_written.load(Relaxed)),
+                lines_unwritten: unwritten.0,
+                bytes_unwritten: unwritten.1,
+            }
+        };
+        let outputs: Vec<OutputReport> = (0..self.task.outputs.len()).map(output).collect();
+        let count = |field: fn(&RelayCounters) -> &AtomicU64| {
+            counters.map_or(0, |counters| field(counters).load(Relaxed))
+        };
+        let outputs_killed = self.members[1..].iter().any(|member| member.killed);
+        let killed = self.members.iter().filter(|member| member.killed);
+        RunReport {
+            stopped_by: self.stopped_by,
+            killed: killed.map(|member| member.block.name.clone()).collect(),
+            lines_left: outputs_killed || outputs.iter().any(|output| output.lines_unwritten > 0),
+            lines: count(|counters| &counters.lines_accepted),
+            bytes: count(|counters| &counters.bytes_accepted),
+            lines_blank: count(|counters| &counters.lines_blank),
+            lines_rejected: count(|counters| &counters.lines_rejected),
+            outputs,
+            elapsed: self.started.elapsed(),
+            failure: self.failure.take(),
+        }
+    }
+
+    fn tell(&self, notice: &Notice<'_>) {
+        self.context.observer.notice(notice);
+    }
+}

@@ -1,0 +1,273 @@
+//! From nothing to a stream: spawn, handshakes, the relay.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use super::{Dispatcher, Event, INPUT, Said, Timer};
+use crate::config::{Handshake, OnInvalid};
+use crate::delivery::RejectedLines;
+use crate::limits::SILENT_OUTPUT_GRACE;
+use crate::protocol::{Command, EnvelopeCheck, Greeting, command_line};
+use crate::provider::{FirstLine, ProcessEvent, ProviderProcess, greet_input, greet_output};
+use crate::relay::{Rejected, Relay, RelayLimits};
+use crate::resolve::ResolvedProvider;
+use crate::run::failure::FailureKind;
+use crate::run::member::{Member, launch};
+use crate::run::notice::Notice;
+
+/// Characters of a wrong first line that are shown.
+const SHOWN_CHARS: usize = 200;
+
+impl Dispatcher<'_> {
+    pub(super) fn prepare_rejects(&mut self) -> Result<(), FailureKind> {
+        let stream = &self.task.stream;
+        let observer = Arc::clone(&self.context.observer);
+        let (name, secrets) = (self.task.input.name.clone(), self.task.secrets.clone());
+        let kept = stream.on_invalid == OnInvalid::DeadLetter;
+        let tell = move |rejected: &Rejected<'_>, last| {
+            observer.notice(&Notice::LineRejected {
+                provider: &name,
+                line_number: rejected.line_number,
+                offset_bytes: rejected.offset_bytes,
+                reason: &secrets.mask(&rejected.reason),
+                cut_off: rejected.cut_off,
+                kept,
+                last,
+            });
+        };
+        let rejects = RejectedLines::new(
+            stream.on_invalid,
+            stream.dead_letter.as_deref(),
+            &self.task.name,
+            &self.task.input.name,
+            tell,
+        );
+        let path = stream.dead_letter.clone().unwrap_or_default();
+        let rejects = rejects.map_err(|source| FailureKind::NoDeadLetter { path, source })?;
+        self.rejects = Some(Box::new(rejects));
+        Ok(())
+    }
+
+    pub(super) fn spawn(
+        &mut self,
+        id: usize,
+        provider: &ResolvedProvider,
+    ) -> Result<(), FailureKind> {
+        let block = self.members[id].block;
+        let observer = Arc::clone(&self.context.observer);
+        let (events, secrets) = (self.events.clone(), self.task.secrets.clone());
+        let (side, name) = (block.side, block.name.clone());
+        let tell = move |event| match event {
+            ProcessEvent::Log(line) => {
+                let line = &secrets.mask(&line);
+                observer.notice(&Notice::Log { side, provider: &name, line });
+            }
+            ProcessEvent::LogEnded => drop(events.send(Event::LogEnded(id))),
+            ProcessEvent::Exited(exit) => drop(events.send(Event::Exited(id, exit))),
+        };
+        let started = ProviderProcess::spawn(launch(block, provider, self.context), tell);
+        let (process, pipes) = started.map_err(|source| FailureKind::NotStarted {
+            program: provider.program.clone(),
+            source,
+        })?;
+        if let Some(guard) = &mut self.guard {
+            guard.watch(process.id());
+        }
+        self.tell(&Notice::Started {
+            side: block.side,
+            provider: &block.name,
+            process_id: process.id().as_raw_nonzero().get(),
+            program: &provider.program.to_string_lossy(),
+        });
+        self.members[id].process = Some(process);
+        if id == INPUT {
+            self.members[id].pipes = Some(pipes);
+            return Ok(());
+        }
+        self.members[id].commanded = true;
+        if block.handshake == Handshake::Required {
+            self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(id));
+        }
+        let command = command_line(Command::Run, &block.config, block.config_format);
+        let (events, terminal) = (self.events.clone(), self.context.terminal.clone());
+        let required = block.handshake == Handshake::Required;
+        let greet = move || {
+            let mut stdin = File::from(pipes.stdin);
+            // An output that does not take its command is dead or dying: its exit says which.
+            let _ = stdin.write_all(command.as_bytes());
+            let _ = events.send(Event::Commanded(id, stdin.into()));
+            let greeted = |first: &FirstLine| {
+                let said = first.line_end.map(|end| said(&first.bytes[..end]));
+                let other =
+                    said.as_ref().is_none_or(|said| said.greeting == Greeting::Other && !required);
+                let _ = events.send(Event::OutputGreeted(id, said));
+                if other { 0 } else { first.line_end.unwrap_or(0) }
+            };
+            if greet_output(pipes.stdout, &terminal, greeted).is_err() {
+                let _ = events.send(Event::TerminalClosed);
+            }
+        };
+        let thread = thread::Builder::new().name(format!("greet-{}", block.name)).spawn(greet);
+        thread.map(drop).map_err(FailureKind::NoThread)
+    }
+
+    pub(super) fn on_commanded(&mut self, id: usize, stdin: OwnedFd) {
+        if self.members[id].fed {
+            return; // closes it
+        }
+        self.members[id].stdin = Some(stdin);
+        if self.members[id].block.handshake == Handshake::Auto {
+            self.timers.set(Instant::now() + SILENT_OUTPUT_GRACE, Timer::Silent(id));
+        }
+        self.open_stream();
+    }
+
+    pub(super) fn on_silent(&mut self, id: usize) {
+        if !self.members[id].ready && self.members[id].is_running() {
+            self.set_ready(id, false);
+            self.open_stream();
+        }
+    }
+
+    pub(super) fn on_output_greeted(&mut self, id: usize, said: Option<Said>) {
+        self.members[id].greeted = true;
+        let required = self.members[id].block.handshake == Handshake::Required;
+        match said {
+            Some(Said { greeting: Greeting::Error { class, message }, .. }) => {
+                self.fail(id, FailureKind::ReportedError { class, message });
+                self.terminate_later(id);
+            }
+            Some(Said { greeting: Greeting::Other, line }) if required => {
+                self.fail(id, FailureKind::NoHandshake(line));
+                self.terminate_later(id);
+            }
+            Some(Said { greeting, .. }) if !self.members[id].ready => {
+                self.set_ready(id, greeting == Greeting::Ready);
+                self.open_stream();
+            }
+            // Taken as ready already; or it will print nothing. If it should have, its end or the timeout says so.
+            Some(_) | None => {}
+        }
+        self.conclude(id, false);
+    }
+
+    /// Gives the input its command as soon as every output is ready for lines.
+    pub(super) fn open_stream(&mut self) {
+        let ready = |member: &Member<'_>| member.ready && member.stdin.is_some();
+        if self.winding_down || !self.members[1..].iter().all(ready) {
+            return;
+        }
+        let Some(pipes) = self.members[INPUT].pipes.take() else {
+            return;
+        };
+        self.members[INPUT].commanded = true;
+        let block = self.members[INPUT].block;
+        if block.handshake == Handshake::Required {
+            self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(INPUT));
+        }
+        let command = command_line(Command::Run, &block.config, block.config_format);
+        let events = self.events.clone();
+        let greet = move || {
+            let mut stdout = File::from(pipes.stdout);
+            let first = greet_input(pipes.stdin, &mut stdout, &command);
+            let _ = events.send(Event::InputGreeted(first, stdout));
+        };
+        let thread = thread::Builder::new().name(format!("greet-{}", block.name)).spawn(greet);
+        if let Err(error) = thread {
+            self.fail(INPUT, FailureKind::NoThread(error));
+        }
+    }
+
+    pub(super) fn on_input_greeted(&mut self, first: FirstLine, stdout: File) {
+        self.members[INPUT].greeted = true;
+        let required = self.members[INPUT].block.handshake == Handshake::Required;
+        let (bytes, end) = (first.bytes, first.line_end);
+        let failure = match end.map(|end| said(&bytes[..end])) {
+            Some(Said { greeting: Greeting::Ready, .. }) => {
+                self.set_ready(INPUT, true);
+                None
+            }
+            Some(Said { greeting: Greeting::Error { class, message }, .. }) => {
+                Some(FailureKind::ReportedError { class, message })
+            }
+            Some(Said { greeting: Greeting::Other, line }) if required => {
+                Some(FailureKind::NoHandshake(line))
+            }
+            // A line too long for a handshake, or the end of the stream, which its exit explains.
+            None if required && !bytes.is_empty() => {
+                Some(FailureKind::NoHandshake(excerpt(&bytes)))
+            }
+            // Nothing at all: an empty stream, or a crash that its exit will tell of.
+            None if bytes.is_empty() => None,
+            _ => {
+                self.set_ready(INPUT, false);
+                None
+            }
+        };
+        if let Some(kind) = failure {
+            self.fail(INPUT, kind);
+            self.input_ended = true;
+            self.close_outputs();
+        } else {
+            let handshake = if self.members[INPUT].said_ready { end.unwrap_or(0) } else { 0 };
+            self.start_relay(stdout, bytes[handshake..].to_vec());
+        }
+        self.conclude(INPUT, false);
+    }
+
+    pub(super) fn start_relay(&mut self, stdout: File, initial: Vec<u8>) {
+        let sinks: Vec<OwnedFd> =
+            self.members[1..].iter_mut().filter_map(|member| member.stdin.take()).collect();
+        let Some(rejects) = self.rejects.take().filter(|_| sinks.len() == self.task.outputs.len())
+        else {
+            // An output is gone already, and with it the task.
+            self.input_ended = true;
+            return self.close_outputs();
+        };
+        let stream = &self.task.stream;
+        let limits = RelayLimits {
+            line_bytes_max: stream.line_bytes_max,
+            buffer_bytes: stream.buffer_bytes,
+        };
+        let check = EnvelopeCheck::new(stream.validate);
+        let events = self.events.clone();
+        let tell = move |event| drop(events.send(Event::Relay(event)));
+        match Relay::start(stdout.into(), initial, sinks, check, rejects, limits, tell) {
+            Ok(relay) => {
+                self.relay = Some(relay);
+                self.relay_ends_open = self.members.len();
+            }
+            Err(error) => {
+                self.fail(INPUT, FailureKind::NoThread(error));
+                self.input_ended = true;
+                self.close_outputs();
+            }
+        }
+    }
+
+    pub(super) fn set_ready(&mut self, id: usize, said: bool) {
+        let member = &mut self.members[id];
+        member.ready = true;
+        member.said_ready = said;
+        let (side, provider) = (member.block.side, &member.block.name);
+        let after = member.started().elapsed();
+        self.tell(&Notice::Ready { side, provider, after, said });
+    }
+}
+
+fn said(line: &[u8]) -> Said {
+    Said { greeting: Greeting::parse(line), line: excerpt(line) }
+}
+
+fn excerpt(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let mut shown: String = text.trim_end().chars().take(SHOWN_CHARS).collect();
+    if shown.len() < text.trim_end().len() {
+        shown.push('…');
+    }
+    shown
+}
