@@ -1,19 +1,65 @@
-//! The providers that DStream ships.
-#![allow(missing_docs)]
-pub struct ProviderInfo {
-    pub name: &'static str,
-    pub side: Side,
-    pub summary: &'static str,
-}
-#[derive(Clone, Copy)]
+//! The providers that DStream ships inside its own binary. Each still runs as a process of its own
+//! and talks only the protocol.
+
+mod console;
+mod counter;
+mod generate;
+mod null;
+
+use std::process::ExitCode;
+
+use dstream_sdk::{input, output};
+
+/// Which block may name a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
+    /// `input`.
     Input,
+    /// `output`.
     Output,
 }
+
+/// A built-in provider.
+#[derive(Debug, Clone, Copy)]
+pub struct ProviderInfo {
+    /// Its name in `provider = "…"`.
+    pub name: &'static str,
+    /// Which block may name it.
+    pub side: Side,
+    /// What it is for, in one line.
+    pub summary: &'static str,
+    run: fn() -> ExitCode,
+}
+
+/// All of them.
 pub const PROVIDERS: &[ProviderInfo] = &[
-    ProviderInfo { name: "counter", side: Side::Input, summary: "" },
-    ProviderInfo { name: "console", side: Side::Output, summary: "" },
+    ProviderInfo {
+        name: "counter",
+        side: Side::Input,
+        summary: "counts up, one envelope an interval",
+        run: input::run::<counter::Counter>,
+    },
+    ProviderInfo {
+        name: "generate",
+        side: Side::Input,
+        summary: "writes made-up envelopes, as fast as they are taken or at a rate",
+        run: input::run::<generate::Generate>,
+    },
+    ProviderInfo {
+        name: "console",
+        side: Side::Output,
+        summary: "prints envelopes for people",
+        run: output::run::<console::Console>,
+    },
+    ProviderInfo {
+        name: "null",
+        side: Side::Output,
+        summary: "counts envelopes and discards them",
+        run: output::run::<null::Null>,
+    },
 ];
-pub fn run(_name: &str) -> Option<std::process::ExitCode> {
-    None
+
+/// Is the provider of that name, on this process's stdin and stdout. None if there is no such one.
+pub fn run(name: &str) -> Option<ExitCode> {
+    PROVIDERS.iter().find(|provider| provider.name == name).map(|provider| (provider.run)())
 }

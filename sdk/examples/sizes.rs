@@ -1,0 +1,38 @@
+//! An output: adds up the bytes of `data` and says the sum at the end.
+//!
+//! `printf '{}\n{"data":[1,2]}\n' | cargo run -p dstream-sdk --example sizes`
+
+use std::process::ExitCode;
+
+use dstream_sdk::{Envelope, Output, ProviderError, log, output};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {}
+
+struct Sizes {
+    bytes: usize,
+}
+
+impl Output for Sizes {
+    type Config = Config;
+
+    fn start(Config {}: Config) -> Result<Self, ProviderError> {
+        Ok(Self { bytes: 0 })
+    }
+
+    fn write(&mut self, envelope: Envelope<'_>) -> Result<(), ProviderError> {
+        self.bytes += envelope.data().map_or(0, |data| data.get().len());
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), ProviderError> {
+        log::info(format_args!("{} bytes of data", self.bytes));
+        Ok(())
+    }
+}
+
+fn main() -> ExitCode {
+    output::run::<Sizes>()
+}
