@@ -113,10 +113,8 @@ impl Output for Console {
                 let message = format!("would create {count} demo resources");
                 change(LifecycleResult::new("planned", message), "create")
             }
-            Command::Status => {
-                list(LifecycleResult::new("ready", format!("{count} demo resources")))
-                    .with_metadata("provider", "console".into())
-            }
+            Command::Status => list(LifecycleResult::new("ok", format!("{count} demo resources")))
+                .with_metadata("provider", "console".into()),
             Command::Destroy => {
                 let message = format!("deleted {count} demo resources");
                 change(LifecycleResult::new("destroyed", message), "delete")

@@ -211,7 +211,8 @@ fn judge(
 fn answer(printed: &[u8]) -> &[u8] {
     let mut rest = printed.trim_ascii();
     let first_end = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1);
-    if Greeting::parse(&rest[..first_end]) == Greeting::Ready {
+    // A line that is all there is cannot be the handshake before the answer.
+    if first_end < rest.len() && Greeting::parse(&rest[..first_end]) == Greeting::Ready {
         rest = rest[first_end..].trim_ascii();
     }
     if serde_json::from_slice::<serde::de::IgnoredAny>(rest).is_ok() {
@@ -257,6 +258,7 @@ mod tests {
     fn the_answer_is_found_behind_a_ready_line_and_other_lines() {
         for (printed, expected) in [
             (r#"{"status":"ok"}"#, r#"{"status":"ok"}"#),
+            ("{\"status\":\"ready\"}\n", r#"{"status":"ready"}"#),
             ("{\"status\":\"ready\"}\n{\"status\":\"ok\"}\n", r#"{"status":"ok"}"#),
             ("working\n{\"status\":\"ok\"}\n\n", r#"{"status":"ok"}"#),
             ("{\n \"status\": \"ok\"\n}\n", "{\n \"status\": \"ok\"\n}"),
