@@ -1,2 +1,62 @@
-//! The project's own chores.
-fn main() {}
+//! The project's own chores: `cargo xtask --help`.
+
+mod test;
+mod tidy;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "The project's own chores")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every test there is, also those that need more than `cargo test` has.
+    Test,
+    /// Check the house rules that no compiler knows.
+    Tidy,
+    /// Do what a merge needs: formatting, lints, house rules, tests, the quick start.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Chore::Test => test::all(),
+        Chore::Tidy => tidy::check(),
+        Chore::Ci => test::ci(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(what) => {
+            let _ = writeln!(std::io::stderr(), "error: {what}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository's root.
+fn root() -> PathBuf {
+    let xtask = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().map(PathBuf::from).unwrap_or(xtask)
+}
+
+/// Runs a command line in the root and shows it first.
+fn run(line: &str) -> Result<(), String> {
+    let mut stderr = std::io::stderr();
+    let _ = writeln!(stderr, "\n$ {line}");
+    let mut words = line.split_whitespace();
+    let program = words.next().unwrap_or_default();
+    let status = Command::new(program).args(words).current_dir(root()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("`{line}`: {status}")),
+        Err(error) => Err(format!("cannot run `{line}`: {error}")),
+    }
+}

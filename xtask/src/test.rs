@@ -1,0 +1,20 @@
+//! All tests, and what a merge needs besides.
+
+use crate::{run, tidy};
+
+/// Every test. What needs servers joins here as it comes; so far `cargo test` has them all.
+pub(crate) fn all() -> Result<(), String> {
+    tidy::check()?;
+    // The relay must stand alone: without HCL, JSON and processes.
+    run("cargo check --quiet --package dstream-engine --no-default-features")?;
+    run("cargo test --workspace")
+}
+
+/// What `.ci/run` calls.
+pub(crate) fn ci() -> Result<(), String> {
+    run("cargo fmt --all --check")?;
+    run("cargo clippy --workspace --all-targets --quiet -- -D warnings")?;
+    run("cargo xtask test")?;
+    run("cargo run --release -- run quickstart")?;
+    run("cargo run --release -- run replay")
+}

@@ -1,0 +1,92 @@
+//! House rules that no compiler knows. Each names what to do instead.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::root;
+
+/// Lines of a source file, beyond which it asks to be cut along its seams.
+const FILE_LINES_MAX: usize = 500;
+
+/// Checks all rules and lists every place that breaks one.
+pub(crate) fn check() -> Result<(), String> {
+    let mut broken = Vec::new();
+    for path in sources(&root()) {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+        long_files(&name, &text, &mut broken);
+        engine_is_silent(&name, &text, &mut broken);
+        vague_names(&name, &mut broken);
+    }
+    paths_in_the_map(&mut broken);
+    if broken.is_empty() { Ok(()) } else { Err(format!("house rules:\n  {}", broken.join("\n  "))) }
+}
+
+fn long_files(name: &str, text: &str, broken: &mut Vec<String>) {
+    let own = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text).lines().count();
+    if own > FILE_LINES_MAX && !is_test(name) {
+        broken.push(format!("{name} has {own} lines: cut it along its seams"));
+    }
+}
+
+fn engine_is_silent(name: &str, text: &str, broken: &mut Vec<String>) {
+    if !name.starts_with("engine/src") {
+        return;
+    }
+    let rules = [
+        ("println!(", "tell an Observer"),
+        ("process::exit(", "return an error"),
+        ("env::var", "take it through Surroundings or RunContext"),
+        ("unbounded(", "use a bounded channel"),
+    ];
+    let own = text.split("#[cfg(test)]").next().unwrap_or(text);
+    for (index, line) in own.lines().enumerate() {
+        for (word, instead) in rules {
+            if line.contains(word) && !line.trim_start().starts_with("//") && !is_test(name) {
+                broken.push(format!("{name}:{}: `{word}` in the engine: {instead}", index + 1));
+            }
+        }
+    }
+}
+
+fn vague_names(name: &str, broken: &mut Vec<String>) {
+    let vague = ["util", "utils", "common", "helpers", "misc"];
+    let found = Path::new(name).iter().any(|part| {
+        let stem = Path::new(part).file_stem().and_then(|stem| stem.to_str());
+        stem.is_some_and(|stem| vague.contains(&stem))
+    });
+    if found && !is_test(name) {
+        broken.push(format!("{name}: name it after what it holds"));
+    }
+}
+
+/// Every path in backticks in ARCHITECTURE.md must exist.
+fn paths_in_the_map(broken: &mut Vec<String>) {
+    let Ok(map) = fs::read_to_string(root().join("ARCHITECTURE.md")) else { return };
+    let folders = ["engine/", "cli/", "sdk/", "providers/", "fixtures/", "docs/", "xtask/"];
+    for word in map.split('`').skip(1).step_by(2) {
+        let is_path = folders.iter().any(|folder| word.starts_with(folder));
+        if is_path && !word.contains([' ', '*', '{', '<']) && !root().join(word).exists() {
+            broken.push(format!("ARCHITECTURE.md names `{word}`, which is not there"));
+        }
+    }
+}
+
+fn is_test(name: &str) -> bool {
+    Path::new(name).iter().any(|part| part == "tests" || part == "tests.rs" || part == "fixtures")
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut found = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            found.extend(sources(&path));
+        } else if name.ends_with(".rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
