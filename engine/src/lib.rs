@@ -2,6 +2,7 @@
 //! arguments nor environment by itself. `ARCHITECTURE.md` at the repository's root is the map.
 
 mod limits;
+mod pipe;
 pub mod relay;
 
 #[cfg(feature = "run")]

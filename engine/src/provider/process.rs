@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::exit::ProviderExit;
 use super::log::{LogTail, read_log};
-use crate::relay::widen_pipe;
+use crate::pipe;
 use crate::resolve::ResolvedProvider;
 
 /// What to start.
@@ -87,8 +87,8 @@ impl ProviderProcess {
             return Err(io::Error::other("a process without an id"));
         };
         let pipes = Pipes { stdin: stdin.into(), stdout: stdout.into() };
-        widen_pipe(&pipes.stdin);
-        widen_pipe(&pipes.stdout);
+        pipe::widen(&pipes.stdin);
+        pipe::widen(&pipes.stdout);
         let log = LogTail::default();
         let process = Self { child, group: ProcessGroup(pid), log: log.clone(), started };
         let tell_log = tell.clone();

@@ -48,19 +48,25 @@ pub(crate) fn greet_input(stdin: OwnedFd, stdout: &mut File, command: &str) -> F
 }
 
 /// Reads an output's first line, hands it to `greeted`, which says how many of the bytes read are
-/// not for the terminal, and prints the rest and all that follows. Returns whether the terminal
-/// took it all.
+/// not for the terminal, and prints the rest and all that follows. Once the terminal refuses
+/// something, `refused` is called and nothing more is printed, but all is read: an output must not
+/// block because nobody wants to see what it prints.
 pub(crate) fn greet_output(
-    stdout: OwnedFd,
+    mut stdout: &File,
     terminal: &Terminal,
     greeted: impl FnOnce(&FirstLine) -> usize,
-) -> io::Result<()> {
-    let mut stdout = File::from(stdout);
+    refused: impl FnOnce(),
+) {
     let first = read_first_line(&mut stdout);
     let taken = greeted(&first);
     let mut pending = first.bytes;
     pending.drain(..taken);
-    let mut outcome = Ok(());
+    let mut refused = Some(refused);
+    let mut print = |bytes: &[u8]| {
+        if refused.is_some() && terminal.print(bytes).is_err() {
+            refused.take().into_iter().for_each(|refused| refused());
+        }
+    };
     loop {
         // Whole lines as soon as there are any, a very long line in pieces.
         let whole = match memrchr(b'\n', &pending) {
@@ -69,8 +75,7 @@ pub(crate) fn greet_output(
             None => 0,
         };
         if whole > 0 {
-            // An output must not block because nobody reads what it prints.
-            outcome = outcome.and_then(|()| terminal.print(&pending[..whole]));
+            print(&pending[..whole]);
             pending.drain(..whole);
         }
         if read_more(&mut stdout, &mut pending) == 0 {
@@ -78,12 +83,11 @@ pub(crate) fn greet_output(
         }
     }
     if !pending.is_empty() {
-        outcome = outcome.and_then(|()| terminal.print(&pending));
+        print(&pending);
     }
-    outcome
 }
 
-fn read_first_line(stdout: &mut File) -> FirstLine {
+fn read_first_line(stdout: &mut impl Read) -> FirstLine {
     let mut bytes = Vec::new();
     loop {
         let searched = bytes.len();
@@ -98,7 +102,7 @@ fn read_first_line(stdout: &mut File) -> FirstLine {
 }
 
 /// Appends what is there, waiting for it; 0 at the end.
-fn read_more(stdout: &mut File, bytes: &mut Vec<u8>) -> usize {
+fn read_more(stdout: &mut impl Read, bytes: &mut Vec<u8>) -> usize {
     let filled = bytes.len();
     bytes.resize(filled + HANDSHAKE_BYTES_MAX, 0);
     let count = loop {

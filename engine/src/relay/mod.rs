@@ -21,7 +21,6 @@ mod counters;
 mod framer;
 mod line_buffer;
 mod portable;
-mod wake;
 
 #[cfg(test)]
 mod tests;
@@ -35,7 +34,8 @@ use std::thread;
 
 use crossbeam_channel::bounded;
 
-use crate::limits::{BLOCK_BYTES, BLOCKS_MIN, OVERSIZE_BLOCKS_MAX, PIPE_BYTES};
+use crate::limits::{BLOCK_BYTES, BLOCKS_MIN, OVERSIZE_BLOCKS_MAX};
+use crate::pipe;
 use block::BlockPool;
 use framer::Framer;
 
@@ -153,7 +153,7 @@ impl Relay {
 
     /// Whether some process can still write to the input's pipe.
     pub fn is_source_held(&self) -> bool {
-        self.source.upgrade().is_some_and(|source| wake::has_writers(&source))
+        self.source.upgrade().is_some_and(|source| pipe::has_writers(&source))
     }
 
     /// Ends the reading although something still holds the input's pipe open. What was handed to
@@ -162,15 +162,7 @@ impl Relay {
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
         if let Some(source) = self.source.upgrade() {
-            wake::reader_of(&source);
+            pipe::wake_reader(&source);
         }
     }
-}
-
-/// Asks for a pipe of [`PIPE_BYTES`]; what the system refuses costs speed only.
-pub fn widen_pipe(pipe: impl std::os::fd::AsFd) {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
-    #[cfg(not(target_os = "linux"))]
-    let _ = (pipe, PIPE_BYTES);
 }

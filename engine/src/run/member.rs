@@ -1,14 +1,16 @@
 //! One provider of a run, and how far it has come.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::sync::Weak;
 use std::time::Instant;
 
 use rustix::process::Pid;
 
 use super::RunContext;
 use super::failure::{Failure, FailureKind};
-use crate::config::{ProviderBlock, Secrets};
+use crate::config::{ProviderBlock, Secrets, Side};
 use crate::provider::{Launch, Pipes, ProviderExit, ProviderProcess};
 use crate::resolve::ResolvedProvider;
 
@@ -21,6 +23,10 @@ pub(super) struct Member<'a> {
     pub(super) pipes: Option<Pipes>,
     /// An output's stdin, from when it has its command until lines flow.
     pub(super) stdin: Option<OwnedFd>,
+    /// An output's stdout, as long as it is read.
+    pub(super) stdout: Weak<File>,
+    /// All that an output prints has been printed; an input prints nothing.
+    pub(super) printed: bool,
     /// Its command is on its way.
     pub(super) commanded: bool,
     /// Its first line is there, or it has closed its stdout without one.
@@ -49,6 +55,8 @@ impl<'a> Member<'a> {
             process: None,
             pipes: None,
             stdin: None,
+            stdout: Weak::new(),
+            printed: block.side == Side::Input,
             commanded: false,
             greeted: false,
             ready: false,
@@ -65,6 +73,11 @@ impl<'a> Member<'a> {
     /// Whether its process has been started and has not ended.
     pub(super) fn is_running(&self) -> bool {
         self.process.is_some() && self.exit.is_none()
+    }
+
+    /// Whether nothing of it is left to wait for.
+    pub(super) fn is_gone(&self) -> bool {
+        self.process.is_none() && (self.printed || !self.commanded)
     }
 
     pub(super) fn started(&self) -> Instant {

@@ -8,6 +8,7 @@ use crate::config::Handshake;
 use crate::limits::{
     BROKEN_PIPE_WAIT, HELD_PIPE_WAIT, KILLED_PIPE_WAIT, LAST_WORDS_WAIT, SLOW_END_REPORT_EVERY,
 };
+use crate::pipe;
 use crate::provider::ProviderExit;
 use crate::relay::{InputEnd, OutputEnd, Refusal};
 use crate::run::failure::FailureKind;
@@ -142,10 +143,21 @@ impl Dispatcher<'_> {
         if let Some(process) = member.process.take() {
             process.reap();
         }
-        let all_gone = self.members.iter().all(|member| member.process.is_none());
-        if all_gone && self.relay_ends_open > 0 {
+        if self.members.iter().all(|member| member.process.is_none()) {
             self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::KilledPipe);
         }
+    }
+
+    /// All processes are gone, but threads are still at their pipes. They may be busy: a person
+    /// reads slowly. They may also wait for a process that has escaped from its group and holds a
+    /// pipe; for that nobody waits.
+    pub(super) fn on_killed_pipes(&mut self) {
+        self.relay_ends_open = 0;
+        for member in &mut self.members {
+            let held = member.stdout.upgrade().is_some_and(|stdout| pipe::has_writers(&stdout));
+            member.printed |= held;
+        }
+        self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::KilledPipe);
     }
 
     pub(super) fn fail(&mut self, id: usize, kind: FailureKind) {

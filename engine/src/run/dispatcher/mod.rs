@@ -44,6 +44,8 @@ pub(super) enum Event {
     OutputGreeted(usize, Option<Said>),
     /// What outputs print is no longer read.
     TerminalClosed,
+    /// All that an output prints has been printed.
+    Printed(usize),
     LogEnded(usize),
     Exited(usize, ProviderExit),
     Relay(RelayEvent),
@@ -72,7 +74,7 @@ enum Timer {
     Linger,
     /// The input has left and its pipe is still open.
     HeldPipe,
-    /// All processes are gone and the relay has not noticed.
+    /// All processes are gone and threads at their pipes have not noticed.
     KilledPipe,
     /// Say who is still running.
     Report,
@@ -156,7 +158,7 @@ impl<'a> Dispatcher<'a> {
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        self.relay_ends_open == 0 && self.members.iter().all(|member| member.process.is_none())
+        self.relay_ends_open == 0 && self.members.iter().all(Member::is_gone)
     }
 
     pub(super) fn next_timer(&self) -> Receiver<Instant> {
@@ -173,6 +175,7 @@ impl<'a> Dispatcher<'a> {
                     self.on_stop(StopSignal::TerminalClosed);
                 }
             }
+            Event::Printed(id) => self.members[id].printed = true,
             Event::LogEnded(id) => {
                 self.members[id].log_ended = true;
                 self.conclude(id, false);
@@ -226,7 +229,7 @@ impl<'a> Dispatcher<'a> {
                 }
                 Timer::Linger => self.terminate(INPUT),
                 Timer::HeldPipe => self.on_held_pipe(),
-                Timer::KilledPipe => self.relay_ends_open = 0,
+                Timer::KilledPipe => self.on_killed_pipes(),
                 Timer::Report => self.report_running(),
             }
         }

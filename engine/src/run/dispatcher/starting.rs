@@ -95,6 +95,8 @@ impl Dispatcher<'_> {
         let command = command_line(Command::Run, &block.config, block.config_format);
         let (events, terminal) = (self.events.clone(), self.context.terminal.clone());
         let required = block.handshake == Handshake::Required;
+        let stdout = Arc::new(File::from(pipes.stdout));
+        self.members[id].stdout = Arc::downgrade(&stdout);
         let greet = move || {
             let mut stdin = File::from(pipes.stdin);
             // An output that does not take its command is dead or dying: its exit says which.
@@ -107,9 +109,10 @@ impl Dispatcher<'_> {
                 let _ = events.send(Event::OutputGreeted(id, said));
                 if other { 0 } else { first.line_end.unwrap_or(0) }
             };
-            if greet_output(pipes.stdout, &terminal, greeted).is_err() {
-                let _ = events.send(Event::TerminalClosed);
-            }
+            let refused = || drop(events.send(Event::TerminalClosed));
+            greet_output(&stdout, &terminal, greeted, refused);
+            drop(stdout);
+            let _ = events.send(Event::Printed(id));
         };
         let thread = thread::Builder::new().name(format!("greet-{}", block.name)).spawn(greet);
         thread.map(drop).map_err(FailureKind::NoThread)

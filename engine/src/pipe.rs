@@ -1,0 +1,69 @@
+//! What the standard library does not offer for pipes.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::limits::PIPE_BYTES;
+
+/// Asks for a pipe of [`PIPE_BYTES`]; what the system refuses costs speed only.
+pub(crate) fn widen(pipe: impl AsFd) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (pipe, PIPE_BYTES);
+}
+
+/// Whether any process holds the writing end of `pipe`.
+pub(crate) fn has_writers(pipe: &File) -> bool {
+    let mut pipe = [PollFd::new(pipe, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // A pipe without writers is hung up (poll(2)), whatever is still in it.
+    poll(&mut pipe, Some(&now)).is_ok() && !pipe[0].revents().contains(PollFlags::HUP)
+}
+
+/// Wakes a thread that is blocked in a read of `pipe`, whose writers will neither write nor leave;
+/// the thread has been told to throw away what it reads.
+///
+/// Reading through `poll` would cost every wake-up a system call more, for a case that needs a
+/// process that has escaped from its group. Instead the pipe is opened once more, for writing, and
+/// one byte wakes the reader.
+#[cfg(target_os = "linux")]
+pub(crate) fn wake_reader(pipe: &File) {
+    use rustix::fs::{Mode, OFlags};
+    use std::os::fd::AsRawFd;
+
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    // A full pipe refuses the byte, but then its reader is not blocked.
+    if let Ok(writer) = rustix::fs::open(path, flags, Mode::empty()) {
+        let _ = rustix::io::write(&writer, b"\n");
+    }
+}
+
+/// Where the system offers no way to wake it, the thread goes on with the next byte that comes.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn wake_reader(_pipe: &File) {}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    #[test]
+    fn a_held_pipe_is_known_and_its_reader_can_be_woken() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let reader = File::from(OwnedFd::from(reader));
+        assert!(has_writers(&reader));
+        std::thread::scope(|scope| {
+            let read = scope.spawn(|| (&reader).read(&mut [0; 8]).unwrap());
+            wake_reader(&reader);
+            assert_eq!(read.join().unwrap(), 1);
+        });
+        drop(writer);
+        assert!(!has_writers(&reader));
+    }
+}
