@@ -3,3 +3,5 @@
 
 #[cfg(feature = "run")]
 pub mod config;
+#[cfg(feature = "run")]
+pub mod resolve;

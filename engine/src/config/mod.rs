@@ -3,11 +3,36 @@
 //! Knows nothing of processes or bytes. Reads no environment by itself: everything from outside
 //! comes in through [`Surroundings`].
 
+mod action;
+mod config_block;
+mod declared;
 mod diagnostic;
 mod document;
+mod evaluate;
+mod fields;
+mod limits;
+mod log;
+mod names;
+mod nearest;
+mod operators;
+mod outline;
+mod schema;
+mod script;
 mod secrets;
+mod settings;
+mod standin;
+mod strings;
 mod surroundings;
+mod syntax;
 mod task;
+mod task_block;
+mod traversal;
+mod types;
+mod units;
+mod values;
+mod variables;
+
+use standin::{functions, template};
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
 pub use document::{Document, ProviderSummary, TaskError, TaskSummary};
