@@ -21,8 +21,6 @@ pub(super) struct Declared {
 /// The attributes of a block that has a fixed set of them.
 #[derive(Debug, Clone)]
 pub(super) struct Fields {
-    /// The block's name and labels.
-    pub(super) header: Range<usize>,
     pub(super) attributes: Vec<Attribute>,
 }
 

@@ -20,6 +20,7 @@ use super::names::Names;
 use super::nearest::did_you_mean;
 use super::operators;
 use super::script::{Insert, Script};
+use super::secrets::MASKED_BYTES_MIN;
 use super::template::{self, TemplateError, TemplateScope};
 use super::values::{Data, Value};
 
@@ -315,11 +316,13 @@ impl<'a> Evaluator<'a> {
             args: arguments.iter().map(|argument| argument.to_hcl().into()).collect(),
             expand_final: false,
         };
+        let known = self.log.secrets();
         let (outcome, touched) = functions::with_scope(world.functions.clone(), || {
+            functions::recall(&known);
             hcl::Expression::from(call).evaluate(&world.context)
         });
+        let from_secret = touched.any || arguments.iter().any(Value::is_secret);
         self.log.add_secrets(touched.secrets);
-        let secret = touched.any || arguments.iter().any(Value::is_secret);
         let value = outcome.map_err(|error| {
             let message = match error.kind() {
                 ErrorKind::FuncCall(_, message) => message.clone(),
@@ -327,13 +330,22 @@ impl<'a> Evaluator<'a> {
             };
             self.fail(span, format!("`{name}`: {}", without_secrets(message, arguments)))
         })?;
-        let value = Value::from(value);
+        let mut value = Value::from(value);
         self.charge(value.size_bytes(), span)?;
         if name == "nonsensitive" {
             self.log.reveal(&value);
-            return Ok(value.revealed());
+            return Ok(value);
         }
-        Ok(value.tainted(secret))
+        if from_secret {
+            // The functions know which strings they made of a secret, and which only stood beside
+            // one. What is too short to be known, or no string, is a secret here in any case.
+            let known = self.log.secrets();
+            value.taint_where(&|data| match data {
+                Data::String(text) => text.len() < MASKED_BYTES_MIN || known.mask(text) != *text,
+                _ => true,
+            });
+        }
+        Ok(value)
     }
 
     fn for_each(&self, each: &ForExpr, span: &Range<usize>, scope: Option<&Scope<'_>>) -> Outcome {

@@ -62,7 +62,7 @@ impl Log {
         self.secrets.borrow_mut().extend(values);
     }
 
-    /// Notes that the strings of a value need not be hidden.
+    /// Notes that the strings of a value may be shown, and with them what is shown in them.
     pub(super) fn reveal(&self, value: &Value) {
         value.collect_texts(false, &mut self.revealed.borrow_mut());
     }
@@ -71,8 +71,10 @@ impl Log {
     pub(super) fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
         let revealed = self.revealed.borrow();
-        for value in self.secrets.borrow().iter().filter(|value| !revealed.contains(*value)) {
-            secrets.add(value);
+        for value in self.secrets.borrow().iter() {
+            if !revealed.iter().any(|shown| shown.contains(value.as_str())) {
+                secrets.add(value);
+            }
         }
         secrets
     }

@@ -10,6 +10,7 @@ mod diagnostic;
 mod document;
 mod evaluate;
 mod fields;
+mod functions;
 mod limits;
 mod log;
 mod names;
@@ -32,7 +33,7 @@ mod units;
 mod values;
 mod variables;
 
-use standin::{functions, template};
+use standin::template;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
 pub use document::{Document, ProviderSummary, TaskError, TaskSummary};

@@ -268,8 +268,7 @@ impl Reader<'_> {
 
     fn fields(&self, block: Block, shape: &Shape) -> Fields {
         self.no_label(&block);
-        let header = header(&block);
-        Fields { header, attributes: self.parts(block.body, shape).attributes }
+        Fields { attributes: self.parts(block.body, shape).attributes }
     }
 
     fn settings(&self, block: Block, declared: &mut Declared) {
@@ -445,7 +444,7 @@ impl Reader<'_> {
                 None
             }
         };
-        let fields = Fields { header, attributes: parts.attributes };
+        let fields = Fields { attributes: parts.attributes };
         ProviderDeclaration { side, label, fields, provider, config, restart }
     }
 

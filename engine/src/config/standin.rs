@@ -58,39 +58,3 @@ pub(crate) mod template {
         Ok(Evaluated { value: value.as_str().into(), secrets: vec![value.clone()] })
     }
 }
-
-pub(crate) mod functions {
-    use std::cell::RefCell;
-    use std::collections::BTreeMap;
-    use std::path::PathBuf;
-    use std::sync::Arc;
-
-    use hcl::eval::{FuncDef, ParamType};
-
-    #[derive(Debug, Clone)]
-    pub struct FunctionScope {
-        pub env: Arc<BTreeMap<String, String>>,
-        pub base_dir: PathBuf,
-        pub now: jiff::Timestamp,
-    }
-    pub struct Touched {
-        pub secrets: Vec<String>,
-        pub any: bool,
-    }
-    thread_local! {
-        static ENV: RefCell<Option<Arc<BTreeMap<String, String>>>> = const { RefCell::new(None) };
-    }
-    pub fn with_scope<R>(scope: FunctionScope, run: impl FnOnce() -> R) -> (R, Touched) {
-        ENV.set(Some(scope.env));
-        (run(), Touched { secrets: Vec::new(), any: false })
-    }
-    pub fn declare(context: &mut hcl::eval::Context<'_>) {
-        let upper = FuncDef::builder()
-            .param(ParamType::String)
-            .build(|args| Ok(args[0].as_str().unwrap_or_default().to_uppercase().into()));
-        context.declare_func("upper", upper);
-    }
-    pub fn names() -> &'static [&'static str] {
-        &["upper"]
-    }
-}

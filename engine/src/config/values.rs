@@ -48,19 +48,12 @@ impl Value {
         }
     }
 
-    /// The same value, and no secret any more.
-    #[must_use]
-    pub(super) fn revealed(mut self) -> Self {
-        self.reveal();
-        self
-    }
-
-    fn reveal(&mut self) {
-        self.secret = false;
+    /// Makes a secret of everything in it, save lists and objects themselves, that `is` says so of.
+    pub(super) fn taint_where(&mut self, is: &impl Fn(&Data) -> bool) {
         match &mut self.data {
-            Data::List(items) => items.iter_mut().for_each(Self::reveal),
-            Data::Object(items) => items.values_mut().for_each(Self::reveal),
-            _ => {}
+            Data::List(items) => items.iter_mut().for_each(|item| item.taint_where(is)),
+            Data::Object(items) => items.values_mut().for_each(|item| item.taint_where(is)),
+            data => self.secret |= is(data),
         }
     }
 
