@@ -42,9 +42,16 @@ impl Log {
         self.problems.borrow().iter().any(is)
     }
 
-    /// All problems so far, in the order of their places: file by file, as they came up.
+    /// All problems, as they came up. Messages are made without secrets; should one slip into
+    /// them nevertheless, it ends here.
     pub(super) fn into_problems(self) -> Vec<Diagnostic> {
-        self.problems.into_inner()
+        let secrets = self.secrets();
+        let mut problems = self.problems.into_inner();
+        for problem in problems.iter_mut().filter(|_| !secrets.is_empty()) {
+            problem.message = secrets.mask(&problem.message);
+            problem.help = problem.help.take().map(|help| secrets.mask(&help));
+        }
+        problems
     }
 
     /// How many problems there are; for [`Self::forget`].

@@ -84,6 +84,7 @@ const STREAM: Shape = Shape {
 pub(super) const PROVIDER_KINDS: [&str; 3] = ["provider", "provider_path", "provider_ref"];
 
 /// The known parts of a block.
+#[derive(Default)]
 struct Parts {
     attributes: Vec<Attribute>,
     blocks: Vec<Block>,
@@ -140,7 +141,7 @@ impl Reader<'_> {
 
     /// The parts of a body that its shape knows; the others are reported.
     fn parts(&self, body: Body, shape: &Shape) -> Parts {
-        let mut parts = Parts { attributes: Vec::new(), blocks: Vec::new() };
+        let mut parts = Parts::default();
         for structure in body {
             match structure {
                 Structure::Attribute(attribute) => {
@@ -211,8 +212,8 @@ impl Reader<'_> {
             [label] => self.label_text(label),
             labels => {
                 let message = match labels {
-                    [] => format!("a `{what}` block needs a name"),
-                    _ => format!("a `{what}` block has one name"),
+                    [] => format!("this `{what}` block needs a name"),
+                    _ => format!("this `{what}` block has more than one name"),
                 };
                 let help = format!("write `{what} \"name\" {{ … }}`");
                 self.error(&header(block), message, Some(help));
@@ -229,7 +230,7 @@ impl Reader<'_> {
     fn no_label(&self, block: &Block) {
         if let Some(label) = block.labels.first() {
             let what = block.ident.as_str();
-            let message = format!("a `{what}` block has no label");
+            let message = format!("`{what}` blocks have no label");
             self.error(&span_of(label), message, Some(format!("write `{what} {{ … }}`")));
         }
     }
@@ -334,9 +335,16 @@ impl Reader<'_> {
         let label = self.label(&block);
         let header = header(&block);
         let whole = self.is_whole(&block);
-        let mut parts = self.parts(block.body, &TASK);
+        // A task of the original's old kind has other blocks and attributes. That it is one is
+        // reported by who evaluates `type`; nothing else about it is worth a word.
+        let plugin = block.body.get_attribute("type").cloned();
+        let plugin = plugin.filter(|kind| kind.value.as_str() == Some("plugin"));
+        let is_plugin = plugin.is_some();
+        let mut parts = match plugin {
+            Some(kind) => Parts { attributes: vec![kind], blocks: Vec::new() },
+            None => self.parts(block.body, &TASK),
+        };
         let kind = parts.take("type");
-        let plugin = kind.as_ref().is_some_and(|kind| kind.value.as_str() == Some("plugin"));
         let mut task = TaskDeclaration {
             name: String::new(),
             header,
@@ -360,8 +368,7 @@ impl Reader<'_> {
                 _ => task.stream = Some(self.fields(block, &STREAM)),
             }
         }
-        // A plugin task had neither; that it is one is reported on its own.
-        if whole && !plugin {
+        if whole && !is_plugin {
             if task.input.is_none() {
                 let help = "add `input { … }` with a provider".to_owned();
                 self.error(&task.header, "this task has no input", Some(help));

@@ -83,6 +83,13 @@ impl Evaluator<'_> {
 
     fn index(&self, value: Value, index: &Value, span: &Range<usize>) -> Outcome {
         match &index.data {
+            Data::String(name) if index.is_secret() => {
+                let Data::Object(mut items) = value.data else {
+                    return self.attribute(value, "", span);
+                };
+                let found = items.shift_remove(name);
+                found.ok_or_else(|| self.fail(span, "the object has no such attribute"))
+            }
             Data::String(name) => self.attribute(value, name, span),
             Data::Number(number) => match number.as_u64() {
                 Some(index) => self.item(value, index, span),
