@@ -328,7 +328,12 @@ impl<'a> Evaluator<'a> {
                 ErrorKind::FuncCall(_, message) => message.clone(),
                 other => other.to_string(),
             };
-            self.fail(span, format!("`{name}`: {}", without_secrets(message, arguments)))
+            let message = without_secrets(message, arguments);
+            if name == "env" {
+                let help = "set it, or give a default: `env(\"NAME\", \"default\")`";
+                return self.fail_with(span, message, Some(help.to_owned()));
+            }
+            self.fail(span, format!("`{name}`: {message}"))
         })?;
         let mut value = Value::from(value);
         self.charge(value.size_bytes(), span)?;

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::action::{self, Action, Place};
+use super::action::{self, Action, Kind, Place};
 use super::limits::NESTING_MAX;
 
 /// What a scan found.
@@ -41,6 +41,8 @@ pub(super) struct Problem {
     pub(super) span: Range<usize>,
     pub(super) message: String,
     pub(super) help: Option<&'static str>,
+    /// It is one character too many: without it, the rest can be read.
+    pub(super) stray: bool,
 }
 
 /// What the scanner is inside of.
@@ -132,7 +134,7 @@ impl Scanner<'_> {
     }
 
     fn problem(&mut self, span: Range<usize>, message: String, help: Option<&'static str>) {
-        self.found.problems.push(Problem { span, message, help });
+        self.found.problems.push(Problem { span, message, help, stray: false });
     }
 
     /// One token of code.
@@ -152,13 +154,10 @@ impl Scanner<'_> {
     fn token(&mut self) {
         let at = self.at;
         let byte = self.bytes[at];
-        if let Some(Frame::Body { statement, equals, .. }) = self.frames.last_mut() {
-            if byte != b'}' {
-                statement.get_or_insert_with(|| {
-                    self.found.statements.push(at..at);
-                    self.found.statements.len() - 1
-                });
-            }
+        if byte != b'}' {
+            self.begin_statement(at);
+        }
+        if let Some(Frame::Body { equals, .. }) = self.frames.last_mut() {
             *equals |= byte == b'=';
         }
         match byte {
@@ -235,7 +234,8 @@ impl Scanner<'_> {
         let found = reach.filter(|&depth| closes(&self.frames[self.frames.len() - 1 - depth]));
         let Some(depth) = found else {
             let message = format!("`{}` closes nothing", char::from(byte));
-            return self.problem(at..at + 1, message, None);
+            let (span, help) = (at..at + 1, None);
+            return self.found.problems.push(Problem { span, message, help, stray: true });
         };
         for _ in 0..depth {
             self.drop_unclosed(at);
@@ -286,6 +286,16 @@ impl Scanner<'_> {
         self.problem(open..open + 1, format!("this `{bracket}` is not closed"), None);
     }
 
+    /// Code in a body is a statement; here one begins, if none has.
+    fn begin_statement(&mut self, at: usize) {
+        if let Some(Frame::Body { statement, .. }) = self.frames.last_mut() {
+            statement.get_or_insert_with(|| {
+                self.found.statements.push(at..at);
+                self.found.statements.len() - 1
+            });
+        }
+    }
+
     fn end_statement(&mut self, statement: Option<usize>, at: usize) {
         if let Some(index) = statement {
             let span = &mut self.found.statements[index];
@@ -313,7 +323,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Whether the next line, a `name = …` or `name {`, has no business in the brackets that are
+    /// Whether the next line, a `name = …`, `name {` or a `}` alone, has no business in the brackets that are
     /// open here and must be the next statement of the body around them.
     fn next_line_leaves_value(&self) -> bool {
         let open = self.value_frames();
@@ -321,6 +331,10 @@ impl Scanner<'_> {
             return false;
         }
         let line = self.text[self.at..].trim_start_matches([' ', '\t']);
+        let object = open.iter().any(|frame| matches!(frame, Frame::Object { .. }));
+        if !object && line.lines().next().is_some_and(|line| line.trim_end() == "}") {
+            return true;
+        }
         let length = line.find(|c| !is_name(c)).unwrap_or(line.len());
         if length == 0 || line.starts_with(|c: char| c.is_ascii_digit()) {
             return false;
@@ -330,7 +344,7 @@ impl Scanner<'_> {
             return true;
         }
         let attribute = behind.strip_prefix('=').is_some_and(|next| !next.starts_with(['=', '>']));
-        attribute && !open.iter().any(|frame| matches!(frame, Frame::Object { .. }))
+        attribute && !object
     }
 
     /// The frames inside the innermost body.
@@ -380,6 +394,7 @@ impl Scanner<'_> {
             None => {
                 self.at = self.bytes.len();
                 self.problem(start..start + 2, "this comment has no `*/`".to_owned(), None);
+                self.found.block_unclosed = true;
             }
         }
         self.comment(start);
@@ -464,14 +479,6 @@ impl Scanner<'_> {
 
     fn action(&mut self, place: Place, string: Option<usize>) {
         let start = self.at;
-        if place == Place::Code
-            && let Some(Frame::Body { statement, .. }) = self.frames.last_mut()
-        {
-            statement.get_or_insert_with(|| {
-                self.found.statements.push(start..start);
-                self.found.statements.len() - 1
-            });
-        }
         let Some(mut action) = action::read(self.text, start, place) else {
             self.at += 2;
             return self.problem(
@@ -482,8 +489,9 @@ impl Scanner<'_> {
         };
         self.at = action.span.end;
         action.string = string;
-        if place == Place::Code {
+        if place == Place::Code && action.kind != Kind::Comment {
             action.whole_value = self.value_is_expected() && self.value_ends();
+            self.begin_statement(start);
             self.previous = b'"';
         }
         self.found.actions.push(action);

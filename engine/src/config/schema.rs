@@ -13,7 +13,7 @@ use super::declared::{
 };
 use super::evaluate::{Evaluator, span_of};
 use super::limits::{LABEL_CHARS_MAX, NAMES_MAX, OUTPUTS_MAX, TASKS_MAX};
-use super::nearest::{did_you_mean, listed};
+use super::nearest::{did_you_mean, listed, nearest};
 use super::{Side, types};
 
 /// What may stand in a kind of block.
@@ -339,7 +339,9 @@ impl Reader<'_> {
         // reported by who evaluates `type`; nothing else about it is worth a word.
         let plugin = block.body.get_attribute("type").cloned();
         let plugin = plugin.filter(|kind| kind.value.as_str() == Some("plugin"));
-        let is_plugin = plugin.is_some();
+        // A block of an unknown name may be the one that is missing.
+        let known = |block: &Block| TASK.blocks.contains(&block.ident.as_str());
+        let whole = whole && plugin.is_none() && block.body.blocks().all(known);
         let mut parts = match plugin {
             Some(kind) => Parts { attributes: vec![kind], blocks: Vec::new() },
             None => self.parts(block.body, &TASK),
@@ -368,7 +370,7 @@ impl Reader<'_> {
                 _ => task.stream = Some(self.fields(block, &STREAM)),
             }
         }
-        if whole && !is_plugin {
+        if whole {
             if task.input.is_none() {
                 let help = "add `input { … }` with a provider".to_owned();
                 self.error(&task.header, "this task has no input", Some(help));
@@ -398,7 +400,11 @@ impl Reader<'_> {
     fn provider(&self, block: Block, side: Side) -> ProviderDeclaration {
         let label = self.optional_label(&block);
         let header = header(&block);
-        let whole = self.is_whole(&block);
+        let misspelt = |attribute: &Attribute| {
+            nearest(attribute.key.as_str(), PROVIDER_KINDS).is_some()
+                && !OUTPUT.attributes.contains(&attribute.key.as_str())
+        };
+        let whole = self.is_whole(&block) && !block.body.attributes().any(misspelt);
         let shape = match side {
             Side::Input => INPUT,
             Side::Output => OUTPUT,

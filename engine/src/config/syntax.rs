@@ -26,16 +26,13 @@ pub(super) fn parse(script: &Script, log: &Log) -> (Body, Vec<Range<usize>>) {
             Some(help) => found.with_help(help),
             None => found,
         });
-        match statement_at(script, problem.span.start, &damaged) {
+        let statement = statement_at(script, problem.span.start, &damaged);
+        match statement.filter(|_| !problem.stray) {
             Some(statement) => {
                 blank(&mut text, &statement);
                 damaged.push(statement);
             }
-            None if !text.trim().is_empty() => {
-                blank(&mut text, &problem.span);
-                damaged.push(problem.span.clone());
-            }
-            None => {}
+            None => blank(&mut text, &problem.span),
         }
     }
     if outline.block_unclosed {
@@ -102,14 +99,15 @@ fn explain(script: &Script, error: &Error, statement: Option<&Range<usize>>) -> 
         return error("this is nested too deeply");
     }
     if message.contains("escape sequence") || message.contains("hex code") {
-        return error("this is no escape sequence").with_help(
+        let start = text[..at].rfind('\\').unwrap_or(at);
+        return script.error(&(start..at), "this is no escape sequence").with_help(
             "HCL has \\n, \\r, \\t, \\\", \\\\, \\uXXXX and \\UXXXXXXXX; a backslash is `\\\\`",
         );
     }
     let one_line = statement.is_some_and(|span| !text[span.clone()].contains('\n'));
     if one_line && (message.contains("block body") || is_second_attribute(text, statement, at)) {
-        return error("a second attribute on the same line")
-            .with_help("a block on one line holds one attribute; write each on a line of its own");
+        return error("a block on one line holds one attribute, and this is more")
+            .with_help("write each attribute and each block on a line of its own");
     }
     if message.contains("invalid structure") || (message == "unexpected token" && !word.is_empty())
     {

@@ -201,7 +201,7 @@ impl TaskReader<'_> {
                 None
             }
             None => {
-                let shown = if secret { "this".to_owned() } else { format!("`{name}`") };
+                let shown = if secret { "of this name".to_owned() } else { format!("`{name}`") };
                 let message = format!("there is no built-in {side} provider {shown}");
                 let help = did_you_mean(name, of_side()).filter(|_| !secret).unwrap_or_else(|| {
                     format!(

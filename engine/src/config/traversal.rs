@@ -19,11 +19,13 @@ impl Evaluator<'_> {
             && !self.scoped(name.as_str(), scope)
         {
             let Some((first, rest)) = operators.split_first() else { return Err(Failed) };
-            let TraversalOperator::GetAttr(name) = first.value() else {
-                return Err(names.root_alone(root, &span_of(first), self));
+            let name = match first.value() {
+                TraversalOperator::GetAttr(name) => name.as_str(),
+                TraversalOperator::Index(Expression::String(name)) => name.as_str(),
+                _ => return Err(names.root_alone(root, &span_of(first), self)),
             };
             let span = span_of(&traversal.expr).start..span_of(first).end;
-            let value = names.resolve(root, name.as_str(), &span, self)?;
+            let value = names.resolve(root, name, &span, self)?;
             return self.follow(value, rest, scope);
         }
         let value = self.evaluate(&traversal.expr, scope)?;
