@@ -7,6 +7,7 @@ mod diagnostic;
 mod secrets;
 mod surroundings;
 mod task;
+mod template;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
 pub use secrets::Secrets;
