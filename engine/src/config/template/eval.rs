@@ -96,10 +96,10 @@ impl<'t, 's> Evaluator<'t, 's> {
                 Node::Break => return Flow::Break,
                 Node::Continue => return Flow::Continue,
             };
-            if let Err(failure) = done {
-                if self.note(failure) == Flow::Stop {
-                    return Flow::Stop;
-                }
+            if let Err(failure) = done
+                && self.note(failure) == Flow::Stop
+            {
+                return Flow::Stop;
             }
         }
         Flow::On
@@ -397,10 +397,10 @@ impl<'t, 's> Evaluator<'t, 's> {
                     None => Value::Nil,
                 },
             };
-            if let Some(stop) = stops_at {
-                if index + 1 == count || value.is_true(&self.machine.dicts) == stop {
-                    return Ok(value);
-                }
+            if let Some(stop) = stops_at
+                && (index + 1 == count || value.is_true(&self.machine.dicts) == stop)
+            {
+                return Ok(value);
             }
             arguments.push(value);
         }
@@ -447,7 +447,11 @@ fn wrong_count(function: &Function, span: &Range<usize>, count: usize) -> Templa
 }
 
 /// A problem at its place: that of its argument, of the `env` that found nothing, or `span`.
-pub(super) fn failure(problem: Problem, span: &Range<usize>, arguments: &[Range<usize>]) -> Failure {
+pub(super) fn failure(
+    problem: Problem,
+    span: &Range<usize>,
+    arguments: &[Range<usize>],
+) -> Failure {
     match problem {
         Problem::Exhausted => Failure::Exhausted,
         Problem::Broken => Failure::Reported,

@@ -14,19 +14,37 @@ enum Piece<'a> {
     ShortYear,
     MonthName,
     MonthShortName,
-    Month { zero: bool },
+    Month {
+        zero: bool,
+    },
     WeekdayName,
     WeekdayShortName,
-    Day { fill: Option<char> },
-    DayOfYear { fill: char },
+    Day {
+        fill: Option<char>,
+    },
+    DayOfYear {
+        fill: char,
+    },
     Hour24,
-    Hour12 { zero: bool },
-    Minute { zero: bool },
-    Second { zero: bool },
+    Hour12 {
+        zero: bool,
+    },
+    Minute {
+        zero: bool,
+    },
+    Second {
+        zero: bool,
+    },
     /// `.000` or `,999`: `trims` for nines, which leave out zeros at the end.
-    Fraction { separator: char, digits: usize, trims: bool },
+    Fraction {
+        separator: char,
+        digits: usize,
+        trims: bool,
+    },
     /// `PM` or `pm`.
-    Half { upper: bool },
+    Half {
+        upper: bool,
+    },
     ZoneName,
     Offset(OffsetStyle),
 }
@@ -41,8 +59,18 @@ struct OffsetStyle {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 const WEEKDAYS: [&str; 7] =

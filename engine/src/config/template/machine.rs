@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::TemplateScope;
-use super::limits::{ITEM_WORK, ITEMS_MAX, LIST_DEPTH_MAX, TEXT_BYTES_MAX, VALUE_DEPTH_MAX, WORK_MAX};
+use super::limits::{
+    ITEM_WORK, ITEMS_MAX, LIST_DEPTH_MAX, TEXT_BYTES_MAX, VALUE_DEPTH_MAX, WORK_MAX,
+};
 use super::value::{DictId, Dicts, Entries, List, Text, Unset, Value};
 
 /// Why there is no value.

@@ -65,7 +65,7 @@ pub(crate) struct Rendered {
     /// The text.
     pub(crate) text: String,
     /// Environment values that were read, and texts that functions made from them, none of them
-    /// empty. Defaults are none.
+    /// empty. Defaults are none; nor is a number or a time that was read from one.
     pub(crate) secrets: Vec<String>,
     /// Where pieces of `text` came from, by their place in it, without gaps.
     pub(crate) map: Vec<Segment>,
@@ -87,9 +87,10 @@ impl Rendered {
     pub(crate) fn source_offset(&self, output_offset: usize) -> usize {
         let Some(segment) = self.segment(output_offset) else { return 0 };
         match segment.literal {
-            true => segment.source.end.min(
-                segment.source.start + output_offset.saturating_sub(segment.output_start),
-            ),
+            true => segment
+                .source
+                .end
+                .min(segment.source.start + output_offset.saturating_sub(segment.output_start)),
             false if output_offset >= self.text.len() => segment.source.end,
             false => segment.source.start,
         }

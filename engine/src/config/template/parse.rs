@@ -235,11 +235,7 @@ impl Parser<'_> {
         }
     }
 
-    fn range(
-        &mut self,
-        opened: &Range<usize>,
-        tokens: &mut Tokens,
-    ) -> Result<Node, TemplateError> {
+    fn range(&mut self, opened: &Range<usize>, tokens: &mut Tokens) -> Result<Node, TemplateError> {
         let pipeline = self.pipeline(tokens, Allowed::TwoVariables)?;
         tokens.expect_end()?;
         self.loops += 1;
@@ -265,8 +261,7 @@ impl Parser<'_> {
     ) -> Result<Pipeline, TemplateError> {
         tokens.skip_space();
         let start = tokens.position();
-        let target =
-            if allowed == Allowed::Nothing { None } else { self.target(tokens, allowed)? };
+        let target = if allowed == Allowed::Nothing { None } else { self.target(tokens, allowed)? };
         let mut commands = Vec::new();
         loop {
             let command = self.command(tokens, !commands.is_empty())?;
@@ -300,7 +295,9 @@ impl Parser<'_> {
         let mut spans = Vec::new();
         loop {
             tokens.skip_space();
-            let Some(Token { kind: TokenKind::Variable(name), span }) = tokens.peek() else { break };
+            let Some(Token { kind: TokenKind::Variable(name), span }) = tokens.peek() else {
+                break;
+            };
             names.push(name.clone());
             spans.push(span.clone());
             tokens.next += 1;
@@ -369,7 +366,8 @@ impl Parser<'_> {
         let Some(Token { kind, span }) = tokens.take() else {
             return Err(TemplateError::new(tokens.here(), "a value is missing here"));
         };
-        let mut operand = Operand { span: span.clone(), kind: OperandKind::Dot, fields: Vec::new() };
+        let mut operand =
+            Operand { span: span.clone(), kind: OperandKind::Dot, fields: Vec::new() };
         operand.kind = match kind {
             TokenKind::Dot => OperandKind::Dot,
             TokenKind::Field(name) => {

@@ -303,7 +303,8 @@ impl Printer<'_, '_> {
 
     fn int(&mut self, verb: char, number: i64, spec: &Spec, value: &Value) -> Done {
         let magnitude = number.unsigned_abs();
-        let character = || u32::try_from(number).ok().and_then(char::from_u32).unwrap_or('\u{fffd}');
+        let character =
+            || u32::try_from(number).ok().and_then(char::from_u32).unwrap_or('\u{fffd}');
         let (mut digits, prefix) = match verb {
             'v' | 'd' => (magnitude.to_string(), ""),
             'b' => (format!("{magnitude:b}"), if spec.sharp { "0b" } else { "" }),

@@ -34,8 +34,8 @@ pub(crate) enum ActionKind {
 const CONTROL: [&str; 10] =
     ["if", "else", "end", "range", "with", "define", "block", "template", "break", "continue"];
 
-/// Finds the actions of `source` without judging what is in them. An action without its end, or a
-/// string in it without its quote, is the only error there can be.
+/// Finds the actions of `source` without judging what is in them. The errors there can be are an
+/// action without its end, a text in it without its quote, and a backslash outside of a text.
 pub(crate) fn scan(source: &str) -> Result<Vec<Action>, TemplateError> {
     let mut actions = Vec::new();
     let mut at = 0;
@@ -130,6 +130,11 @@ fn body_end(source: &str, start: usize, mut at: usize) -> Result<usize, Template
                     ));
                 }
             },
+            // No word of a template, and it leaves open which quotes are meant.
+            b'\\' => {
+                let help = "inside `{{ }}` a text needs plain quotes or backticks";
+                return Err(TemplateError::new(at..at + 1, "unexpected `\\`").with_help(help));
+            }
             // A second `{{` cannot stand in an action: the first one was never closed.
             b'{' if bytes.get(at + 1) == Some(&b'{') => break,
             _ => at += 1,

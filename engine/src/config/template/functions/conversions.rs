@@ -31,9 +31,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn no_number(index: usize) -> Problem {
-    Problem::argument(index, "this text is no whole number").with_help(
-        "digits with a sign, or 0x, 0o, 0b before them; a leading zero makes it octal",
-    )
+    Problem::argument(index, "this text is no whole number")
+        .with_help("digits with a sign, or 0x, 0o, 0b before them; a leading zero makes it octal")
 }
 
 /// An argument as a whole number; a fraction is cut off.

@@ -148,7 +148,6 @@ fn merge_into(
                 merge_into(call, inner, *other, overwrites, depth + 1)?;
             }
             (Some(there), _) if !overwrites && there.is_true(&call.machine.dicts) => {}
-            (Some(_), _) if overwrites && !value.is_true(&call.machine.dicts) => {}
             _ => insert(call, target, &key, value)?,
         }
     }

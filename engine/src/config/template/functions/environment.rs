@@ -68,9 +68,7 @@ fn name(text: &str) -> (Option<&str>, &str) {
     if text.starts_with(|c: char| c.is_ascii_digit() || "*#$@!?-".contains(c)) {
         return (Some(&text[..1]), &text[1..]);
     }
-    let length = text
-        .find(|c: char| c != '_' && !c.is_ascii_alphanumeric())
-        .unwrap_or(text.len());
+    let length = text.find(|c: char| c != '_' && !c.is_ascii_alphanumeric()).unwrap_or(text.len());
     match text.split_at(length) {
         ("", _) => (None, text),
         (name, rest) => (Some(name), rest),

@@ -14,12 +14,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     derives("slice", (1, 4), slice),
     function("first", (1, 1), |call| Ok(items(call, 0)?.first().cloned().unwrap_or(Value::Nil))),
     function("last", (1, 1), |call| Ok(items(call, 0)?.last().cloned().unwrap_or(Value::Nil))),
-    function("rest", (1, 1), |call| changed(call, 0, |items| {
-        items.drain(..items.len().min(1));
-    })),
-    function("initial", (1, 1), |call| changed(call, 0, |items| {
-        items.pop();
-    })),
+    function("rest", (1, 1), |call| {
+        changed(call, 0, |items| {
+            items.drain(..items.len().min(1));
+        })
+    }),
+    function("initial", (1, 1), |call| {
+        changed(call, 0, |items| {
+            items.pop();
+        })
+    }),
     function("append", (2, 2), append),
     function("push", (2, 2), append),
     function("prepend", (2, 2), |call| {
@@ -44,11 +48,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// A copy of a list's elements, charged for; nil is an empty one.
+/// A copy of a list's elements, charged for.
 fn items(call: &mut Call<'_, '_>, index: usize) -> Result<Vec<Value>, Problem> {
-    if matches!(call.value(index), Value::Nil) {
-        return Ok(Vec::new());
-    }
     let list = call.list(index)?;
     call.machine.check_items(list.items().len())?;
     Ok(list.items().to_vec())
@@ -164,6 +165,9 @@ fn uniq(call: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn has(call: &mut Call<'_, '_>) -> Outcome {
+    if matches!(call.value(1), Value::Nil) {
+        return Ok(Value::Bool(false));
+    }
     let (value, items) = (call.value(0), items(call, 1)?);
     Ok(Value::Bool(contained(call, &items, &value)?))
 }

@@ -94,8 +94,14 @@ pub(super) fn find(name: &str) -> Option<&'static Function> {
     all().find(|function| function.name == name)
 }
 
+/// Characters of a name that is compared with all others; a longer one is none of them.
+const COMPARED_CHARS_MAX: usize = 40;
+
 /// The name that is closest to a misspelt one: about one typing mistake in three letters.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    if name.chars().nth(COMPARED_CHARS_MAX).is_some() {
+        return None;
+    }
     let mistakes_max = (name.chars().count() / 3).max(1);
     let lower = name.to_lowercase();
     all()

@@ -27,8 +27,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     derives("substr", (3, 3), substr),
     derives("abbrev", (2, 2), abbrev),
     derives("initials", (1, 1), |call| map(call, initials)),
-    derives("snakecase", (1, 1), |call| map(call, |text| joined_words(text, '_'))),
-    derives("kebabcase", (1, 1), |call| map(call, |text| joined_words(text, '-'))),
     derives("replace", (3, 3), replace),
     derives("repeat", (2, 2), repeat),
     derives("quote", (0, MANY), |call| wrapped(call, |text| quoted(text, '"', false))),
@@ -111,31 +109,6 @@ fn swapcase(text: &str) -> String {
 
 fn initials(text: &str) -> String {
     text.split_whitespace().filter_map(|word| word.chars().next()).collect()
-}
-
-/// `FirstName` as `first_name`, with `separator` between the words.
-fn joined_words(text: &str, separator: char) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    let chars: Vec<char> = text.chars().collect();
-    for (index, &c) in chars.iter().enumerate() {
-        let previous = index.checked_sub(1).and_then(|at| chars.get(at)).copied();
-        let next_is_lower = chars.get(index + 1).is_some_and(|next| next.is_lowercase());
-        let begins = c.is_uppercase()
-            && previous.is_some_and(|previous| {
-                previous.is_lowercase()
-                    || previous.is_numeric()
-                    || previous.is_uppercase() && next_is_lower
-            });
-        if matches!(c, ' ' | '_' | '-' | '.') {
-            out.push(separator);
-        } else {
-            if begins {
-                out.push(separator);
-            }
-            out.extend(c.to_lowercase());
-        }
-    }
-    out
 }
 
 fn trim_all(call: &mut Call<'_, '_>) -> Outcome {

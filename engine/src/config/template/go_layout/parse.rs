@@ -141,11 +141,7 @@ impl Found {
         Ok(&behind[length..])
     }
 
-    fn zone_name<'t>(
-        &mut self,
-        text: &'t str,
-        zone: &TimeZone,
-    ) -> Result<&'t str, &'static str> {
+    fn zone_name<'t>(&mut self, text: &'t str, zone: &TimeZone) -> Result<&'t str, &'static str> {
         let length = text.find(|c: char| !c.is_ascii_uppercase()).unwrap_or(text.len());
         let (name, rest) = text.split_at(length);
         let known = |instant: &str| {
@@ -154,24 +150,21 @@ impl Found {
         };
         if matches!(name, "UTC" | "GMT") {
             self.utc = true;
-        } else if name.is_empty() || !known("2024-01-01T00:00:00Z") && !known("2024-07-01T00:00:00Z")
+        } else if name.is_empty()
+            || !known("2024-01-01T00:00:00Z") && !known("2024-07-01T00:00:00Z")
         {
             return Err("its zone's short name is not known here");
         }
         Ok(rest)
     }
 
-    fn offset<'t>(
-        &mut self,
-        text: &'t str,
-        style: OffsetStyle,
-    ) -> Result<&'t str, &'static str> {
+    fn offset<'t>(&mut self, text: &'t str, style: OffsetStyle) -> Result<&'t str, &'static str> {
         const WRONG: &str = "no offset from UTC";
-        if style.zulu {
-            if let Some(rest) = text.strip_prefix('Z') {
-                self.utc = true;
-                return Ok(rest);
-            }
+        if style.zulu
+            && let Some(rest) = text.strip_prefix('Z')
+        {
+            self.utc = true;
+            return Ok(rest);
         }
         let mut rest = text.strip_prefix(['+', '-']).ok_or(WRONG)?;
         let mut seconds = 0;
@@ -211,7 +204,8 @@ impl Found {
             _ if self.utc => moment.to_zoned(TimeZone::UTC),
             None => moment.to_zoned(zone.clone()),
             Some(seconds) => {
-                let offset = Offset::from_seconds(seconds).map_err(|_| "the offset is too large")?;
+                let offset =
+                    Offset::from_seconds(seconds).map_err(|_| "the offset is too large")?;
                 let at = offset.to_timestamp(moment).map_err(|_| RANGE)?;
                 // Go takes the local zone where its offset is the same.
                 let local = zone.to_offset(at) == offset;
