@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use super::limits::ACTION_BYTES_MAX;
+
 /// What an action stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -154,7 +156,7 @@ pub(super) fn read(text: &str, start: usize, place: Place) -> Option<Action> {
     let (source, end) = match decoded {
         Some(found) => found,
         None => {
-            let length = action_end(&text[start..])?;
+            let length = action_end(within_limit(&text[start..]))?;
             let mut source = Decoded::default();
             source.push_raw(&text[start..start + length], start);
             (source, start + length)
@@ -166,7 +168,7 @@ pub(super) fn read(text: &str, start: usize, place: Place) -> Option<Action> {
 
 /// The action with HCL's escapes undone, if it ends within the string it stands in.
 fn escaped(text: &str, start: usize) -> Option<(Decoded, usize)> {
-    let rest = &text[start..];
+    let rest = within_limit(&text[start..]);
     let mut string_end = rest.len();
     let mut bytes = rest.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
@@ -179,14 +181,31 @@ fn escaped(text: &str, start: usize) -> Option<(Decoded, usize)> {
             _ => {}
         }
     }
+    let string = rest.get(..string_end)?;
+    // Nearly always the first `}}` is the end; else it stands in a string of the action.
+    let first = string.find("}}").map(|at| at + 2)?;
+    decoded(&string[..first], start).or_else(|| decoded(string, start))
+}
+
+/// `raw` decoded up to the end of the action that it begins with.
+fn decoded(raw: &str, start: usize) -> Option<(Decoded, usize)> {
     let mut source = Decoded::default();
-    source.push_escaped(&rest[..string_end], start);
+    source.push_escaped(raw, start);
     let length = action_end(&source.text)?;
     // The byte behind the action may be the first of an escape: ask for the last of the action.
     let end = source.file_offset(length - 1) + 1;
     source.text.truncate(length);
     source.steps.retain(|&(at, _)| at < length);
     Some((source, end))
+}
+
+/// As much of a text as one action may have.
+fn within_limit(text: &str) -> &str {
+    let mut end = ACTION_BYTES_MAX.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// The length of the action that `text` begins with: `}}` outside strings, or behind a comment.

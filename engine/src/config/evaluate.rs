@@ -422,7 +422,7 @@ impl<'a> Evaluator<'a> {
 
     /// What an action that stands for a whole value gives: the number, list, … that its text is.
     fn action(&self, insert: &Insert) -> Outcome {
-        let Some(world) = self.world else { return Err(Failed) };
+        let Some(world) = self.world else { return Err(self.check_action(insert)) };
         let found = template::evaluate(&insert.source.text, &world.templates)
             .map_err(|errors| self.template_errors(insert, errors))?;
         let secret = !found.secrets.is_empty();
@@ -443,6 +443,11 @@ impl<'a> Evaluator<'a> {
                 Err(Failed)
             }
         }
+    }
+
+    /// Notes what is wrong with an action whatever it would write.
+    pub(super) fn check_action(&self, insert: &Insert) -> Failed {
+        self.template_errors(insert, template::check(&insert.source.text))
     }
 
     /// Notes what is wrong with an action.

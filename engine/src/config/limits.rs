@@ -13,6 +13,9 @@ pub(super) const NESTING_MAX: usize = 64;
 /// Template actions in one file. Each is evaluated for itself.
 pub(super) const ACTIONS_MAX: usize = 10_000;
 
+/// Bytes of one template action. How far an action goes is searched for at every `{{`.
+pub(super) const ACTION_BYTES_MAX: usize = 16 << 10;
+
 /// Tasks of one file.
 pub(super) const TASKS_MAX: usize = 1_000;
 

@@ -21,19 +21,17 @@ mod schema;
 mod script;
 mod secrets;
 mod settings;
-mod standin;
 mod strings;
 mod surroundings;
 mod syntax;
 mod task;
 mod task_block;
+mod template;
 mod traversal;
 mod types;
 mod units;
 mod values;
 mod variables;
-
-use standin::template;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
 pub use document::{Document, ProviderSummary, TaskError, TaskSummary};

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::action::{self, Action, Kind, Place};
-use super::limits::NESTING_MAX;
+use super::limits::{ACTIONS_MAX, NESTING_MAX, PROBLEMS_MAX};
 
 /// What a scan found.
 #[derive(Debug, Default)]
@@ -118,6 +118,10 @@ impl Scanner<'_> {
                     self.heredoc(text, &delimiter);
                 }
                 _ => self.code(),
+            }
+            if self.found.problems.len() >= PROBLEMS_MAX || self.found.actions.len() > ACTIONS_MAX {
+                self.found.block_unclosed = true;
+                return;
             }
             if self.frames.len() > NESTING_MAX {
                 let span = self.at.saturating_sub(1)..self.at;

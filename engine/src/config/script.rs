@@ -220,16 +220,23 @@ impl Script {
     pub(super) fn pieces<'a>(&'a self, text: &'a str, span: &Range<usize>) -> Vec<Piece<'a>> {
         let raw = self.parsed.get(span.clone()).unwrap_or_default();
         let mut inserts =
-            raw.match_indices(self.sentinel).filter_map(|(at, _)| self.insert_at(span.start + at));
+            raw.match_indices(self.sentinel).map(|(at, _)| self.insert_at(span.start + at));
         let mut pieces = Vec::new();
-        let mut rest = text;
-        while let Some(at) = rest.find(self.sentinel) {
-            let Some(insert) = inserts.next() else { break };
-            pieces.push(Piece::Text(Cow::Borrowed(&rest[..at])));
+        // Up to here the text is in pieces; up to `seen` it was searched.
+        let (mut done, mut seen) = (0, 0);
+        while let Some(found) = text.get(seen..).and_then(|rest| rest.find(self.sentinel)) {
+            let at = seen + found;
+            // A rendered text may have brought the sentinel with it; then it is text.
+            let Some(insert) = inserts.next().flatten() else {
+                seen = at + self.sentinel.len_utf8();
+                continue;
+            };
+            pieces.push(Piece::Text(Cow::Borrowed(&text[done..at])));
             pieces.push(Piece::Insert(insert));
-            rest = rest.get(at + insert.span.len()..).unwrap_or_default();
+            done = (at + insert.span.len()).min(text.len());
+            seen = done;
         }
-        pieces.push(Piece::Text(Cow::Borrowed(rest)));
+        pieces.push(Piece::Text(Cow::Borrowed(text.get(done..).unwrap_or_default())));
         trim_pieces(&mut pieces);
         pieces
     }
@@ -381,10 +388,13 @@ fn push_dedented(source: &mut Decoded, text: &str, at: usize, indent: usize) {
     }
 }
 
-/// The least indentation of a heredoc's lines that are not empty.
+/// The least indentation of a heredoc's lines that are not empty, from its first to its last
+/// delimiter, which do not count.
 fn common_indent(heredoc: &str) -> usize {
-    let lines = heredoc.lines().skip(1);
-    lines
+    let content = heredoc.rfind('\n').map_or("", |last| &heredoc[..last]);
+    content
+        .lines()
+        .skip(1)
         .filter(|line| !line.trim().is_empty())
         .map(|line| line.len() - line.trim_start_matches(' ').len())
         .min()

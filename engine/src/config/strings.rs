@@ -60,6 +60,7 @@ impl Evaluator<'_> {
                 Piece::Text(text) => whole.text.push_str(&text),
                 Piece::Insert(insert) => {
                     let Some(world) = self.world else {
+                        self.check_action(insert);
                         failed = true;
                         continue;
                     };
