@@ -9,21 +9,21 @@ use hcl_edit::structure::Attribute;
 use hcl_edit::visit::{Visit, visit_func_call};
 use thiserror::Error;
 
-use super::declared::{Declared, ProviderDeclaration, TaskDeclaration};
-use super::evaluate::{Evaluator, World, span_of};
+use super::blocks::declared::{Declared, ProviderDeclaration, TaskDeclaration};
+use super::blocks::task::TaskReader;
+use super::blocks::{schema, settings};
 use super::functions::{self, FunctionScope};
 use super::limits::{FILE_BYTES_MAX, STACK_BYTES};
-use super::log::Log;
-use super::names::Names;
 use super::nearest::nearest;
-use super::script::Script;
 use super::secrets::MASK;
-use super::task_block::TaskReader;
 use super::template::TemplateScope;
-use super::variables::Given;
-use super::{
-    Diagnostic, Diagnostics, Severity, SourceText, Surroundings, Task, schema, settings, syntax,
-};
+use super::text::script::Script;
+use super::text::syntax;
+use super::values::evaluate::{Evaluator, World, span_of};
+use super::values::log::Log;
+use super::values::names::Names;
+use super::values::variables::Given;
+use super::{Diagnostic, Diagnostics, Severity, SourceText, Surroundings, Task};
 
 /// A parsed file whose structure was checked; its values are not evaluated yet.
 #[derive(Debug, Clone)]
@@ -109,10 +109,11 @@ impl Document {
             Script::prepare(source, &world.templates).map_err(|found| sorted(found, None))?;
         let log = Log::default();
         warnings.into_iter().for_each(|warning| log.push(warning));
-        let (body, damaged) = syntax::parse(&script, &log);
+        let parsed = syntax::parse(&script);
+        parsed.problems.into_iter().for_each(|problem| log.push(problem));
         let plain = Evaluator::plain(&script, &log);
         let labels = Evaluator { world: Some(&world), ..plain };
-        let declared = schema::read(body, &labels, &damaged);
+        let declared = schema::read(parsed.body, &labels, &parsed.damaged);
         let structural = log.mark();
 
         let names = Names::new(&declared, Given::default());

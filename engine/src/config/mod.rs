@@ -1,37 +1,25 @@
 //! HCL text → validated [`Task`]s, with diagnostics that point at the source.
 //!
+//! A file goes through [`text`] (template actions lifted out, HCL parsed) and [`blocks`] (its
+//! structure) into a [`Document`]; a task of it through [`values`] (expressions evaluated, with
+//! [`functions`] and [`template`]s) into a [`Task`].
+//!
 //! Knows nothing of processes or bytes. Reads no environment by itself: everything from outside
-//! comes in through [`Surroundings`].
+//! comes in through [`Surroundings`]; files only where the configuration or the command line names
+//! one. Every bound is in [`limits`].
 
-mod action;
-mod config_block;
-mod declared;
+mod blocks;
 mod diagnostic;
 mod document;
-mod evaluate;
-mod fields;
 mod functions;
 mod limits;
-mod log;
-mod names;
 mod nearest;
-mod operators;
-mod outline;
-mod schema;
-mod script;
 mod secrets;
-mod settings;
-mod strings;
 mod surroundings;
-mod syntax;
 mod task;
-mod task_block;
 mod template;
-mod traversal;
-mod types;
-mod units;
+mod text;
 mod values;
-mod variables;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
 pub use document::{Document, ProviderSummary, TaskError, TaskSummary};

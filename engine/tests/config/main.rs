@@ -4,6 +4,7 @@
 //! are picked up by name. What is expected of each stands beside it; with `UPDATE_FIXTURES=1` it is
 //! written anew, to be read in the diff. What needs other surroundings than [`surroundings`] is a
 //! test in `language.rs`; what must hold for any input, in `robust.rs`.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
 mod files;
 mod language;

@@ -3,10 +3,10 @@
 use hcl::Number;
 use hcl_edit::expr::{BinaryOperator, UnaryOperator};
 
-use super::values::{Data, Value};
+use super::value::{Data, Value};
 
 /// The outcome of `left operator right`, or why there is none. Secrets stay secrets.
-pub(super) fn binary(
+pub(crate) fn binary(
     left: &Value,
     operator: BinaryOperator,
     right: &Value,
@@ -31,7 +31,7 @@ pub(super) fn binary(
 }
 
 /// The outcome of `operator value`, or why there is none.
-pub(super) fn unary(operator: UnaryOperator, value: &Value) -> Result<Value, String> {
+pub(crate) fn unary(operator: UnaryOperator, value: &Value) -> Result<Value, String> {
     let data = match (operator, &value.data) {
         (UnaryOperator::Not, Data::Bool(bool)) => Data::Bool(!bool),
         (UnaryOperator::Neg, Data::Number(number)) => Data::Number(-*number),

@@ -3,21 +3,24 @@
 //! An attribute is a member. A block is an object, several of one name a list of objects; labels
 //! become keys, so that `lock "a" { … }` is `{"lock":{"a":{…}}}`.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hcl_edit::structure::{Block, BlockLabel, Body, Structure};
 use serde_json::{Map, Value as Json};
 
 use super::declared::ConfigDeclaration;
-use super::evaluate::{Evaluator, Failed, span_of};
-use super::values::Data;
+use crate::config::values::evaluate::{Evaluator, Failed, span_of};
+use crate::config::values::value::Data;
 
-/// An object in the making. Blocks of one name are put together when all of them are known.
 type Object = Map<String, Json>;
+
+/// How many labels the blocks of each name have.
+type Depths<'b> = BTreeMap<&'b str, usize>;
 
 impl Evaluator<'_> {
     /// The object of a `config`, or nothing if a part of it failed.
-    pub(super) fn config(&self, config: &ConfigDeclaration) -> Result<Object, Failed> {
+    pub(crate) fn config(&self, config: &ConfigDeclaration) -> Result<Object, Failed> {
         let attribute = match config {
             ConfigDeclaration::Block(body) => return self.config_body(body),
             ConfigDeclaration::Attribute(attribute) => attribute,
@@ -40,28 +43,27 @@ impl Evaluator<'_> {
     fn config_body(&self, body: &Body) -> Result<Object, Failed> {
         let mut object = Object::new();
         let mut failed = false;
-        let mut shapes: Map<String, Json> = Map::new();
+        let mut depths = Depths::new();
         for structure in body {
             let outcome = match structure {
                 Structure::Attribute(attribute) => self.value(&attribute.value).map(|value| {
                     self.note_secrets(&value);
                     object.insert(attribute.key.as_str().to_owned(), value.into_json());
                 }),
-                Structure::Block(block) => self.config_block(block, body, &mut object, &mut shapes),
+                Structure::Block(block) => self.config_block(block, body, &mut object, &mut depths),
             };
             failed |= outcome.is_err();
         }
         if failed { Err(Failed) } else { Ok(object) }
     }
 
-    /// One nested block, added to the object of the block around it. `depths` remembers how many
-    /// labels the first block of each name had.
-    fn config_block(
+    /// One nested block, added to the object of the block around it.
+    fn config_block<'b>(
         &self,
-        block: &Block,
+        block: &'b Block,
         body: &Body,
         object: &mut Object,
-        depths: &mut Map<String, Json>,
+        depths: &mut Depths<'b>,
     ) -> Result<(), Failed> {
         let name = block.ident.as_str();
         let span = span_of(&block.ident);
@@ -71,8 +73,8 @@ impl Evaluator<'_> {
         if body.has_attribute(name) {
             return Err(self.fail(&span, format!("`{name}` is an attribute here already")));
         }
-        let depth = depths.entry(name).or_insert_with(|| Json::from(labels.len()));
-        if *depth != Json::from(labels.len()) {
+        let depth = *depths.entry(name).or_insert(labels.len());
+        if depth != labels.len() {
             let message = format!("the `{name}` blocks here have different numbers of labels");
             return Err(self.fail(&span, message));
         }

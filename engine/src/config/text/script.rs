@@ -13,45 +13,31 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::action::{Action, Decoded, Kind, Place};
-use super::limits::{ACTIONS_MAX, FILE_BYTES_MAX};
+use super::action::Place;
+pub(crate) use super::lift::Insert;
+use super::lift::{is_code_comment, sort_out};
 use super::outline::{self, Outline};
-use super::template::{self, Rendered, TemplateScope};
-use super::{Diagnostic, SourceText};
+use crate::config::limits::{ACTIONS_MAX, FILE_BYTES_MAX};
+use crate::config::template::{self, Rendered, TemplateScope};
+use crate::config::{Diagnostic, SourceText};
 
 /// A text, ready for the HCL parser.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(crate) struct Script {
     /// The file, for diagnostics.
-    pub(super) source: Arc<SourceText>,
+    pub(crate) source: Arc<SourceText>,
     /// What the parser reads.
-    pub(super) parsed: String,
+    pub(crate) parsed: String,
     /// The outline of `parsed`.
-    pub(super) outline: Outline,
+    pub(crate) outline: Outline,
     /// What rendering the text brought to light.
-    pub(super) secrets: Vec<String>,
+    pub(crate) secrets: Vec<String>,
     /// In the order of their places in the file.
     inserts: Vec<Insert>,
     /// There if `parsed` is the outcome of rendering.
     rendered: Option<Rendered>,
     /// What the placeholders in strings begin with; it stands nowhere else.
     sentinel: char,
-}
-
-/// What was lifted out: one action, or in a string everything from the first to the last action of
-/// a control structure.
-#[derive(Debug)]
-pub(super) struct Insert {
-    /// Its bytes in the file.
-    pub(super) span: Range<usize>,
-    /// What it stands in.
-    pub(super) place: Place,
-    /// What the template engine is to read.
-    pub(super) source: Decoded,
-    /// The white space before it goes.
-    pub(super) trims_before: bool,
-    /// The white space behind it goes.
-    pub(super) trims_behind: bool,
 }
 
 /// The first of the characters that may become the sentinel: Unicode's private use area, three
@@ -63,7 +49,7 @@ const FILLER: u8 = b'_';
 
 impl Script {
     /// A text without template actions: a variable file, a value of the command line.
-    pub(super) fn plain(source: Arc<SourceText>) -> Self {
+    pub(crate) fn plain(source: Arc<SourceText>) -> Self {
         let parsed = source.text.clone();
         let outline = outline::scan(&parsed, false);
         Self {
@@ -78,7 +64,7 @@ impl Script {
     }
 
     /// Lifts the actions of `source`, and renders it if that is not enough. The warnings say so.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         source: Arc<SourceText>,
         scope: &TemplateScope<'_>,
     ) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
@@ -171,7 +157,7 @@ impl Script {
     }
 
     /// Where in the file a span of the parsed text came from.
-    pub(super) fn file_span(&self, span: &Range<usize>) -> Range<usize> {
+    pub(crate) fn file_span(&self, span: &Range<usize>) -> Range<usize> {
         match &self.rendered {
             Some(rendered) => rendered.source_span(span.clone()),
             None => span.clone(),
@@ -179,22 +165,22 @@ impl Script {
     }
 
     /// An error at a span of the parsed text.
-    pub(super) fn error(&self, span: &Range<usize>, message: impl Into<String>) -> Diagnostic {
+    pub(crate) fn error(&self, span: &Range<usize>, message: impl Into<String>) -> Diagnostic {
         Diagnostic::error(&self.source, self.file_span(span), message)
     }
 
     /// A warning at a span of the parsed text.
-    pub(super) fn warning(&self, span: &Range<usize>, message: impl Into<String>) -> Diagnostic {
+    pub(crate) fn warning(&self, span: &Range<usize>, message: impl Into<String>) -> Diagnostic {
         Diagnostic::warning(&self.source, self.file_span(span), message)
     }
 
     /// Whether values of template actions may stand in the document itself.
-    pub(super) fn is_rendered(&self) -> bool {
+    pub(crate) fn is_rendered(&self) -> bool {
         self.rendered.is_some()
     }
 
     /// The file's text of a span of the parsed text, if it stands in the file as it was parsed.
-    pub(super) fn written(&self, span: &Range<usize>) -> Option<&str> {
+    pub(crate) fn written(&self, span: &Range<usize>) -> Option<&str> {
         if self.is_rendered() {
             return None;
         }
@@ -202,13 +188,13 @@ impl Script {
     }
 
     /// The action whose placeholder is the whole of `span`, outside strings.
-    pub(super) fn value_at(&self, span: &Range<usize>) -> Option<&Insert> {
+    pub(crate) fn value_at(&self, span: &Range<usize>) -> Option<&Insert> {
         let insert = self.insert_at(span.start)?;
         (insert.place == Place::Code && insert.span.len() == span.len()).then_some(insert)
     }
 
     /// Whether anything was lifted out of a span of the parsed text.
-    pub(super) fn has_inserts(&self, span: &Range<usize>) -> bool {
+    pub(crate) fn has_inserts(&self, span: &Range<usize>) -> bool {
         !self.inserts.is_empty()
             && (self.parsed.get(span.clone()).is_some_and(|text| text.contains(self.sentinel))
                 || self.inserts.iter().any(|insert| {
@@ -217,7 +203,7 @@ impl Script {
     }
 
     /// `text`, which the parser made of the string at `span`, cut at its placeholders.
-    pub(super) fn pieces<'a>(&'a self, text: &'a str, span: &Range<usize>) -> Vec<Piece<'a>> {
+    pub(crate) fn pieces<'a>(&'a self, text: &'a str, span: &Range<usize>) -> Vec<Piece<'a>> {
         let raw = self.parsed.get(span.clone()).unwrap_or_default();
         let mut inserts =
             raw.match_indices(self.sentinel).map(|(at, _)| self.insert_at(span.start + at));
@@ -250,7 +236,7 @@ impl Script {
 
 /// A part of a string.
 #[derive(Debug)]
-pub(super) enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     /// As it was written.
     Text(Cow<'a, str>),
     /// What an action writes.
@@ -295,145 +281,4 @@ fn free_sentinel(text: &str) -> Option<char> {
         }
     }
     SENTINELS.filter(|c| !taken.contains(c)).find_map(char::from_u32)
-}
-
-fn is_code_comment(action: &Action) -> bool {
-    action.place == Place::Code && action.kind == Kind::Comment
-}
-
-/// What can be lifted, and the places of what cannot.
-fn sort_out(outline: &Outline, text: &str) -> (Vec<Insert>, Vec<Range<usize>>) {
-    let mut inserts = Vec::new();
-    let mut left = Vec::new();
-    let mut by_string: Vec<Vec<&Action>> = Vec::new();
-    by_string.resize_with(outline.strings.len(), Vec::new);
-    for action in &outline.actions {
-        match action.string {
-            Some(string) => by_string[string].push(action),
-            None if is_code_comment(action) => {}
-            None if action.kind == Kind::Value && action.whole_value => {
-                inserts.push(single(action));
-            }
-            None => left.push(action.span.clone()),
-        }
-    }
-    for (actions, string) in by_string.iter().zip(&outline.strings) {
-        let control = |action: &&&Action| !matches!(action.kind, Kind::Value | Kind::Comment);
-        if !actions.iter().any(|action| control(&action)) {
-            inserts.extend(actions.iter().map(|action| single(action)));
-        } else if !string.interpolated && stands_alone(actions) {
-            inserts.extend(region(actions, string, text));
-        } else {
-            for action in actions {
-                if control(&action) {
-                    left.push(action.span.clone());
-                } else {
-                    inserts.push(single(action));
-                }
-            }
-        }
-    }
-    inserts.sort_by_key(|insert| insert.span.start);
-    left.sort_by_key(|span| span.start);
-    (inserts, left)
-}
-
-fn single(action: &Action) -> Insert {
-    Insert {
-        span: action.span.clone(),
-        place: action.place,
-        source: action.source.clone(),
-        trims_before: action.trims_before(),
-        trims_behind: action.trims_behind(),
-    }
-}
-
-/// All actions of a string, with the text between them, as one template.
-fn region(actions: &[&Action], string: &outline::StringSpan, text: &str) -> Option<Insert> {
-    let (first, last) = (actions.first()?, actions.last()?);
-    // `<<-` takes the common white space away; the parser cannot see these lines to do it.
-    let indent = if string.heredoc && text[string.span.start..].starts_with("<<-") {
-        common_indent(&text[string.span.clone()])
-    } else {
-        0
-    };
-    let mut source = Decoded::default();
-    let mut at = first.span.start;
-    for action in actions {
-        let between = &text[at..action.span.start];
-        if string.heredoc {
-            push_dedented(&mut source, between, at, indent);
-        } else {
-            source.push_escaped(between, at);
-        }
-        source.append(&action.source);
-        at = action.span.end;
-    }
-    Some(Insert {
-        span: first.span.start..last.span.end,
-        place: first.place,
-        source,
-        trims_before: first.trims_before(),
-        trims_behind: last.trims_behind(),
-    })
-}
-
-fn push_dedented(source: &mut Decoded, text: &str, at: usize, indent: usize) {
-    let mut offset = 0;
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        let spaces = line.len() - line.trim_start_matches(' ').len();
-        let cut = if index == 0 { 0 } else { spaces.min(indent) };
-        source.push_raw(&line[cut..], at + offset + cut);
-        offset += line.len();
-    }
-}
-
-/// The least indentation of a heredoc's lines that are not empty, from its first to its last
-/// delimiter, which do not count.
-fn common_indent(heredoc: &str) -> usize {
-    let content = heredoc.rfind('\n').map_or("", |last| &heredoc[..last]);
-    content
-        .lines()
-        .skip(1)
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| line.len() - line.trim_start_matches(' ').len())
-        .min()
-        .unwrap_or(0)
-}
-
-/// Whether the actions of a string need nothing from outside it: what they open they close, and
-/// every variable they use is declared among them.
-fn stands_alone(actions: &[&Action]) -> bool {
-    let mut depth = 0_usize;
-    let mut declared = BTreeSet::new();
-    for action in actions {
-        let source = action.source.text.as_str();
-        match action.kind {
-            Kind::Opens => depth += 1,
-            Kind::Closes => match depth.checked_sub(1) {
-                Some(outer) => depth = outer,
-                None => return false,
-            },
-            Kind::Bound if depth == 0 && !source.contains('$') => return false,
-            _ => {}
-        }
-        for (name, declares) in variables(source) {
-            if declares {
-                declared.insert(name);
-            } else if !declared.contains(name) {
-                return false;
-            }
-        }
-    }
-    depth == 0
-}
-
-/// The `$name`s of an action, and whether it declares them.
-fn variables(source: &str) -> impl Iterator<Item = (&str, bool)> {
-    let declares = source.find(":=").unwrap_or(0);
-    source.match_indices('$').filter_map(move |(at, _)| {
-        let rest = &source[at + 1..];
-        let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-        (length > 0).then_some((&rest[..length], at < declares))
-    })
 }

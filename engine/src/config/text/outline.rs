@@ -8,46 +8,47 @@
 use std::ops::Range;
 
 use super::action::{self, Action, Kind, Place};
-use super::limits::{ACTIONS_MAX, NESTING_MAX, PROBLEMS_MAX};
+use crate::config::limits::{ACTIONS_MAX, NESTING_MAX, PROBLEMS_MAX};
 
 /// What a scan found.
 #[derive(Debug, Default)]
-pub(super) struct Outline {
+pub(crate) struct Outline {
     /// Template actions outside comments, in order.
-    pub(super) actions: Vec<Action>,
+    pub(crate) actions: Vec<Action>,
     /// Comments that hold a `{{`.
-    pub(super) comments: Vec<Range<usize>>,
+    pub(crate) comments: Vec<Range<usize>>,
     /// Attributes and blocks, those inside a block behind it.
-    pub(super) statements: Vec<Range<usize>>,
+    pub(crate) statements: Vec<Range<usize>>,
     /// Strings and heredocs: where they are, and whether `${` or `%{` stands in them.
-    pub(super) strings: Vec<StringSpan>,
+    pub(crate) strings: Vec<StringSpan>,
     /// What is left open or closes nothing.
-    pub(super) problems: Vec<Problem>,
-    /// A block without its end makes everything behind it belong to the wrong one.
-    pub(super) block_unclosed: bool,
+    pub(crate) problems: Vec<Problem>,
+    /// The scan ended early, or a block has no end, which makes everything behind it belong to the
+    /// wrong one: there is no use in parsing.
+    pub(crate) in_doubt: bool,
 }
 
 /// A quoted string or a heredoc.
 #[derive(Debug)]
-pub(super) struct StringSpan {
-    pub(super) span: Range<usize>,
-    pub(super) heredoc: bool,
-    pub(super) interpolated: bool,
+pub(crate) struct StringSpan {
+    pub(crate) span: Range<usize>,
+    pub(crate) heredoc: bool,
+    pub(crate) interpolated: bool,
 }
 
 /// A mistake that brackets alone show.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Problem {
-    pub(super) span: Range<usize>,
-    pub(super) message: String,
-    pub(super) help: Option<&'static str>,
+pub(crate) struct Problem {
+    pub(crate) span: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) help: Option<&'static str>,
     /// It is one character too many: without it, the rest can be read.
-    pub(super) stray: bool,
+    pub(crate) stray: bool,
 }
 
 /// What the scanner is inside of.
 #[derive(Debug)]
-enum Frame {
+pub(super) enum Frame {
     /// A block's body, or the file (`open` is `None`): statements, one a line.
     Body {
         open: Option<usize>,
@@ -79,7 +80,7 @@ enum Frame {
 }
 
 /// Scans `text`. Without `actions`, `{{` is nothing special: for text that was rendered already.
-pub(super) fn scan(text: &str, actions: bool) -> Outline {
+pub(crate) fn scan(text: &str, actions: bool) -> Outline {
     let mut scanner = Scanner {
         text,
         bytes: text.as_bytes(),
@@ -94,18 +95,18 @@ pub(super) fn scan(text: &str, actions: bool) -> Outline {
     scanner.found
 }
 
-struct Scanner<'a> {
-    text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
-    actions: bool,
-    frames: Vec<Frame>,
+pub(super) struct Scanner<'a> {
+    pub(super) text: &'a str,
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+    pub(super) actions: bool,
+    pub(super) frames: Vec<Frame>,
     /// The last byte of code that is neither space nor comment; a newline counts where it ends
     /// something.
-    previous: u8,
+    pub(super) previous: u8,
     /// The opening brace of a block whose closing brace stands further left than its header.
-    suspect: Option<usize>,
-    found: Outline,
+    pub(super) suspect: Option<usize>,
+    pub(super) found: Outline,
 }
 
 impl Scanner<'_> {
@@ -120,13 +121,13 @@ impl Scanner<'_> {
                 _ => self.code(),
             }
             if self.found.problems.len() >= PROBLEMS_MAX || self.found.actions.len() > ACTIONS_MAX {
-                self.found.block_unclosed = true;
+                self.found.in_doubt = true;
                 return;
             }
             if self.frames.len() > NESTING_MAX {
                 let span = self.at.saturating_sub(1)..self.at;
                 self.problem(span, format!("nested more than {NESTING_MAX} levels deep"), None);
-                self.found.block_unclosed = true;
+                self.found.in_doubt = true;
                 return;
             }
         }
@@ -137,7 +138,12 @@ impl Scanner<'_> {
         &self.bytes[self.at..]
     }
 
-    fn problem(&mut self, span: Range<usize>, message: String, help: Option<&'static str>) {
+    pub(super) fn problem(
+        &mut self,
+        span: Range<usize>,
+        message: String,
+        help: Option<&'static str>,
+    ) {
         self.found.problems.push(Problem { span, message, help, stray: false });
     }
 
@@ -217,79 +223,6 @@ impl Scanner<'_> {
         true
     }
 
-    /// A closing bracket: of the innermost open one, or of one further out, which leaves those
-    /// between unclosed, or of none.
-    fn close(&mut self, byte: u8) {
-        let at = self.at;
-        self.at += 1;
-        let closes = |frame: &Frame| match frame {
-            Frame::Body { open, .. } => byte == b'}' && open.is_some(),
-            Frame::Object { .. } | Frame::Interpolation { .. } => byte == b'}',
-            Frame::List { .. } => byte == b']',
-            Frame::Parens { .. } => byte == b')',
-            Frame::Quote { .. } | Frame::Heredoc { .. } => false,
-        };
-        // Not beyond the string that an interpolation stands in.
-        let reach = self
-            .frames
-            .iter()
-            .rev()
-            .position(|frame| closes(frame) || matches!(frame, Frame::Interpolation { .. }));
-        let found = reach.filter(|&depth| closes(&self.frames[self.frames.len() - 1 - depth]));
-        let Some(depth) = found else {
-            let message = format!("`{}` closes nothing", char::from(byte));
-            let (span, help) = (at..at + 1, None);
-            return self.found.problems.push(Problem { span, message, help, stray: true });
-        };
-        for _ in 0..depth {
-            self.drop_unclosed(at);
-        }
-        match self.frames.pop() {
-            Some(Frame::Body { open: Some(open), statement, .. }) => {
-                self.end_statement(statement, at);
-                if self.suspect.is_none() && self.indent(at) < self.indent(open) {
-                    self.suspect = Some(open);
-                }
-                // The block itself is the statement of the body around it, which goes on.
-                self.previous = b'}';
-            }
-            Some(Frame::Interpolation { .. }) => {}
-            _ => self.previous = byte,
-        }
-    }
-
-    /// Takes the innermost frame away although its end is missing.
-    fn drop_unclosed(&mut self, at: usize) {
-        match self.frames.pop() {
-            Some(Frame::Object { open }) => self.unclosed(open, '{'),
-            Some(Frame::List { open }) => self.unclosed(open, '['),
-            Some(Frame::Parens { open }) => self.unclosed(open, '('),
-            Some(Frame::Interpolation { open }) => {
-                self.problem(open..open + 2, "this interpolation has no `}`".to_owned(), None);
-            }
-            Some(Frame::Quote { open, text }) => {
-                self.found.strings[text].span.end = at;
-                self.problem(
-                    open..open + 1,
-                    "this string has no closing quote on its line".to_owned(),
-                    Some("close it with `\"`; a text of several lines is a heredoc: `<<EOT`"),
-                );
-            }
-            Some(Frame::Heredoc { open, text, delimiter }) => {
-                self.found.strings[text].span.end = at;
-                let name = &self.text[delimiter.clone()];
-                let message = format!("this heredoc has no closing `{name}` on a line of its own");
-                self.problem(open..delimiter.end, message, None);
-            }
-            Some(Frame::Body { statement, .. }) => self.end_statement(statement, at),
-            None => {}
-        }
-    }
-
-    fn unclosed(&mut self, open: usize, bracket: char) {
-        self.problem(open..open + 1, format!("this `{bracket}` is not closed"), None);
-    }
-
     /// Code in a body is a statement; here one begins, if none has.
     fn begin_statement(&mut self, at: usize) {
         if let Some(Frame::Body { statement, .. }) = self.frames.last_mut() {
@@ -300,7 +233,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn end_statement(&mut self, statement: Option<usize>, at: usize) {
+    pub(super) fn end_statement(&mut self, statement: Option<usize>, at: usize) {
         if let Some(index) = statement {
             let span = &mut self.found.statements[index];
             span.end = at.max(span.start);
@@ -327,64 +260,6 @@ impl Scanner<'_> {
         }
     }
 
-    /// Whether the next line, a `name = …`, `name {` or a `}` alone, has no business in the brackets that are
-    /// open here and must be the next statement of the body around them.
-    fn next_line_leaves_value(&self) -> bool {
-        let open = self.value_frames();
-        if open.is_empty() || open.iter().any(|frame| matches!(frame, Frame::Heredoc { .. })) {
-            return false;
-        }
-        let line = self.text[self.at..].trim_start_matches([' ', '\t']);
-        let object = open.iter().any(|frame| matches!(frame, Frame::Object { .. }));
-        if !object && line.lines().next().is_some_and(|line| line.trim_end() == "}") {
-            return true;
-        }
-        let length = line.find(|c| !is_name(c)).unwrap_or(line.len());
-        if length == 0 || line.starts_with(|c: char| c.is_ascii_digit()) {
-            return false;
-        }
-        let behind = line[length..].trim_start_matches([' ', '\t']);
-        if behind.starts_with('{') {
-            return true;
-        }
-        let attribute = behind.strip_prefix('=').is_some_and(|next| !next.starts_with(['=', '>']));
-        attribute && !object
-    }
-
-    /// The frames inside the innermost body.
-    fn value_frames(&self) -> &[Frame] {
-        let body = self.frames.iter().rposition(|frame| matches!(frame, Frame::Body { .. }));
-        &self.frames[body.map_or(0, |body| body + 1)..]
-    }
-
-    /// Takes away what is open inside the innermost body. Of a string that is among it only its
-    /// interpolation is worth a word: what looks like the rest of it is a consequence.
-    fn leave_value(&mut self, at: usize) {
-        let body = self.frames.len() - self.value_frames().len();
-        let frames = self.value_frames();
-        let keep = frames
-            .iter()
-            .position(|frame| matches!(frame, Frame::Interpolation { .. }))
-            .map_or(self.frames.len(), |interpolation| body + interpolation + 1);
-        while self.frames.len() > keep {
-            self.drop_silently(at);
-        }
-        let interpolated = matches!(self.frames.last(), Some(Frame::Interpolation { .. }));
-        if interpolated {
-            self.drop_unclosed(at);
-            self.drop_silently(at);
-        }
-        while self.frames.len() > body {
-            self.drop_unclosed(at);
-        }
-    }
-
-    fn drop_silently(&mut self, at: usize) {
-        if let Some(Frame::Quote { text, .. } | Frame::Heredoc { text, .. }) = self.frames.pop() {
-            self.found.strings[text].span.end = at;
-        }
-    }
-
     fn line_comment(&mut self) {
         let start = self.at;
         self.at += self.rest().iter().position(|&byte| byte == b'\n').unwrap_or(self.rest().len());
@@ -398,7 +273,7 @@ impl Scanner<'_> {
             None => {
                 self.at = self.bytes.len();
                 self.problem(start..start + 2, "this comment has no `*/`".to_owned(), None);
-                self.found.block_unclosed = true;
+                self.found.in_doubt = true;
             }
         }
         self.comment(start);
@@ -428,14 +303,6 @@ impl Scanner<'_> {
         while !self.text.is_char_boundary(self.at) {
             self.at += 1;
         }
-    }
-
-    /// A line ends within quotes. If the string stands in the interpolation of another, it is the
-    /// interpolation that was not closed, and this quote meant to be the end of the outer string.
-    fn unclosed_quote(&mut self) {
-        let inner =
-            self.value_frames().iter().any(|frame| matches!(frame, Frame::Interpolation { .. }));
-        if inner { self.leave_value(self.at) } else { self.drop_unclosed(self.at) }
     }
 
     /// One token of a heredoc; the newline before the delimiter belongs to it.
@@ -516,47 +383,9 @@ impl Scanner<'_> {
         let rest = self.text[self.at..].trim_start_matches([' ', '\t', '\r']);
         rest.is_empty() || rest.starts_with(|c| "\n,)]}:?&|+-*/%<>=!#~".contains(c))
     }
-
-    /// The width of the white space that the line of `at` begins with.
-    fn indent(&self, at: usize) -> usize {
-        let line_start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let line = &self.text[line_start..];
-        line.len() - line.trim_start_matches([' ', '\t']).len()
-    }
-
-    fn finish(&mut self) {
-        let end = self.bytes.len();
-        let mut innermost_body = None;
-        let before = self.found.problems.len();
-        while self.frames.len() > 1 {
-            if let Some(Frame::Body { open, .. }) = self.frames.last() {
-                innermost_body = innermost_body.or(*open);
-            }
-            self.drop_unclosed(end);
-        }
-        self.drop_unclosed(end);
-        if let Some(open) = innermost_body {
-            let open = self.suspect.unwrap_or(open);
-            self.found.block_unclosed = true;
-            // A string or comment that runs to the end of the file took the braces with it.
-            if self.found.problems.len() > before {
-                return self.sort();
-            }
-            self.problem(
-                open..open + 1,
-                "this block is not closed".to_owned(),
-                Some("add a `}` behind its last attribute"),
-            );
-        }
-        self.sort();
-    }
-
-    fn sort(&mut self) {
-        self.found.problems.sort_by_key(|problem| problem.span.start);
-    }
 }
 
 /// Whether a character may stand in a name.
-fn is_name(c: char) -> bool {
+pub(super) fn is_name(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-')
 }

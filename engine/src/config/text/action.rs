@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use super::limits::ACTION_BYTES_MAX;
+use crate::config::limits::ACTION_BYTES_MAX;
 
 /// What an action stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// A quoted string.
     Quoted,
     /// A heredoc.
@@ -21,7 +21,7 @@ pub(super) enum Place {
 
 /// What an action does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Writes a value and depends on no other action.
     Value,
     /// Writes nothing.
@@ -36,28 +36,28 @@ pub(super) enum Kind {
 
 /// One action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Action {
+pub(crate) struct Action {
     /// Its bytes in the file, braces included.
-    pub(super) span: Range<usize>,
-    pub(super) place: Place,
-    pub(super) kind: Kind,
+    pub(crate) span: Range<usize>,
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
     /// Its text as the template engine reads it, HCL's escapes undone.
-    pub(super) source: Decoded,
+    pub(crate) source: Decoded,
     /// In [`Place::Code`]: it stands where a whole value stands.
-    pub(super) whole_value: bool,
+    pub(crate) whole_value: bool,
     /// Elsewhere: which of the outline's strings it stands in.
-    pub(super) string: Option<usize>,
+    pub(crate) string: Option<usize>,
 }
 
 impl Action {
     /// Whether `{{-` asks for the white space before it to go.
-    pub(super) fn trims_before(&self) -> bool {
+    pub(crate) fn trims_before(&self) -> bool {
         let rest = &self.source.text[2..];
         rest.starts_with('-') && rest[1..].starts_with(char::is_whitespace)
     }
 
     /// Whether `-}}` asks for the white space behind it to go.
-    pub(super) fn trims_behind(&self) -> bool {
+    pub(crate) fn trims_behind(&self) -> bool {
         let text = &self.source.text[..self.source.text.len() - 2];
         text.strip_suffix('-').is_some_and(|text| text.ends_with(char::is_whitespace))
     }
@@ -65,8 +65,8 @@ impl Action {
 
 /// A text whose HCL escapes are undone, and where each part of it came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Decoded {
-    pub(super) text: String,
+pub(crate) struct Decoded {
+    pub(crate) text: String,
     /// Pairs of offsets, in `text` and in the file: from the one on, both run in step until the
     /// next pair.
     steps: Vec<(usize, usize)>,
@@ -74,13 +74,13 @@ pub(super) struct Decoded {
 
 impl Decoded {
     /// Takes over `raw`, which stands at `at` in the file, as it is.
-    pub(super) fn push_raw(&mut self, raw: &str, at: usize) {
+    pub(crate) fn push_raw(&mut self, raw: &str, at: usize) {
         self.steps.push((self.text.len(), at));
         self.text.push_str(raw);
     }
 
     /// Takes over `raw` with its escapes undone. An escape that HCL does not have stays as it is.
-    pub(super) fn push_escaped(&mut self, raw: &str, at: usize) {
+    pub(crate) fn push_escaped(&mut self, raw: &str, at: usize) {
         let mut rest = raw;
         while let Some(backslash) = rest.find('\\') {
             let start = at + (raw.len() - rest.len());
@@ -98,14 +98,14 @@ impl Decoded {
     }
 
     /// Takes over another one.
-    pub(super) fn append(&mut self, other: &Self) {
+    pub(crate) fn append(&mut self, other: &Self) {
         let length = self.text.len();
         self.steps.extend(other.steps.iter().map(|&(at, file)| (at + length, file)));
         self.text.push_str(&other.text);
     }
 
     /// Where in the file a byte of the text came from.
-    pub(super) fn file_offset(&self, offset: usize) -> usize {
+    pub(crate) fn file_offset(&self, offset: usize) -> usize {
         let next = self.steps.partition_point(|&(at, _)| at <= offset);
         match next.checked_sub(1).and_then(|index| self.steps.get(index)) {
             Some(&(at, file)) => file + (offset - at),
@@ -114,7 +114,7 @@ impl Decoded {
     }
 
     /// The same for a span.
-    pub(super) fn file_span(&self, span: &Range<usize>) -> Range<usize> {
+    pub(crate) fn file_span(&self, span: &Range<usize>) -> Range<usize> {
         let start = self.file_offset(span.start);
         // The end is behind the last byte, not at the byte that follows it elsewhere.
         let end = match span.end.checked_sub(1) {
@@ -148,7 +148,7 @@ fn unescape(text: &str) -> (Option<char>, usize) {
 }
 
 /// Reads the action that begins at `start`; `None` if it never ends.
-pub(super) fn read(text: &str, start: usize, place: Place) -> Option<Action> {
+pub(crate) fn read(text: &str, start: usize, place: Place) -> Option<Action> {
     let decoded = match place {
         Place::Quoted => escaped(text, start),
         Place::Heredoc | Place::Code => None,

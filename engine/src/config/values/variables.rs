@@ -8,15 +8,16 @@ use std::sync::Arc;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::Structure;
 
-use super::declared::{Declared, Variable};
 use super::evaluate::{Evaluator, Failed, plain_value, span_of};
-use super::limits::FILE_BYTES_MAX;
 use super::log::Log;
-use super::nearest::did_you_mean;
-use super::script::Script;
 use super::types::Type;
-use super::values::Value;
-use super::{Diagnostic, SourceText, Surroundings, syntax};
+use super::value::Value;
+use crate::config::blocks::declared::{Declared, Variable};
+use crate::config::limits::FILE_BYTES_MAX;
+use crate::config::nearest::did_you_mean;
+use crate::config::text::script::Script;
+use crate::config::text::syntax;
+use crate::config::{Diagnostic, SourceText, Surroundings};
 
 /// What an environment variable that gives a variable's value begins with.
 const ENV_PREFIX: &str = "DSTREAM_VAR_";
@@ -26,7 +27,7 @@ const HIDDEN: &str = "…";
 
 /// A value from outside, not typed yet.
 #[derive(Debug)]
-pub(super) enum GivenValue {
+pub(crate) enum GivenValue {
     /// Of `--var` or the environment.
     Text { text: String, source: Arc<SourceText>, span: Range<usize> },
     /// Of a variable file.
@@ -35,18 +36,18 @@ pub(super) enum GivenValue {
 
 /// All values from outside, the one that counts for each name.
 #[derive(Debug, Default)]
-pub(super) struct Given {
+pub(crate) struct Given {
     values: BTreeMap<String, GivenValue>,
 }
 
 impl Given {
-    pub(super) fn get(&self, name: &str) -> Option<&GivenValue> {
+    pub(crate) fn get(&self, name: &str) -> Option<&GivenValue> {
         self.values.get(name)
     }
 
     /// Collects the values. `--var` counts before `--var-file`, that before the environment; of
     /// equals the last one.
-    pub(super) fn collect(declared: &Declared, surroundings: &Surroundings, log: &Log) -> Self {
+    pub(crate) fn collect(declared: &Declared, surroundings: &Surroundings, log: &Log) -> Self {
         let mut given = Self::default();
         for variable in &declared.variables {
             let key = format!("{ENV_PREFIX}{}", variable.name);
@@ -95,8 +96,9 @@ impl Given {
             }
         };
         let script = Arc::new(Script::plain(source));
-        let (body, _) = syntax::parse(&script, log);
-        for structure in body {
+        let parsed = syntax::parse(&script);
+        parsed.problems.into_iter().for_each(|problem| log.push(problem));
+        for structure in parsed.body {
             let attribute = match structure {
                 Structure::Attribute(attribute) => attribute,
                 Structure::Block(block) => {
@@ -139,7 +141,7 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 /// The value of a variable: given from outside, else its default, else none.
-pub(super) fn value(
+pub(crate) fn value(
     variable: &Variable,
     given: Option<&GivenValue>,
     by: &Evaluator<'_>,
@@ -218,9 +220,9 @@ fn convert(value: Value, kind: Option<&Type>) -> Result<Value, String> {
 /// A text as a value: as it is for texts and variables that say nothing of their type, as an HCL
 /// expression for lists and the like.
 fn typed_text(text: &str, kind: Option<&Type>) -> Result<Value, String> {
-    let Some(kind) = kind else { return Type::String.from_text(text) };
+    let Some(kind) = kind else { return Type::String.read(text) };
     if kind.is_primitive() {
-        return kind.from_text(text);
+        return kind.read(text);
     }
     let value = plain_value(text.trim()).ok_or("is not given as a plain HCL value")?;
     kind.convert(value)

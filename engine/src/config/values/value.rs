@@ -6,15 +6,15 @@ use hcl::{Map, Number};
 
 /// A value and what is known of it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Value {
-    pub(super) data: Data,
+pub(crate) struct Value {
+    pub(crate) data: Data,
     /// It came from a secret. What is in a list or an object knows for itself too.
     secret: bool,
 }
 
 /// HCL's kinds of values. There is one kind of list and one of objects.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Data {
+pub(crate) enum Data {
     #[default]
     Null,
     Bool(bool),
@@ -26,13 +26,13 @@ pub(super) enum Data {
 
 impl Value {
     /// A value that is no secret.
-    pub(super) fn new(data: Data) -> Self {
+    pub(crate) fn new(data: Data) -> Self {
         Self { data, secret: false }
     }
 
     /// The same value, and a secret if `secret` says so.
     #[must_use]
-    pub(super) fn tainted(mut self, secret: bool) -> Self {
+    pub(crate) fn tainted(mut self, secret: bool) -> Self {
         if secret {
             self.taint();
         }
@@ -49,7 +49,7 @@ impl Value {
     }
 
     /// Makes a secret of everything in it, save lists and objects themselves, that `is` says so of.
-    pub(super) fn taint_where(&mut self, is: &impl Fn(&Data) -> bool) {
+    pub(crate) fn taint_where(&mut self, is: &impl Fn(&Data) -> bool) {
         match &mut self.data {
             Data::List(items) => items.iter_mut().for_each(|item| item.taint_where(is)),
             Data::Object(items) => items.values_mut().for_each(|item| item.taint_where(is)),
@@ -58,7 +58,7 @@ impl Value {
     }
 
     /// Whether any part of it is a secret.
-    pub(super) fn is_secret(&self) -> bool {
+    pub(crate) fn is_secret(&self) -> bool {
         self.secret
             || match &self.data {
                 Data::List(items) => items.iter().any(Self::is_secret),
@@ -68,7 +68,7 @@ impl Value {
     }
 
     /// What kind of value it is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self.data {
             Data::Null => "null",
             Data::Bool(_) => "true or false",
@@ -80,7 +80,7 @@ impl Value {
     }
 
     /// Its text, if it is a string.
-    pub(super) fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         match &self.data {
             Data::String(text) => Some(text),
             _ => None,
@@ -88,7 +88,7 @@ impl Value {
     }
 
     /// Strings, numbers, `true` and `false` as text, the way HCL puts them into a string.
-    pub(super) fn to_text(&self) -> Option<String> {
+    pub(crate) fn to_text(&self) -> Option<String> {
         match &self.data {
             Data::String(text) => Some(text.clone()),
             Data::Number(number) => Some(number.to_string()),
@@ -98,7 +98,7 @@ impl Value {
     }
 
     /// About how much memory it takes, in bytes.
-    pub(super) fn size_bytes(&self) -> usize {
+    pub(crate) fn size_bytes(&self) -> usize {
         let inner = match &self.data {
             Data::String(text) => text.len(),
             Data::List(items) => items.iter().map(Self::size_bytes).sum(),
@@ -111,7 +111,7 @@ impl Value {
     }
 
     /// Adds every string in it to `texts`; with `secret_only` those that are secrets.
-    pub(super) fn collect_texts(&self, secret_only: bool, texts: &mut BTreeSet<String>) {
+    pub(crate) fn collect_texts(&self, secret_only: bool, texts: &mut BTreeSet<String>) {
         match &self.data {
             Data::String(text) if self.secret || !secret_only => {
                 texts.insert(text.clone());
@@ -127,7 +127,7 @@ impl Value {
     }
 
     /// HCL's `==`: same kind, same content.
-    pub(super) fn equals(&self, other: &Self) -> bool {
+    pub(crate) fn equals(&self, other: &Self) -> bool {
         match (&self.data, &other.data) {
             (Data::Null, Data::Null) => true,
             (Data::Bool(one), Data::Bool(two)) => one == two,
@@ -147,7 +147,7 @@ impl Value {
     }
 
     /// For the functions.
-    pub(super) fn to_hcl(&self) -> hcl::Value {
+    pub(crate) fn to_hcl(&self) -> hcl::Value {
         match &self.data {
             Data::Null => hcl::Value::Null,
             Data::Bool(bool) => hcl::Value::Bool(*bool),
@@ -161,7 +161,7 @@ impl Value {
     }
 
     /// For the provider. Whole numbers stay whole.
-    pub(super) fn into_json(self) -> serde_json::Value {
+    pub(crate) fn into_json(self) -> serde_json::Value {
         use serde_json::Value as Json;
         match self.data {
             Data::Null => Json::Null,

@@ -3,13 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
-use super::limits::{EVALUATION_BYTES_MAX, EVALUATION_DEPTH_MAX, PROBLEMS_MAX};
-use super::values::Value;
-use super::{Diagnostic, Secrets};
+use super::value::Value;
+use crate::config::limits::{EVALUATION_BYTES_MAX, EVALUATION_DEPTH_MAX, PROBLEMS_MAX};
+use crate::config::{Diagnostic, Secrets};
 
 /// Kept by everything that evaluates values of one file together.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(crate) struct Log {
     problems: RefCell<Vec<Diagnostic>>,
     secrets: RefCell<BTreeSet<String>>,
     /// What `nonsensitive` let go.
@@ -21,7 +21,7 @@ pub(super) struct Log {
 
 /// A limit of the evaluation was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exhausted {
+pub(crate) enum Exhausted {
     /// Just now: it is to be reported.
     Now,
     /// It has been reported.
@@ -30,7 +30,7 @@ pub(super) enum Exhausted {
 
 impl Log {
     /// Notes a problem; the same one at the same place only once.
-    pub(super) fn push(&self, problem: Diagnostic) {
+    pub(crate) fn push(&self, problem: Diagnostic) {
         let mut problems = self.problems.borrow_mut();
         if problems.len() < PROBLEMS_MAX && !problems.contains(&problem) {
             problems.push(problem);
@@ -38,13 +38,13 @@ impl Log {
     }
 
     /// Whether there is a problem of a kind.
-    pub(super) fn any(&self, is: impl FnMut(&Diagnostic) -> bool) -> bool {
+    pub(crate) fn any(&self, is: impl FnMut(&Diagnostic) -> bool) -> bool {
         self.problems.borrow().iter().any(is)
     }
 
     /// All problems, as they came up. Messages are made without secrets; should one slip into
     /// them nevertheless, it ends here.
-    pub(super) fn into_problems(self) -> Vec<Diagnostic> {
+    pub(crate) fn into_problems(self) -> Vec<Diagnostic> {
         let secrets = self.secrets();
         let mut problems = self.problems.into_inner();
         for problem in problems.iter_mut().filter(|_| !secrets.is_empty()) {
@@ -55,27 +55,27 @@ impl Log {
     }
 
     /// How many problems there are; for [`Self::forget`].
-    pub(super) fn mark(&self) -> usize {
+    pub(crate) fn mark(&self) -> usize {
         self.problems.borrow().len()
     }
 
     /// Takes back all problems since a mark.
-    pub(super) fn forget(&self, mark: usize) {
+    pub(crate) fn forget(&self, mark: usize) {
         self.problems.borrow_mut().truncate(mark);
     }
 
     /// Notes a value that was read from where secrets are.
-    pub(super) fn add_secrets(&self, values: impl IntoIterator<Item = String>) {
+    pub(crate) fn add_secrets(&self, values: impl IntoIterator<Item = String>) {
         self.secrets.borrow_mut().extend(values);
     }
 
     /// Notes that the strings of a value may be shown, and with them what is shown in them.
-    pub(super) fn reveal(&self, value: &Value) {
+    pub(crate) fn reveal(&self, value: &Value) {
         value.collect_texts(false, &mut self.revealed.borrow_mut());
     }
 
     /// All secrets so far.
-    pub(super) fn secrets(&self) -> Secrets {
+    pub(crate) fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
         let revealed = self.revealed.borrow();
         for value in self.secrets.borrow().iter() {
@@ -87,14 +87,14 @@ impl Log {
     }
 
     /// Counts memory.
-    pub(super) fn charge(&self, bytes: usize) -> Result<(), Exhausted> {
+    pub(crate) fn charge(&self, bytes: usize) -> Result<(), Exhausted> {
         let used = self.bytes.get().saturating_add(bytes);
         self.bytes.set(used);
         if used <= EVALUATION_BYTES_MAX { Ok(()) } else { Err(self.exhaust()) }
     }
 
     /// Runs `run` one level deeper.
-    pub(super) fn deeper<R>(&self, run: impl FnOnce() -> R) -> Result<R, Exhausted> {
+    pub(crate) fn deeper<R>(&self, run: impl FnOnce() -> R) -> Result<R, Exhausted> {
         if self.depth.get() >= EVALUATION_DEPTH_MAX {
             return Err(self.exhaust());
         }

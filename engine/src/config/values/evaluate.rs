@@ -7,36 +7,34 @@
 use std::ops::Range;
 
 use hcl::Map;
-use hcl::eval::{Context, ErrorKind, Evaluate};
+use hcl::eval::Context;
 use hcl_edit::Span;
 use hcl_edit::expr::{
-    BinaryOp, BinaryOperator, Conditional, Expression, ForExpr, FuncCall, Object, ObjectKey,
-    UnaryOp,
+    BinaryOp, BinaryOperator, Conditional, Expression, ForExpr, Object, ObjectKey, UnaryOp,
 };
 
-use super::functions::{self, FunctionScope};
 use super::log::{Exhausted, Log};
 use super::names::Names;
-use super::nearest::did_you_mean;
 use super::operators;
-use super::script::{Insert, Script};
-use super::secrets::MASKED_BYTES_MIN;
-use super::template::{self, TemplateError, TemplateScope};
-use super::values::{Data, Value};
+use super::value::{Data, Value};
+use crate::config::functions::FunctionScope;
+use crate::config::template::{self, TemplateError, TemplateScope};
+use crate::config::text::script::{Insert, Script};
+use crate::config::{Diagnostic, SourceText};
 
 /// There is no value; why not is in the log, or only known when more than constants may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Failed;
+pub(crate) struct Failed;
 
 /// A value, or none.
-pub(super) type Outcome = Result<Value, Failed>;
+pub(crate) type Outcome = Result<Value, Failed>;
 
 /// What lies outside the file.
-pub(super) struct World<'a> {
+pub(crate) struct World<'a> {
     /// All functions.
-    pub(super) context: Context<'a>,
-    pub(super) functions: FunctionScope,
-    pub(super) templates: TemplateScope<'a>,
+    pub(crate) context: Context<'a>,
+    pub(crate) functions: FunctionScope,
+    pub(crate) templates: TemplateScope<'a>,
 }
 
 /// Evaluates expressions of one text.
@@ -48,21 +46,21 @@ pub(super) struct World<'a> {
 /// | no | yes | defaults of variables, labels |
 /// | no | no | plain values: variable files, what an action writes |
 #[derive(Clone, Copy)]
-pub(super) struct Evaluator<'a> {
-    pub(super) script: &'a Script,
-    pub(super) names: Option<&'a Names<'a>>,
-    pub(super) world: Option<&'a World<'a>>,
+pub(crate) struct Evaluator<'a> {
+    pub(crate) script: &'a Script,
+    pub(crate) names: Option<&'a Names<'a>>,
+    pub(crate) world: Option<&'a World<'a>>,
     /// Only what is constant is asked for; what else would need the world fails without a word.
-    pub(super) constants_only: bool,
-    pub(super) log: &'a Log,
+    pub(crate) constants_only: bool,
+    pub(crate) log: &'a Log,
 }
 
 /// The names that a `for` declares.
 #[derive(Clone, Copy)]
-pub(super) struct Scope<'s> {
-    pub(super) name: &'s str,
-    pub(super) value: &'s Value,
-    pub(super) outer: Option<&'s Scope<'s>>,
+pub(crate) struct Scope<'s> {
+    pub(crate) name: &'s str,
+    pub(crate) value: &'s Value,
+    pub(crate) outer: Option<&'s Scope<'s>>,
 }
 
 impl<'s> Scope<'s> {
@@ -78,28 +76,28 @@ impl<'s> Scope<'s> {
 }
 
 /// The bytes of an expression in the parsed text.
-pub(super) fn span_of(item: &impl Span) -> Range<usize> {
+pub(crate) fn span_of(item: &impl Span) -> Range<usize> {
     item.span().unwrap_or_default()
 }
 
 impl<'a> Evaluator<'a> {
     /// For values that refer to nothing.
-    pub(super) fn plain(script: &'a Script, log: &'a Log) -> Self {
+    pub(crate) fn plain(script: &'a Script, log: &'a Log) -> Self {
         Self { script, names: None, world: None, constants_only: false, log }
     }
 
     /// The value of an attribute.
-    pub(super) fn value(&self, expression: &Expression) -> Outcome {
+    pub(crate) fn value(&self, expression: &Expression) -> Outcome {
         self.evaluate(expression, None)
     }
 
     /// Notes an error.
-    pub(super) fn fail(&self, span: &Range<usize>, message: impl Into<String>) -> Failed {
+    pub(crate) fn fail(&self, span: &Range<usize>, message: impl Into<String>) -> Failed {
         self.fail_with(span, message, None)
     }
 
     /// Notes an error with advice.
-    pub(super) fn fail_with(
+    pub(crate) fn fail_with(
         &self,
         span: &Range<usize>,
         message: impl Into<String>,
@@ -113,7 +111,7 @@ impl<'a> Evaluator<'a> {
         Failed
     }
 
-    pub(super) fn charge(&self, bytes: usize, span: &Range<usize>) -> Result<(), Failed> {
+    pub(crate) fn charge(&self, bytes: usize, span: &Range<usize>) -> Result<(), Failed> {
         self.log.charge(bytes).map_err(|exhausted| self.exhausted(exhausted, span))
     }
 
@@ -124,7 +122,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    pub(super) fn evaluate(&self, expression: &Expression, scope: Option<&Scope<'_>>) -> Outcome {
+    pub(crate) fn evaluate(&self, expression: &Expression, scope: Option<&Scope<'_>>) -> Outcome {
         match self.log.deeper(|| self.dispatch(expression, scope)) {
             Ok(outcome) => outcome,
             Err(exhausted) => Err(self.exhausted(exhausted, &span_of(expression))),
@@ -214,7 +212,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn no_names(&self, span: &Range<usize>) -> Failed {
+    pub(super) fn no_names(&self, span: &Range<usize>) -> Failed {
         let message = if self.world.is_some() || self.constants_only {
             "a default cannot refer to other values"
         } else {
@@ -224,7 +222,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The value that `scope` or the file gives the first name of a traversal.
-    pub(super) fn scoped(&self, name: &str, scope: Option<&Scope<'_>>) -> bool {
+    pub(crate) fn scoped(&self, name: &str, scope: Option<&Scope<'_>>) -> bool {
         Scope::find(scope, name).is_some()
     }
 
@@ -235,7 +233,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// A value that must be true or false.
-    pub(super) fn condition(
+    pub(crate) fn condition(
         &self,
         expression: &Expression,
         scope: Option<&Scope<'_>>,
@@ -276,81 +274,6 @@ impl<'a> Evaluator<'a> {
         }
         let right = self.evaluate(&operation.rhs_expr, scope);
         operators::binary(&left?, operator, &right?).map_err(|message| self.fail(span, message))
-    }
-
-    fn call(&self, call: &FuncCall, span: &Range<usize>, scope: Option<&Scope<'_>>) -> Outcome {
-        let name = call.name.name.as_str();
-        let known = functions::names();
-        let name_span = span_of(&call.name.name);
-        if call.name.is_namespaced() || !known.contains(&name) {
-            let help = did_you_mean(name, known.iter().copied());
-            return Err(self.fail_with(&name_span, format!("unknown function `{name}`"), help));
-        }
-        let outcomes: Vec<Outcome> =
-            call.args.iter().map(|argument| self.evaluate(argument, scope)).collect();
-        let mut arguments = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
-        if call.args.expand_final()
-            && let Some(last) = arguments.pop()
-        {
-            let kind = last.kind();
-            let Data::List(items) = last.data else {
-                return Err(self.fail(span, format!("`...` needs a list, not {kind}")));
-            };
-            arguments.extend(items);
-        }
-        let Some(world) = self.world else {
-            return Err(if self.constants_only { Failed } else { self.no_names(span) });
-        };
-        self.run(name, &arguments, world, span)
-    }
-
-    fn run(
-        &self,
-        name: &str,
-        arguments: &[Value],
-        world: &World<'_>,
-        span: &Range<usize>,
-    ) -> Outcome {
-        let call = hcl::expr::FuncCall {
-            name: hcl::Identifier::unchecked(name).into(),
-            args: arguments.iter().map(|argument| argument.to_hcl().into()).collect(),
-            expand_final: false,
-        };
-        let known = self.log.secrets();
-        let (outcome, touched) = functions::with_scope(world.functions.clone(), || {
-            functions::recall(&known);
-            hcl::Expression::from(call).evaluate(&world.context)
-        });
-        let from_secret = touched.any || arguments.iter().any(Value::is_secret);
-        self.log.add_secrets(touched.secrets);
-        let value = outcome.map_err(|error| {
-            let message = match error.kind() {
-                ErrorKind::FuncCall(_, message) => message.clone(),
-                other => other.to_string(),
-            };
-            let message = without_secrets(message, arguments);
-            if name == "env" {
-                let help = "set it, or give a default: `env(\"NAME\", \"default\")`";
-                return self.fail_with(span, message, Some(help.to_owned()));
-            }
-            self.fail(span, format!("`{name}`: {message}"))
-        })?;
-        let mut value = Value::from(value);
-        self.charge(value.size_bytes(), span)?;
-        if name == "nonsensitive" {
-            self.log.reveal(&value);
-            return Ok(value);
-        }
-        if from_secret {
-            // The functions know which strings they made of a secret, and which only stood beside
-            // one. What is too short to be known, or no string, is a secret here in any case.
-            let known = self.log.secrets();
-            value.taint_where(&|data| match data {
-                Data::String(text) => text.len() < MASKED_BYTES_MIN || known.mask(text) != *text,
-                _ => true,
-            });
-        }
-        Ok(value)
     }
 
     fn for_each(&self, each: &ForExpr, span: &Range<usize>, scope: Option<&Scope<'_>>) -> Outcome {
@@ -400,7 +323,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Keys and values, or indexes and items.
-    pub(super) fn entries(
+    pub(crate) fn entries(
         &self,
         collection: Value,
         span: &Range<usize>,
@@ -437,7 +360,7 @@ impl<'a> Evaluator<'a> {
                 let message = "what this action writes is no number, list or other plain HCL value";
                 let help = "to take it as text, put the action in quotes";
                 self.log.push(
-                    super::Diagnostic::error(&self.script.source, insert.span.clone(), message)
+                    Diagnostic::error(&self.script.source, insert.span.clone(), message)
                         .with_help(help),
                 );
                 Err(Failed)
@@ -446,15 +369,15 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Notes what is wrong with an action whatever it would write.
-    pub(super) fn check_action(&self, insert: &Insert) -> Failed {
+    pub(crate) fn check_action(&self, insert: &Insert) -> Failed {
         self.template_errors(insert, template::check(&insert.source.text))
     }
 
     /// Notes what is wrong with an action.
-    pub(super) fn template_errors(&self, insert: &Insert, errors: Vec<TemplateError>) -> Failed {
+    pub(crate) fn template_errors(&self, insert: &Insert, errors: Vec<TemplateError>) -> Failed {
         for error in errors {
             let span = insert.source.file_span(&error.span);
-            let problem = super::Diagnostic::error(&self.script.source, span, error.message);
+            let problem = Diagnostic::error(&self.script.source, span, error.message);
             self.log.push(match error.help {
                 Some(help) => problem.with_help(help),
                 None => problem,
@@ -465,23 +388,11 @@ impl<'a> Evaluator<'a> {
 }
 
 /// A text read as HCL that refers to nothing: `5`, `true`, `["a", "b"]`.
-pub(super) fn plain_value(text: &str) -> Option<Value> {
+pub(crate) fn plain_value(text: &str) -> Option<Value> {
     let expression = hcl_edit::parser::parse_expr(text).ok()?;
-    let source = super::SourceText { path: Default::default(), text: text.to_owned() };
+    let source = SourceText { path: Default::default(), text: text.to_owned() };
     let script = Script::plain(std::sync::Arc::new(source));
     let log = Log::default();
     let plain = Evaluator::plain(&script, &log);
     plain.value(&expression).ok()
-}
-
-/// A function's message, unless it quotes a secret.
-fn without_secrets(message: String, arguments: &[Value]) -> String {
-    let mut secrets = std::collections::BTreeSet::new();
-    for argument in arguments {
-        argument.collect_texts(true, &mut secrets);
-    }
-    if secrets.iter().any(|secret| !secret.is_empty() && message.contains(secret.as_str())) {
-        return "does not accept these arguments (not shown, as one is a secret)".to_owned();
-    }
-    message
 }

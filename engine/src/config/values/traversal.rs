@@ -7,11 +7,11 @@ use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
 
 use super::evaluate::{Evaluator, Failed, Outcome, Scope, span_of};
 use super::names::Root;
-use super::nearest::did_you_mean;
-use super::values::{Data, Value};
+use super::value::{Data, Value};
+use crate::config::nearest::did_you_mean;
 
 impl Evaluator<'_> {
-    pub(super) fn traversal(&self, traversal: &Traversal, scope: Option<&Scope<'_>>) -> Outcome {
+    pub(crate) fn traversal(&self, traversal: &Traversal, scope: Option<&Scope<'_>>) -> Outcome {
         let operators = traversal.operators.as_slice();
         if let Expression::Variable(name) = &traversal.expr
             && let Some(root) = Root::of(name.as_str())

@@ -7,26 +7,26 @@ use hcl_edit::Span;
 use hcl_edit::template::{Directive, Element, ForDirective, IfDirective, Strip};
 
 use super::evaluate::{Evaluator, Failed, Outcome, Scope, span_of};
-use super::script::Piece;
-use super::template;
-use super::values::{Data, Value};
+use super::value::{Data, Value};
+use crate::config::template;
+use crate::config::text::script::Piece;
 
 /// A text, and whether a secret went into it.
 #[derive(Debug, Default)]
-pub(super) struct Text {
+pub(crate) struct Text {
     text: String,
     secret: bool,
 }
 
 impl Text {
-    pub(super) fn into_value(self) -> Value {
+    pub(crate) fn into_value(self) -> Value {
         Value::new(Data::String(self.text)).tainted(self.secret)
     }
 }
 
 impl Evaluator<'_> {
     /// A quoted string. One that is nothing but an interpolation is the interpolated value.
-    pub(super) fn string(
+    pub(crate) fn string(
         &self,
         elements: &[&Element],
         span: &Range<usize>,
@@ -39,7 +39,7 @@ impl Evaluator<'_> {
     }
 
     /// Elements joined to a text.
-    pub(super) fn text(
+    pub(crate) fn text(
         &self,
         elements: &[&Element],
         span: &Range<usize>,
@@ -52,7 +52,7 @@ impl Evaluator<'_> {
     }
 
     /// Literal text with the actions in it rendered.
-    pub(super) fn literal(&self, text: &str, span: &Range<usize>) -> Result<Text, Failed> {
+    pub(crate) fn literal(&self, text: &str, span: &Range<usize>) -> Result<Text, Failed> {
         let mut whole = Text::default();
         let mut failed = false;
         for piece in self.script.pieces(text, span) {

@@ -11,10 +11,11 @@ use super::declared::{
     ConfigDeclaration, Declared, Fields, Label, Local, ProviderDeclaration, TaskDeclaration,
     Variable,
 };
-use super::evaluate::{Evaluator, span_of};
-use super::limits::{LABEL_CHARS_MAX, NAMES_MAX, OUTPUTS_MAX, TASKS_MAX};
-use super::nearest::{did_you_mean, listed, nearest};
-use super::{Side, types};
+use crate::config::Side;
+use crate::config::limits::{LABEL_CHARS_MAX, NAMES_MAX, OUTPUTS_MAX, TASKS_MAX};
+use crate::config::nearest::{did_you_mean, listed, nearest};
+use crate::config::values::evaluate::{Evaluator, span_of};
+use crate::config::values::types;
 
 /// What may stand in a kind of block.
 struct Shape {
@@ -81,7 +82,7 @@ const STREAM: Shape = Shape {
 };
 
 /// The attributes that say where a provider comes from; one of them stands in each block.
-pub(super) const PROVIDER_KINDS: [&str; 3] = ["provider", "provider_path", "provider_ref"];
+pub(crate) const PROVIDER_KINDS: [&str; 3] = ["provider", "provider_path", "provider_ref"];
 
 /// The known parts of a block.
 #[derive(Default)]
@@ -101,7 +102,7 @@ impl Parts {
 ///
 /// `labels` evaluates what stands in labels: template actions may. In the blocks that `damaged`
 /// touches, nothing is reported as missing: a syntax error took it away.
-pub(super) fn read(body: Body, labels: &Evaluator<'_>, damaged: &[Range<usize>]) -> Declared {
+pub(crate) fn read(body: Body, labels: &Evaluator<'_>, damaged: &[Range<usize>]) -> Declared {
     Reader { labels, damaged }.file(body)
 }
 

@@ -3,13 +3,13 @@
 use crate::resolve::parse_reference;
 
 use super::declared::Fields;
-use super::evaluate::Evaluator;
+use crate::config::values::evaluate::Evaluator;
 
 /// This version, as versions are compared: numbers only.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Checks the block; gives the registry, if there is a valid one.
-pub(super) fn read(fields: &Fields, values: &Evaluator<'_>) -> Option<String> {
+pub(crate) fn read(fields: &Fields, values: &Evaluator<'_>) -> Option<String> {
     if let Some(attribute) = fields.get("required_version")
         && let Some(required) = values.text_of(attribute)
     {

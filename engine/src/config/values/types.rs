@@ -6,11 +6,11 @@ use hcl::{Map, Number};
 use hcl_edit::expr::{Expression, ObjectKey};
 
 use super::evaluate::span_of;
-use super::nearest::did_you_mean;
-use super::values::{Data, Value};
+use super::value::{Data, Value};
+use crate::config::nearest::did_you_mean;
 
 /// What a type may be, for messages.
-pub(super) const HELP: &str = "a type is `string`, `number`, `bool`, `any`, `list(…)`, `set(…)`, `map(…)`, `tuple([…])` or \
+pub(crate) const HELP: &str = "a type is `string`, `number`, `bool`, `any`, `list(…)`, `set(…)`, `map(…)`, `tuple([…])` or \
      `object({ name = … })`";
 
 const NAMES: [&str; 9] =
@@ -18,7 +18,7 @@ const NAMES: [&str; 9] =
 
 /// A type constraint.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Type {
+pub(crate) enum Type {
     Any,
     String,
     Number,
@@ -34,12 +34,12 @@ pub(super) enum Type {
 
 impl Type {
     /// Whether a text given for it is taken as it is, not as an HCL expression.
-    pub(super) fn is_primitive(&self) -> bool {
+    pub(crate) fn is_primitive(&self) -> bool {
         matches!(self, Self::String | Self::Number | Self::Bool)
     }
 
     /// The type that a default stands for.
-    pub(super) fn of(value: &Value) -> Self {
+    pub(crate) fn of(value: &Value) -> Self {
         match &value.data {
             Data::Bool(_) => Self::Bool,
             Data::Number(_) => Self::Number,
@@ -62,13 +62,13 @@ impl Type {
         }
     }
 
-    /// A text that stands for a value of a primitive type.
-    pub(super) fn from_text(&self, text: &str) -> Result<Value, String> {
+    /// Reads a text that stands for a value of a primitive type.
+    pub(crate) fn read(&self, text: &str) -> Result<Value, String> {
         self.convert(Value::new(Data::String(text.to_owned())))
     }
 
     /// Brings a value to the type, or says why that cannot be. `null` is of every type.
-    pub(super) fn convert(&self, value: Value) -> Result<Value, String> {
+    pub(crate) fn convert(&self, value: Value) -> Result<Value, String> {
         let secret = value.is_secret();
         let mismatch = format!("needs {}, not {}", self.title(), value.kind());
         let data = match (self, value.data) {
@@ -162,7 +162,7 @@ fn parse_number(text: &str) -> Option<Number> {
 }
 
 /// Reads `string`, `list(number)`, … or the old `"string"`.
-pub(super) fn parse(expression: &Expression) -> Result<Type, (Range<usize>, String)> {
+pub(crate) fn parse(expression: &Expression) -> Result<Type, (Range<usize>, String)> {
     let span = span_of(expression);
     match expression {
         Expression::Variable(name) => named(name.as_str(), &span),

@@ -8,22 +8,22 @@ use std::time::Duration;
 use hcl_edit::structure::Attribute;
 
 use super::declared::Fields;
-use super::evaluate::{Evaluator, span_of};
-use super::nearest::{did_you_mean, listed};
 use super::units::{self, UnitError};
-use super::values::{Data, Value};
+use crate::config::nearest::{did_you_mean, listed};
+use crate::config::values::evaluate::{Evaluator, span_of};
+use crate::config::values::value::{Data, Value};
 
 /// A text and where it stands.
 #[derive(Debug)]
-pub(super) struct Text {
-    pub(super) text: String,
-    pub(super) span: Range<usize>,
-    pub(super) secret: bool,
+pub(crate) struct Text {
+    pub(crate) text: String,
+    pub(crate) span: Range<usize>,
+    pub(crate) secret: bool,
 }
 
 impl Evaluator<'_> {
     /// The value of a string attribute that must not be empty.
-    pub(super) fn text_of(&self, attribute: &Attribute) -> Option<Text> {
+    pub(crate) fn text_of(&self, attribute: &Attribute) -> Option<Text> {
         let name = attribute.key.as_str();
         let span = span_of(&attribute.value);
         let value = self.value(&attribute.value).ok()?;
@@ -47,7 +47,7 @@ impl Evaluator<'_> {
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Copy>(
+    pub(crate) fn choice<T: Copy>(
         &self,
         fields: &Fields,
         name: &str,
@@ -71,7 +71,7 @@ impl Evaluator<'_> {
     }
 
     /// A time between two bounds.
-    pub(super) fn duration(
+    pub(crate) fn duration(
         &self,
         fields: &Fields,
         name: &str,
@@ -91,7 +91,7 @@ impl Evaluator<'_> {
     }
 
     /// A number of bytes between two bounds.
-    pub(super) fn size(
+    pub(crate) fn size(
         &self,
         fields: &Fields,
         name: &str,
@@ -111,7 +111,7 @@ impl Evaluator<'_> {
     }
 
     /// A whole number up to a bound.
-    pub(super) fn count(&self, fields: &Fields, name: &str, max: u64) -> Option<u64> {
+    pub(crate) fn count(&self, fields: &Fields, name: &str, max: u64) -> Option<u64> {
         let attribute = fields.get(name)?;
         let span = span_of(&attribute.value);
         let value = self.value(&attribute.value).ok()?;
@@ -145,7 +145,7 @@ impl Evaluator<'_> {
     }
 
     /// The strings in a value that are secrets, noted as such.
-    pub(super) fn note_secrets(&self, value: &Value) {
+    pub(crate) fn note_secrets(&self, value: &Value) {
         let mut texts = std::collections::BTreeSet::new();
         value.collect_texts(true, &mut texts);
         self.log.add_secrets(texts);

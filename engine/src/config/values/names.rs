@@ -4,22 +4,22 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::declared::Declared;
 use super::evaluate::{Evaluator, Failed, Outcome};
-use super::nearest::did_you_mean;
-use super::values::Value;
+use super::value::Value;
 use super::variables::{self, Given};
+use crate::config::blocks::declared::Declared;
+use crate::config::nearest::did_you_mean;
 
 /// The two families of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Root {
+pub(crate) enum Root {
     Variable,
     Local,
 }
 
 impl Root {
     /// The family that a name stands for.
-    pub(super) fn of(name: &str) -> Option<Self> {
+    pub(crate) fn of(name: &str) -> Option<Self> {
         match name {
             "var" => Some(Self::Variable),
             "local" => Some(Self::Local),
@@ -51,7 +51,7 @@ enum Slot {
 
 /// The names of a file.
 #[derive(Debug)]
-pub(super) struct Names<'a> {
+pub(crate) struct Names<'a> {
     declared: &'a Declared,
     given: Given,
     slots: RefCell<BTreeMap<(Root, String), Slot>>,
@@ -61,7 +61,7 @@ pub(super) struct Names<'a> {
 
 impl<'a> Names<'a> {
     /// The names that `declared` declares, with values from outside for its variables.
-    pub(super) fn new(declared: &'a Declared, given: Given) -> Self {
+    pub(crate) fn new(declared: &'a Declared, given: Given) -> Self {
         let (slots, waiting) = (RefCell::default(), RefCell::default());
         Self { declared, given, slots, waiting }
     }
@@ -75,7 +75,7 @@ impl<'a> Names<'a> {
     }
 
     /// A name without `var.` or `local.` before it: the original made locals known by such.
-    pub(super) fn bare(&self, name: &str, span: &Range<usize>, by: &Evaluator<'_>) -> Outcome {
+    pub(crate) fn bare(&self, name: &str, span: &Range<usize>, by: &Evaluator<'_>) -> Outcome {
         if let Some(root) = Root::of(name) {
             return Err(self.root_alone(root, span, by));
         }
@@ -94,7 +94,7 @@ impl<'a> Names<'a> {
     }
 
     /// `var` or `local` with no name behind it.
-    pub(super) fn root_alone(&self, root: Root, span: &Range<usize>, by: &Evaluator<'_>) -> Failed {
+    pub(crate) fn root_alone(&self, root: Root, span: &Range<usize>, by: &Evaluator<'_>) -> Failed {
         let prefix = root.prefix();
         let help = match self.known(root).first() {
             Some(name) => format!("write `{prefix}.{name}`, for example"),
@@ -104,7 +104,7 @@ impl<'a> Names<'a> {
     }
 
     /// The value of a name.
-    pub(super) fn resolve(
+    pub(crate) fn resolve(
         &self,
         root: Root,
         name: &str,
@@ -183,7 +183,7 @@ impl<'a> Names<'a> {
     }
 
     /// Has `by` look at everything that a name could stand for, for what shows without a value.
-    pub(super) fn check(&self, by: &Evaluator<'_>) {
+    pub(crate) fn check(&self, by: &Evaluator<'_>) {
         for local in &self.declared.locals {
             // A problem is in the log.
             let _: Outcome = by.value(&local.value);
@@ -195,7 +195,7 @@ impl<'a> Names<'a> {
     }
 
     /// Evaluates all locals, and all variables that have a value: for `validate`.
-    pub(super) fn evaluate_all(&self, by: &Evaluator<'_>) {
+    pub(crate) fn evaluate_all(&self, by: &Evaluator<'_>) {
         for name in self.known(Root::Local) {
             // A problem is in the log.
             let _: Outcome = self.resolve(Root::Local, name, &(0..0), by);
@@ -209,7 +209,7 @@ impl<'a> Names<'a> {
 
     /// Evaluates the variables that were given from outside: a wrong one is a problem even where
     /// nothing asks for it.
-    pub(super) fn evaluate_given(&self, by: &Evaluator<'_>) {
+    pub(crate) fn evaluate_given(&self, by: &Evaluator<'_>) {
         for variable in &self.declared.variables {
             if self.given.get(&variable.name).is_some() {
                 let _: Result<Value, Failed> =

@@ -9,49 +9,58 @@ use std::ops::Range;
 use hcl_edit::parser::{Error, parse_body};
 use hcl_edit::structure::Body;
 
-use super::Diagnostic;
-use super::limits::SYNTAX_ERRORS_MAX;
-use super::log::Log;
 use super::script::Script;
+use crate::config::Diagnostic;
+use crate::config::limits::SYNTAX_ERRORS_MAX;
 
-/// Parses a text. What is wrong goes to the log; the body is what could be read, and the spans say
-/// what was left out of it.
-pub(super) fn parse(script: &Script, log: &Log) -> (Body, Vec<Range<usize>>) {
+/// What could be read of a text.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
+    /// What is right, and what is wrong in other ways than the grammar's.
+    pub(crate) body: Body,
+    /// What was left out of it.
+    pub(crate) damaged: Vec<Range<usize>>,
+    /// Why.
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+/// Parses a text.
+pub(crate) fn parse(script: &Script) -> Parsed {
     let outline = &script.outline;
     let mut text = script.parsed.clone();
-    let mut damaged = Vec::new();
+    let mut parsed = Parsed::default();
     for problem in &outline.problems {
         let found = script.error(&problem.span, problem.message.clone());
-        log.push(match problem.help {
+        parsed.problems.push(match problem.help {
             Some(help) => found.with_help(help),
             None => found,
         });
-        let statement = statement_at(script, problem.span.start, &damaged);
+        let statement = statement_at(script, problem.span.start, &parsed.damaged);
         match statement.filter(|_| !problem.stray) {
             Some(statement) => {
                 blank(&mut text, &statement);
-                damaged.push(statement);
+                parsed.damaged.push(statement);
             }
             None => blank(&mut text, &problem.span),
         }
     }
-    if outline.block_unclosed {
-        // Where the block would have ended nobody knows, so all that follows is in doubt.
-        return (Body::new(), vec![0..text.len()]);
-    }
-    for _ in 0..SYNTAX_ERRORS_MAX {
+    // Where an unclosed block would have ended nobody knows, so all the rest is in doubt.
+    for _ in 0..if outline.in_doubt { 0 } else { SYNTAX_ERRORS_MAX } {
         let error = match parse_body(&text) {
-            Ok(body) => return (body, damaged),
+            Ok(body) => {
+                parsed.body = body;
+                break;
+            }
             Err(error) => error,
         };
         let at = error.location().offset();
-        let statement = statement_at(script, at, &damaged);
-        log.push(explain(script, &error, statement.as_ref()));
+        let statement = statement_at(script, at, &parsed.damaged);
+        parsed.problems.push(explain(script, &error, statement.as_ref()));
         let Some(statement) = statement else { break };
         blank(&mut text, &statement);
-        damaged.push(statement);
+        parsed.damaged.push(statement);
     }
-    (Body::new(), vec![0..text.len()])
+    parsed
 }
 
 /// The innermost statement around an offset that is still there, or the last one before it.
