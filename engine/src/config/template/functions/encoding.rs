@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::json::{Style, from_json, write};
 use super::super::machine::{Outcome, Problem, TextBuilder};
+use super::strings::printed;
 use super::{Call, Function, derives};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -66,10 +67,7 @@ fn parse_json(call: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn urlquery(call: &mut Call<'_, '_>) -> Outcome {
-    let mut text = String::new();
-    for index in 0..call.count() {
-        text.push_str(&call.shown(index)?);
-    }
+    let text = printed(call)?;
     let mut out = TextBuilder::default();
     for byte in text.bytes() {
         match byte {

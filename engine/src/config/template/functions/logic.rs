@@ -16,7 +16,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("le", (2, 2), |call| compare(call, Ordering::is_le)),
     function("gt", (2, 2), |call| compare(call, Ordering::is_gt)),
     function("ge", (2, 2), |call| compare(call, Ordering::is_ge)),
-    takes_unset("default", (1, 2), default),
+    takes_unset("default", (1, MANY), default),
     takes_unset("empty", (1, 1), |call| Ok(Value::Bool(!call.is_true(0)))),
     takes_unset("coalesce", (0, MANY), coalesce),
     takes_unset("ternary", (3, 3), ternary),
@@ -123,8 +123,8 @@ fn any(call: &Call<'_, '_>) -> Outcome {
 fn fail(call: &mut Call<'_, '_>) -> Outcome {
     call.machine.touched_secret = false;
     let text = call.text(0)?;
-    let secret = call.machine.touched_secret;
-    Err(Problem::call(if secret { "this template calls `fail`" } else { &*text }))
+    let hidden = call.machine.touched_secret || text.is_empty();
+    Err(Problem::call(if hidden { "this template calls `fail`" } else { &*text }))
 }
 
 fn named(call: &mut Call<'_, '_>, name: fn(&Value) -> &'static str) -> Outcome {

@@ -102,16 +102,26 @@ fn limit(call: &Call<'_, '_>) -> Result<usize, Problem> {
     Ok(usize::try_from(call.int(2)?).unwrap_or(usize::MAX))
 }
 
+/// As Go has it: no part before an empty match at the start or behind one at the end.
 fn split(call: &mut Call<'_, '_>) -> Outcome {
     let (pattern, text, limit) = (Pattern::read(call)?, call.text(1)?, limit(call)?);
     let Some(cuts) = limit.checked_sub(1) else { return call.machine.new_list(Vec::new()) };
     let mut parts = Vec::new();
-    let mut end = 0;
-    for place in pattern.places(call, &text, cuts)? {
-        parts.push(&text[end..place.start]);
-        end = place.end;
+    let (mut start, mut end) = (0, 0);
+    // A match that cuts nothing off does not count; there is one at most.
+    for place in pattern.places(call, &text, cuts.saturating_add(1))? {
+        if parts.len() == cuts {
+            break;
+        }
+        end = place.start;
+        if place.end != 0 {
+            parts.push(&text[start..end]);
+        }
+        start = place.end;
     }
-    parts.push(&text[end..]);
+    if end != text.len() || text.is_empty() {
+        parts.push(&text[start..]);
+    }
     call.new_texts(parts)
 }
 

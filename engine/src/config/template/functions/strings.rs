@@ -45,7 +45,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     derives("splitList", (2, 2), split_list),
     derives("join", (2, 2), join),
-    derives("print", (0, MANY), print),
+    derives("print", (0, MANY), |call| {
+        let text = printed(call)?;
+        call.new_text(&text)
+    }),
     derives("println", (0, MANY), println),
     derives("printf", (1, MANY), |call| {
         let format = call.text(0)?;
@@ -262,8 +265,8 @@ fn join(call: &mut Call<'_, '_>) -> Outcome {
     call.new_text(out.as_str())
 }
 
-/// Spaces stand between arguments of which neither is a text.
-fn print(call: &mut Call<'_, '_>) -> Outcome {
+/// All arguments, with spaces between those of which neither is a text.
+pub(super) fn printed(call: &mut Call<'_, '_>) -> Result<String, Problem> {
     let mut out = TextBuilder::default();
     let mut previous_is_text = true;
     for index in 0..call.count() {
@@ -274,7 +277,7 @@ fn print(call: &mut Call<'_, '_>) -> Outcome {
         previous_is_text = is_text;
         out.push(&call.shown(index)?)?;
     }
-    call.new_text(out.as_str())
+    Ok(out.into_string())
 }
 
 fn println(call: &mut Call<'_, '_>) -> Outcome {
