@@ -2,26 +2,38 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
-use hcl::eval::Evaluate;
 use hcl_edit::Span;
-use hcl_edit::expr::Expression;
-use hcl_edit::structure::{Block, Body};
+use hcl_edit::structure::Attribute;
+use hcl_edit::visit::{Visit, visit_func_call};
+use thiserror::Error;
 
-use super::{
-    ConfigFormat, Diagnostic, Diagnostics, Handshake, ProviderBlock, ProviderRef, Restart, Secrets,
-    Side, SourceText, StreamOptions, Surroundings, Task,
-};
+use super::blocks::declared::{Declared, ProviderDeclaration, TaskDeclaration};
+use super::blocks::task::TaskReader;
+use super::blocks::{schema, settings};
+use super::functions::{self, FunctionScope};
+use super::limits::{FILE_BYTES_MAX, STACK_BYTES};
+use super::nearest::nearest;
+use super::secrets::MASK;
+use super::template::TemplateScope;
+use super::text::script::Script;
+use super::text::syntax;
+use super::values::evaluate::{Evaluator, World, span_of};
+use super::values::log::Log;
+use super::values::names::Names;
+use super::values::variables::Given;
+use super::{Diagnostic, Diagnostics, Severity, SourceText, Surroundings, Task};
 
 /// A parsed file whose structure was checked; its values are not evaluated yet.
 #[derive(Debug, Clone)]
 pub struct Document {
-    source: Arc<SourceText>,
-    body: Body,
+    script: Arc<Script>,
+    declared: Arc<Declared>,
 }
 
 /// Why there is no task of that name to run.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, Error)]
 pub enum TaskError {
     /// The file has no task of this name.
     #[error("there is no task `{name}`")]
@@ -63,56 +75,84 @@ pub struct ProviderSummary {
 }
 
 impl Document {
-    /// Reads the structure of a whole file. Warnings come with the document, errors instead of it.
+    /// Reads the structure of a whole file, and whatever else shows without asking for a value
+    /// from outside: wrong types, unknown names, providers that do not exist. Warnings come with
+    /// the document, errors instead of it; with them, those of the evaluation of every task, so
+    /// that all problems are told at once.
+    ///
+    /// The environment is asked for only by text templates around blocks and in labels.
     pub fn parse(
         path: &Path,
         text: String,
         surroundings: &Surroundings,
     ) -> Result<(Self, Diagnostics), Diagnostics> {
-        let _ = surroundings;
+        // An editor's byte order mark is no part of the language.
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(rest) => rest.to_owned(),
+            None => text,
+        };
+        let length = text.len();
         let source = Arc::new(SourceText { path: path.to_owned(), text });
-        match hcl_edit::parser::parse_body(&source.text) {
-            Ok(body) => Ok((Self { source, body }, Diagnostics::default())),
-            Err(error) => {
-                let at = error.location().offset();
-                Err(Diagnostics(vec![Diagnostic::error(&source, at..at, error.message())]))
-            }
+        if length > FILE_BYTES_MAX {
+            let message = format!("the file has {length} bytes; at most {FILE_BYTES_MAX} are read");
+            return Err(Diagnostics(vec![Diagnostic::error(&source, 0..0, message)]));
         }
+        on_large_stack(|| Self::parse_source(source, surroundings))
     }
 
-    /// Evaluates and checks one task and what it uses.
+    fn parse_source(
+        source: Arc<SourceText>,
+        surroundings: &Surroundings,
+    ) -> Result<(Self, Diagnostics), Diagnostics> {
+        let world = world(surroundings);
+        let (script, warnings) =
+            Script::prepare(source, &world.templates).map_err(|found| sorted(found, None))?;
+        let log = Log::default();
+        warnings.into_iter().for_each(|warning| log.push(warning));
+        let parsed = syntax::parse(&script);
+        parsed.problems.into_iter().for_each(|problem| log.push(problem));
+        let plain = Evaluator::plain(&script, &log);
+        let labels = Evaluator { world: Some(&world), ..plain };
+        let declared = schema::read(parsed.body, &labels, &parsed.damaged);
+        let structural = log.mark();
+
+        let names = Names::new(&declared, Given::default());
+        let constants = Evaluator { names: Some(&names), constants_only: true, ..plain };
+        names.check(&constants);
+        read_tasks(&declared, constants, surroundings, &declared.tasks);
+        if log.has_errors() {
+            let names = Names::new(&declared, Given::collect(&declared, surroundings, &log));
+            let values = Evaluator { world: Some(&world), names: Some(&names), ..plain };
+            names.evaluate_all(&values);
+            read_tasks(&declared, values, surroundings, &declared.tasks);
+            let path = script.source.path.clone();
+            return Err(sorted(log.into_problems(), Some(&path)));
+        }
+        // The warnings about values come with the tasks they are about.
+        log.forget(structural);
+        let warnings = sorted(log.into_problems(), None);
+        Ok((Self { script: Arc::new(script), declared: Arc::new(declared) }, warnings))
+    }
+
+    /// Evaluates and checks one task, and the locals and variables that it uses.
     pub fn task(
         &self,
         name: &str,
         surroundings: &Surroundings,
     ) -> Result<(Task, Diagnostics), TaskError> {
-        let known: Vec<String> = self.task_blocks().map(label).collect();
-        let Some(block) = self.task_blocks().find(|block| label(block) == name) else {
-            let nearest = known
-                .iter()
-                .filter(|known| strsim::damerau_levenshtein(known, name) <= 3)
-                .min_by_key(|known| strsim::damerau_levenshtein(known, name))
-                .cloned();
+        let tasks = &self.declared.tasks;
+        let Some(index) = tasks.iter().position(|task| task.name == name) else {
+            let known: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
+            let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
             return Err(TaskError::Unknown { name: name.to_owned(), nearest, known });
         };
-        let mut blocks = block.body.blocks().filter_map(|block| self.provider(block, surroundings));
-        let missing = || {
-            TaskError::Invalid(Diagnostics(vec![Diagnostic::error(
-                &self.source,
-                block.span().unwrap_or(0..0),
-                "a task needs an input and an output",
-            )]))
-        };
-        let input = blocks.next().ok_or_else(missing)?;
-        let outputs: Vec<ProviderBlock> = blocks.collect();
-        let task = Task {
-            name: name.to_owned(),
-            input,
-            outputs,
-            stream: StreamOptions::default(),
-            secrets: Secrets::default(),
-        };
-        Ok((task, Diagnostics::default()))
+        let (mut tasks, warnings) = self
+            .evaluate(&tasks[index..=index], surroundings, false)
+            .map_err(TaskError::Invalid)?;
+        match tasks.pop() {
+            Some(task) => Ok((task, warnings)),
+            None => Err(TaskError::Invalid(warnings)),
+        }
     }
 
     /// Evaluates and checks everything: `dstream validate`.
@@ -120,90 +160,170 @@ impl Document {
         &self,
         surroundings: &Surroundings,
     ) -> Result<(Vec<Task>, Diagnostics), Diagnostics> {
-        let mut tasks = Vec::new();
-        for block in self.task_blocks() {
-            match self.task(&label(block), surroundings) {
-                Ok((task, _)) => tasks.push(task),
-                Err(TaskError::Invalid(problems)) => return Err(problems),
-                Err(TaskError::Unknown { .. }) => {}
+        self.evaluate(&self.declared.tasks, surroundings, true)
+    }
+
+    fn evaluate(
+        &self,
+        tasks: &[TaskDeclaration],
+        surroundings: &Surroundings,
+        everything: bool,
+    ) -> Result<(Vec<Task>, Diagnostics), Diagnostics> {
+        on_large_stack(|| {
+            let world = world(surroundings);
+            let log = Log::default();
+            log.add_secrets(self.script.secrets.iter().cloned());
+            let given = Given::collect(&self.declared, surroundings, &log);
+            let names = Names::new(&self.declared, given);
+            let plain = Evaluator::plain(&self.script, &log);
+            let values = Evaluator { names: Some(&names), world: Some(&world), ..plain };
+            if everything {
+                names.evaluate_all(&values);
+            } else {
+                names.evaluate_given(&values);
             }
-        }
-        Ok((tasks, Diagnostics::default()))
-    }
-
-    /// What `dstream list` shows of each task, in the order of the file.
-    pub fn summaries(&self) -> Vec<TaskSummary> {
-        let surroundings = Surroundings::default();
-        let summary = |block: &ProviderBlock| ProviderSummary {
-            kind: match block.provider {
-                ProviderRef::Builtin(_) => "provider",
-                ProviderRef::Path(_) => "provider_path",
-                ProviderRef::Oci(_) => "provider_ref",
-            },
-            value: block.provider.to_string(),
-            label: None,
-        };
-        let tasks = self.task_blocks().filter_map(|block| {
-            let (task, _) = self.task(&label(block), &surroundings).ok()?;
-            Some(TaskSummary {
-                name: task.name.clone(),
-                input: summary(&task.input),
-                outputs: task.outputs.iter().map(summary).collect(),
-                line: self.source.line_column(block.span()?.start).0,
-            })
-        });
-        tasks.collect()
-    }
-
-    fn task_blocks(&self) -> impl Iterator<Item = &Block> {
-        self.body.get_blocks("task")
-    }
-
-    fn provider(&self, block: &Block, surroundings: &Surroundings) -> Option<ProviderBlock> {
-        let side = match block.ident.as_str() {
-            "input" => Side::Input,
-            "output" => Side::Output,
-            _ => return None,
-        };
-        let text = |name| Some(block.body.get_attribute(name)?.value.as_str()?.to_owned());
-        let provider = text("provider")
-            .map(ProviderRef::Builtin)
-            .or_else(|| Some(ProviderRef::Path(surroundings.base_dir.join(text("provider_path")?))))
-            .or_else(|| text("provider_ref").map(ProviderRef::Oci))?;
-        let mut config = serde_json::Map::new();
-        for attribute in block.body.get_blocks("config").flat_map(|block| block.body.attributes()) {
-            let value = evaluate(&attribute.value)?;
-            config.insert(attribute.key.to_string(), serde_json::to_value(value).ok()?);
-        }
-        Some(ProviderBlock {
-            name: block.labels.first().map_or_else(|| provider.to_string(), |l| l.as_str().into()),
-            side,
-            handshake: match provider {
-                ProviderRef::Builtin(_) => Handshake::Required,
-                _ => Handshake::Auto,
-            },
-            provider,
-            config,
-            env: Vec::new(),
-            config_format: ConfigFormat::Command,
-            startup_timeout: std::time::Duration::from_secs(30),
-            shutdown_timeout: std::time::Duration::from_secs(10),
-            restart: Restart::default(),
+            let mut tasks = read_tasks(&self.declared, values, surroundings, tasks);
+            let secrets = log.secrets();
+            for task in &mut tasks {
+                task.secrets = secrets.clone();
+            }
+            let failed = log.has_errors();
+            let problems = sorted(log.into_problems(), Some(&self.script.source.path));
+            if failed { Err(problems) } else { Ok((tasks, problems)) }
         })
     }
+
+    /// What `dstream list` shows of each task, in the order of the file. Needs nothing from
+    /// outside.
+    pub fn summaries(&self) -> Vec<TaskSummary> {
+        let summary = |task: &TaskDeclaration| {
+            let header = self.script.file_span(&task.header);
+            Some(TaskSummary {
+                name: task.name.clone(),
+                input: self.provider_summary(task.input.as_ref()?)?,
+                outputs: task
+                    .outputs
+                    .iter()
+                    .map(|output| self.provider_summary(output))
+                    .collect::<Option<_>>()?,
+                line: self.script.source.line_column(header.start).0,
+            })
+        };
+        self.declared.tasks.iter().filter_map(summary).collect()
+    }
+
+    fn provider_summary(&self, declared: &ProviderDeclaration) -> Option<ProviderSummary> {
+        let attribute = declared.provider.as_ref()?;
+        let kinds = schema::PROVIDER_KINDS;
+        Some(ProviderSummary {
+            kind: kinds.into_iter().find(|kind| attribute.has_key(kind))?,
+            value: self.shown(attribute),
+            label: declared.label.as_ref().map(|label| label.text.clone()),
+        })
+    }
+
+    /// The value of a provider attribute for people: its text if it is one, else the expression,
+    /// unless that asks for a secret.
+    fn shown(&self, attribute: &Attribute) -> String {
+        let span = span_of(&attribute.value);
+        if self.script.has_inserts(&span) || asks_for_secrets(attribute) {
+            return MASK.to_owned();
+        }
+        if let Some(text) = attribute.value.as_str() {
+            // What text rendering put there may have come from the environment.
+            return match self.script.written(&span) {
+                Some(_) => text.to_owned(),
+                None => self.known_secrets().mask(text),
+            };
+        }
+        let written = attribute.value.span().and_then(|span| self.script.written(&span));
+        written.map_or_else(|| MASK.to_owned(), |text| text.trim().to_owned())
+    }
+
+    fn known_secrets(&self) -> super::Secrets {
+        let log = Log::default();
+        log.add_secrets(self.script.secrets.iter().cloned());
+        log.secrets()
+    }
 }
 
-fn label(block: &Block) -> String {
-    block.labels.first().map(|label| label.as_str().to_owned()).unwrap_or_default()
+/// Reads tasks; what is wrong goes to the evaluator's log.
+fn read_tasks(
+    declared: &Declared,
+    values: Evaluator<'_>,
+    surroundings: &Surroundings,
+    tasks: &[TaskDeclaration],
+) -> Vec<Task> {
+    let registry = declared.settings.as_ref().and_then(|fields| settings::read(fields, &values));
+    let reader = TaskReader { values, surroundings, registry };
+    tasks.iter().filter_map(|task| reader.task(task)).collect()
 }
 
-fn evaluate(expression: &Expression) -> Option<hcl::Value> {
-    hcl::Expression::from(expression.clone()).evaluate(&hcl::eval::Context::new()).ok()
+fn world(surroundings: &Surroundings) -> World<'_> {
+    let now = surroundings.now.clone().unwrap_or_else(jiff::Zoned::now);
+    let mut context = hcl::eval::Context::new();
+    functions::declare(&mut context);
+    let functions = FunctionScope {
+        env: Arc::new(surroundings.env.clone()),
+        base_dir: surroundings.base_dir.clone(),
+        now: now.timestamp(),
+    };
+    World { context, functions, templates: TemplateScope { env: &surroundings.env, now } }
+}
+
+/// Problems in the order of their places; those of `first` before those of other files.
+fn sorted(mut problems: Vec<Diagnostic>, first: Option<&Path>) -> Diagnostics {
+    problems.sort_by(|one, two| {
+        let key = |problem: &Diagnostic| {
+            let elsewhere = first.is_some_and(|first| problem.source.path != first);
+            (elsewhere, problem.source.path.clone(), problem.span.start)
+        };
+        key(one).cmp(&key(two))
+    });
+    Diagnostics(problems)
+}
+
+/// Whether an expression calls `env` or a function that reads files.
+fn asks_for_secrets(attribute: &Attribute) -> bool {
+    struct Finder(bool);
+    impl Visit for Finder {
+        fn visit_func_call(&mut self, call: &hcl_edit::expr::FuncCall) {
+            let name = call.name.name.as_str();
+            self.0 |= name == "env" || name == "sensitive" || name.starts_with("file");
+            self.0 |= name == "templatefile";
+            visit_func_call(self, call);
+        }
+    }
+    let mut finder = Finder(false);
+    finder.visit_expr(&attribute.value);
+    finder.0
+}
+
+/// Runs `run` where nesting within the limits cannot overflow the stack.
+fn on_large_stack<R: Send>(run: impl FnOnce() -> R + Send) -> R {
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().name("dstream-config".to_owned());
+        match builder.stack_size(STACK_BYTES).spawn_scoped(scope, run) {
+            Ok(handle) => match handle.join() {
+                Ok(outcome) => outcome,
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+            // Without a thread there is no way to go on that is sure to end well.
+            Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
+        }
+    })
+}
+
+impl Log {
+    fn has_errors(&self) -> bool {
+        self.any(|problem| problem.severity == Severity::Error)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{BuiltinProvider, ProviderRef, Side};
 
     #[test]
     fn loads_the_quick_start() {
@@ -223,7 +343,13 @@ task "quickstart" {
   }
 }
 "#;
-        let surroundings = Surroundings::default();
+        let surroundings = Surroundings {
+            builtins: vec![
+                BuiltinProvider { name: "counter", side: Side::Input },
+                BuiltinProvider { name: "console", side: Side::Output },
+            ],
+            ..Surroundings::default()
+        };
         let (document, _) =
             Document::parse(Path::new("dstream.hcl"), text.to_owned(), &surroundings).unwrap();
         let (task, _) = document.task("quickstart", &surroundings).unwrap();

@@ -1,15 +1,25 @@
 //! HCL text → validated [`Task`]s, with diagnostics that point at the source.
 //!
+//! A file goes through [`text`] (template actions lifted out, HCL parsed) and [`blocks`] (its
+//! structure) into a [`Document`]; a task of it through [`values`] (expressions evaluated, with
+//! [`functions`] and [`template`]s) into a [`Task`].
+//!
 //! Knows nothing of processes or bytes. Reads no environment by itself: everything from outside
-//! comes in through [`Surroundings`].
+//! comes in through [`Surroundings`]; files only where the configuration or the command line names
+//! one. Every bound is in [`limits`].
 
+mod blocks;
 mod diagnostic;
 mod document;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the loader calls it"))]
 mod functions;
+mod limits;
+mod nearest;
 mod secrets;
 mod surroundings;
 mod task;
+mod template;
+mod text;
+mod values;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
 pub use document::{Document, ProviderSummary, TaskError, TaskSummary};

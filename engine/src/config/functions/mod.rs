@@ -45,7 +45,9 @@ use std::sync::LazyLock;
 
 use call::Function;
 
-pub(crate) use scope::{FunctionScope, Touched, recall, with_scope};
+#[cfg(test)]
+use scope::Touched;
+pub(crate) use scope::{FunctionScope, recall, with_scope};
 
 /// All groups.
 const GROUPS: &[&[Function]] = &[

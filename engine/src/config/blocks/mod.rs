@@ -1,0 +1,13 @@
+//! Blocks and attributes, and what they mean.
+//!
+//! [`schema`] sorts a file's tree into what is [`declared`], [`task`] and [`settings`] evaluate that
+//! and check it.
+
+mod config;
+pub(crate) mod declared;
+mod fields;
+pub(crate) mod schema;
+pub(crate) mod settings;
+mod stream;
+pub(crate) mod task;
+mod units;

@@ -1,0 +1,73 @@
+//! `stream { … }`: how the lines are carried.
+
+use super::declared::Fields;
+use super::task::TaskReader;
+use crate::config::limits::{BUFFER_BYTES_MAX, BUFFER_BYTES_MIN, LINE_BYTES_MAX, LINE_BYTES_MIN};
+use crate::config::values::evaluate::span_of;
+use crate::config::{Delivery, OnInvalid, StreamOptions, Validate};
+
+impl TaskReader<'_> {
+    /// The options of a block, defaults filled in. What is wrong is in the log.
+    pub(super) fn stream(&self, fields: &Fields) -> Option<StreamOptions> {
+        let values = &self.values;
+        let defaults = StreamOptions::default();
+        let delivery = values.choice(
+            fields,
+            "delivery",
+            &[
+                ("auto", Delivery::Auto),
+                ("at_most_once", Delivery::AtMostOnce),
+                ("at_least_once", Delivery::AtLeastOnce),
+            ],
+        );
+        let validate = values.choice(
+            fields,
+            "validate",
+            &[("off", Validate::Off), ("shape", Validate::Shape), ("full", Validate::Full)],
+        );
+        let on_invalid = values.choice(
+            fields,
+            "on_invalid",
+            &[
+                ("fail", OnInvalid::Fail),
+                ("drop", OnInvalid::Drop),
+                ("dead_letter", OnInvalid::DeadLetter),
+            ],
+        );
+        let dead_letter = fields.get("dead_letter").and_then(|path| values.text_of(path));
+        let line = values.size(fields, "max_line", (LINE_BYTES_MIN, LINE_BYTES_MAX));
+        let buffer = values.size(fields, "buffer", (BUFFER_BYTES_MIN, BUFFER_BYTES_MAX));
+
+        if let (Some(Delivery::AtLeastOnce), Some(attribute)) = (delivery, fields.get("delivery")) {
+            let message = "at-least-once delivery is not supported by this version yet";
+            let help = "leave `delivery` out, or write \"auto\" or \"at_most_once\"";
+            values.fail_with(&span_of(&attribute.value), message, Some(help.to_owned()));
+        }
+        self.dead_letters(fields, on_invalid);
+        Some(StreamOptions {
+            delivery: delivery.unwrap_or_default(),
+            validate: validate.unwrap_or_default(),
+            on_invalid: on_invalid.unwrap_or_default(),
+            dead_letter: dead_letter.map(|path| self.surroundings.base_dir.join(path.text)),
+            line_bytes_max: line.unwrap_or(defaults.line_bytes_max),
+            buffer_bytes: buffer.unwrap_or(defaults.buffer_bytes),
+        })
+    }
+
+    /// `on_invalid = "dead_letter"` and `dead_letter = "…"` need each other.
+    fn dead_letters(&self, fields: &Fields, on_invalid: Option<OnInvalid>) {
+        let values = &self.values;
+        match (on_invalid, fields.get("on_invalid"), fields.get("dead_letter")) {
+            (Some(OnInvalid::DeadLetter), Some(attribute), None) => {
+                let message = "`on_invalid = \"dead_letter\"` needs a file for the lines";
+                let help = "add `dead_letter = \"dead/lines.jsonl\"`";
+                values.fail_with(&span_of(&attribute.value), message, Some(help.to_owned()));
+            }
+            (Some(OnInvalid::Fail | OnInvalid::Drop), _, Some(path)) | (None, None, Some(path)) => {
+                let message = "`dead_letter` is not used without `on_invalid = \"dead_letter\"`";
+                values.log.push(values.script.warning(&span_of(&path.key), message));
+            }
+            _ => {}
+        }
+    }
+}

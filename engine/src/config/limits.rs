@@ -1,0 +1,73 @@
+//! Every bound on what a configuration may be, with its reason. All are far above what people
+//! write; they exist so that a wrong file ends in an error and never in a hang or a crash.
+
+use std::time::Duration;
+
+/// Bytes of a configuration or variable file. The parser compares every key of an object with
+/// those before it; beyond this, one huge object would take minutes.
+pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// Open brackets, braces, strings and interpolations at one place. The HCL parser goes no deeper.
+pub(super) const NESTING_MAX: usize = 64;
+
+/// Template actions in one file. Each is evaluated for itself.
+pub(super) const ACTIONS_MAX: usize = 10_000;
+
+/// Bytes of one template action. How far an action goes is searched for at every `{{`.
+pub(super) const ACTION_BYTES_MAX: usize = 16 << 10;
+
+/// Tasks of one file.
+pub(super) const TASKS_MAX: usize = 1_000;
+
+/// Variables, and locals, of one file.
+pub(super) const NAMES_MAX: usize = 2_000;
+
+/// Outputs of one task: each is a process and a queue.
+pub(super) const OUTPUTS_MAX: usize = 64;
+
+/// Characters of a task's name or a label: they stand in every log line.
+pub(super) const LABEL_CHARS_MAX: usize = 128;
+
+/// Bytes that all values of one evaluation may take together, copies counted. Without it a chain
+/// of locals that each double the one before would fill the memory.
+pub(super) const EVALUATION_BYTES_MAX: usize = 64 << 20;
+
+/// Syntax errors reported for one file; what follows the first few is seldom worth reading.
+pub(super) const SYNTAX_ERRORS_MAX: usize = 20;
+
+/// Problems reported for one file. Nobody reads more; each is compared with those before it.
+pub(super) const PROBLEMS_MAX: usize = 500;
+
+/// `startup_timeout`, least.
+pub(super) const STARTUP_MIN: Duration = Duration::from_millis(1);
+/// `startup_timeout` where the file says nothing.
+pub(super) const STARTUP_DEFAULT: Duration = Duration::from_secs(30);
+/// `shutdown_timeout` where the file says nothing. The least is 0: killed at once.
+pub(super) const SHUTDOWN_DEFAULT: Duration = Duration::from_secs(10);
+/// `startup_timeout` and `shutdown_timeout`, most: a longer wait is a hang for whoever waits.
+pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
+/// `backoff_min`, `backoff_max` and `window` of a restart, most.
+pub(super) const RESTART_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// `backoff_min` and `backoff_max`, least: a restart loop without a pause takes a whole core.
+pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(10);
+/// `max_attempts`, most; 0 stands for no limit.
+pub(super) const ATTEMPTS_MAX: u64 = 1_000_000;
+
+/// `max_line`, bytes, least: shorter envelopes than this are no use to anybody.
+pub(super) const LINE_BYTES_MIN: usize = 1 << 10;
+/// `max_line`, bytes, most: a line is held in memory whole.
+pub(super) const LINE_BYTES_MAX: usize = 1 << 30;
+/// `buffer`, bytes, least: what one pipe holds by default.
+pub(super) const BUFFER_BYTES_MIN: usize = 64 << 10;
+/// `buffer`, bytes, most.
+pub(super) const BUFFER_BYTES_MAX: usize = 1 << 30;
+
+const _: () = assert!(LINE_BYTES_MIN < BUFFER_BYTES_MIN, "one shortest line must fit the buffer");
+
+/// Expressions within expressions, through locals and variables too. What an evaluation needs of
+/// the stack is bounded by it; [`STACK_BYTES`] is what is there.
+pub(super) const EVALUATION_DEPTH_MAX: usize = 1_000;
+
+/// The stack that parsing and evaluating get, whatever thread asks for it. Only what is used of it
+/// takes memory.
+pub(super) const STACK_BYTES: usize = 64 << 20;
