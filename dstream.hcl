@@ -17,3 +17,19 @@ task "quickstart" {
     }
   }
 }
+
+# Ten thousand real changes, recorded from PostgreSQL: cargo run --release -- run replay
+task "replay" {
+  type = "providers"
+
+  input {
+    provider_path = "fixtures/providers/bash/replay.sh"
+    config {
+      file = "changes/changes.jsonl"
+    }
+  }
+
+  output {
+    provider = "null"
+  }
+}
