@@ -286,6 +286,20 @@ mod tests {
     }
 
     #[test]
+    fn every_recorded_change_is_an_envelope() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/changes/changes.jsonl");
+        let changes = std::fs::read(file).unwrap();
+        let lines: Vec<_> = changes.split_inclusive(|&byte| byte == b'\n').collect();
+        assert!(lines.len() > 10_000);
+        for (index, line) in lines.into_iter().enumerate() {
+            let line = line.strip_suffix(b"\n").unwrap();
+            assert_eq!(verdict(Validate::Full, line), "pass", "line {}", index + 1);
+            // Cut anywhere before its end, it is not whole.
+            assert!(!EnvelopeCheck::new(Validate::Full).is_whole(&line[..line.len() / 2]));
+        }
+    }
+
+    #[test]
     fn a_cut_off_line_is_whole_if_it_is_complete_json() {
         for level in [Validate::Off, Validate::Shape, Validate::Full] {
             let check = EnvelopeCheck::new(level);
