@@ -10,7 +10,7 @@ use clap_complete::Shell;
 #[command(
     name = "dstream",
     version,
-    about,
+    about = "Terraform for data streaming: declare a pipeline in HCL, run one command",
     propagate_version = true,
     disable_help_subcommand = true,
     after_help = "Examples:

@@ -25,7 +25,9 @@ pub(super) fn run(global: &Global, name: &str) -> ExitCode {
         }
     };
     let report = run_task(&task, &context);
-    info!("{}", summary(&report));
+    if report.failure.is_none() || report.lines > 0 {
+        info!("{}", summary(&report));
+    }
     conclude(name, &report);
     exit::of_run(&report)
 }
