@@ -3,12 +3,16 @@
 
 use std::time::Duration;
 
-/// Bytes of a configuration or variable file. The parser compares every key of an object with
-/// those before it; beyond this, one huge object would take minutes.
+/// Bytes of a configuration or variable file. Far above what people write, far below what would
+/// take long.
 pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
 
 /// Open brackets, braces, strings and interpolations at one place. The HCL parser goes no deeper.
 pub(super) const NESTING_MAX: usize = 64;
+
+/// Items of one object as it is written. The parser compares every key with all before it; an
+/// object of half a file would take it minutes.
+pub(super) const OBJECT_ITEMS_MAX: usize = 5_000;
 
 /// Template actions in one file. Each is evaluated for itself.
 pub(super) const ACTIONS_MAX: usize = 10_000;

@@ -390,6 +390,32 @@ fn templates_strip_white_space_where_told() {
     assert_eq!(found, json!({"a": "xyz", "b": "0p, 1q.", "c": "${x} %{y}", "d": "- p\n- q\n"}));
 }
 
+/// The expected values are those of HashiCorp's implementation.
+#[test]
+fn white_space_and_conversions_as_in_hcl() {
+    let found = config(
+        "locals {\n  l = [\"p\", \"q\"]\n}\n",
+        "b = \"x\\n\\n  ${~ \"y\" ~}  \\n\\n  z\"\n\
+         c = <<-EOT\n      %{ for t in l ~}\n\n      - ${t}\n      %{ endfor ~}\n    EOT\n\
+         d = \"%{ if true ~} x %{~ else ~} y %{~ endif ~} z\"\n\
+         e = <<EOT\n  one ${~ l[0] ~}  \n\n  two\nEOT\n\
+         f = \"${1.5} ${1e20} ${true} ${100000000000000000000}\"\n\
+         h = 1 == \"1\"\ni = \"1\" + 1\nj = l[\"0\"]\n\
+         m = <<-EOT\n    x\n      y\n  z\nEOT\nn = 7 / 2\no = -7 % 3\np = [1,2][*]\nq = {a=1}[*]\n\
+         s = { (1) = 2, (true) = 3 }\nt = \"${\n l[0]\n}\"\nu = \"true\" ? 1 : 2",
+        &surroundings(),
+    );
+    assert_eq!(
+        found,
+        json!({
+            "b": "xyz", "c": "\n- p\n\n- q\n", "d": "xz", "e": "  onep\n  two\n",
+            "f": "1.5 100000000000000000000 true 100000000000000000000", "h": false, "i": 2,
+            "j": "p", "m": "  x\n    y\nz\n", "n": 3.5, "o": -1, "p": [1, 2], "q": [{"a": 1}],
+            "s": {"1": 2, "true": 3}, "t": "p", "u": 1,
+        })
+    );
+}
+
 #[test]
 fn traversals_and_splats() {
     let declarations =

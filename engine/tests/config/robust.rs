@@ -247,4 +247,8 @@ fn sizes_at_their_limits() {
     survives(&format!("locals {{\n{}}}\n", "a = 1\n".repeat(1 << 17)));
     survives(&format!("a = \"{}\"\n", "{{".repeat(1 << 18)));
     survives(&format!("a = {}\n", "<<A\n".repeat(1 << 17)));
+    let object: String = (0..100_000).map(|n| format!("k{n}=1,")).collect();
+    let text = format!("locals {{\n  a = {{{object}}}\n}}\n");
+    let problems = load("x.hcl", &text, &surroundings()).unwrap_err();
+    assert!(rendered(&problems).contains("an object of more than 5000 items"));
 }

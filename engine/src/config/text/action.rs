@@ -293,3 +293,66 @@ fn is_bound(pipeline: &str) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quoted(text: &str) -> Option<(String, usize)> {
+        let action = read(text, 1, Place::Quoted)?;
+        Some((action.source.text, action.span.end))
+    }
+
+    #[test]
+    fn reads_both_spellings_of_quotes() {
+        for (text, source) in [
+            (r#""{{ env "X" }}""#, r#"{{ env "X" }}"#),
+            (r#""{{ env \"X\" }}""#, r#"{{ env "X" }}"#),
+            (r#""{{ env `X` }}""#, "{{ env `X` }}"),
+            (r#""{{ "}}" }}""#, r#"{{ "}}" }}"#),
+            (r#""{{ \"}}\" }}""#, r#"{{ "}}" }}"#),
+            (r#""{{ "a\"b" }}""#, r#"{{ "a\"b" }}"#),
+            (r#""{{ \"a\\\"b\\n\" }}""#, r#"{{ "a\"b\n" }}"#),
+            ("\"{{/* }} */}}\"", "{{/* }} */}}"),
+            ("\"{{ env\n\"X\" }}\"", "{{ env\n\"X\" }}"),
+        ] {
+            assert_eq!(quoted(text), Some((source.to_owned(), text.len() - 1)), "{text}");
+        }
+        for text in ["\"{{ env \"", "\"{{ `a }}\"", "\"{{ \"a }}\n\"", "\"{{ a {{ b }}\"", "\"{{\""]
+        {
+            assert_eq!(quoted(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn knows_where_decoded_bytes_came_from() {
+        let text = r#""{{ \"\u00e9\" | upper }}""#;
+        let action = read(text, 1, Place::Quoted).unwrap();
+        assert_eq!(action.source.text, "{{ \"é\" | upper }}");
+        let upper = action.source.text.find("upper").unwrap();
+        let span = action.source.file_span(&(upper..upper + 5));
+        assert_eq!(&text[span], "upper");
+    }
+
+    #[test]
+    fn tells_what_depends_on_others() {
+        for (source, expected) in [
+            ("{{ env \"X\" }}", Kind::Value),
+            ("{{- env `$x .y` -}}", Kind::Value),
+            ("{{ .5 }}", Kind::Value),
+            ("{{ iffy 1 }}", Kind::Value),
+            ("{{/* c */}}", Kind::Comment),
+            ("{{- /* c */ -}}", Kind::Comment),
+            ("{{ if true }}", Kind::Opens),
+            ("{{- range .x }}", Kind::Opens),
+            ("{{end}}", Kind::Closes),
+            ("{{ else if x }}", Kind::Bound),
+            ("{{ $x := 1 }}", Kind::Bound),
+            ("{{ printf \"%s\" $x }}", Kind::Bound),
+            ("{{ . }}", Kind::Bound),
+            ("{{ upper .name }}", Kind::Bound),
+        ] {
+            assert_eq!(kind(source), expected, "{source}");
+        }
+    }
+}

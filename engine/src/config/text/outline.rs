@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::action::{self, Action, Kind, Place};
-use crate::config::limits::{ACTIONS_MAX, NESTING_MAX, PROBLEMS_MAX};
+use crate::config::limits::{ACTIONS_MAX, NESTING_MAX, OBJECT_ITEMS_MAX, PROBLEMS_MAX};
 
 /// What a scan found.
 #[derive(Debug, Default)]
@@ -57,6 +57,7 @@ pub(super) enum Frame {
     },
     Object {
         open: usize,
+        items: usize,
     },
     List {
         open: usize,
@@ -121,17 +122,22 @@ impl Scanner<'_> {
                 _ => self.code(),
             }
             if self.found.problems.len() >= PROBLEMS_MAX || self.found.actions.len() > ACTIONS_MAX {
-                self.found.in_doubt = true;
-                return;
+                return self.stop();
             }
             if self.frames.len() > NESTING_MAX {
                 let span = self.at.saturating_sub(1)..self.at;
                 self.problem(span, format!("nested more than {NESTING_MAX} levels deep"), None);
-                self.found.in_doubt = true;
-                return;
+                return self.stop();
             }
         }
         self.finish();
+    }
+
+    /// Ends the scan here: what is wrong is enough, and the rest in doubt.
+    fn stop(&mut self) {
+        self.found.in_doubt = true;
+        self.frames.clear();
+        self.at = self.bytes.len();
     }
 
     fn rest(&self) -> &[u8] {
@@ -167,8 +173,18 @@ impl Scanner<'_> {
         if byte != b'}' {
             self.begin_statement(at);
         }
-        if let Some(Frame::Body { equals, .. }) = self.frames.last_mut() {
-            *equals |= byte == b'=';
+        match self.frames.last_mut() {
+            Some(Frame::Body { equals, .. }) => *equals |= byte == b'=',
+            Some(Frame::Object { open, items }) if matches!(byte, b'=' | b':') => {
+                *items += 1;
+                if *items > OBJECT_ITEMS_MAX {
+                    let span = *open..*open + 1;
+                    let message = format!("an object of more than {OBJECT_ITEMS_MAX} items");
+                    self.problem(span, message, None);
+                    return self.stop();
+                }
+            }
+            _ => {}
         }
         match byte {
             b'"' => {
@@ -184,7 +200,7 @@ impl Scanner<'_> {
                 Some(Frame::Body { equals: false, .. }) => {
                     Frame::Body { open: Some(at), statement: None, equals: false }
                 }
-                _ => Frame::Object { open: at },
+                _ => Frame::Object { open: at, items: 0 },
             }),
             b'[' => self.frames.push(Frame::List { open: at }),
             b'(' => self.frames.push(Frame::Parens { open: at }),
@@ -388,4 +404,76 @@ impl Scanner<'_> {
 /// Whether a character may stand in a name.
 pub(super) fn is_name(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(text: &str) -> Vec<(&str, Place, bool)> {
+        let actions = scan(text, true).actions.into_iter();
+        actions.map(|action| (&text[action.span], action.place, action.whole_value)).collect()
+    }
+
+    fn problems(text: &str) -> Vec<(usize, String)> {
+        let problems = scan(text, true).problems.into_iter();
+        problems.map(|problem| (problem.span.start, problem.message)).collect()
+    }
+
+    #[test]
+    fn finds_actions_and_what_they_stand_in() {
+        use Place::{Code, Heredoc, Quoted};
+        let text = "a = {{ 1 }}\nb = \"{{ 2 }}${ {{ 3 }} }\"\n# {{ 4 }}\nc = <<E\n{{ 5 }}\n E\n\
+                    d = [{{ 6 }}, {{ 7 }}]\ne = { {{ 8 }} = {{ 9 }} }\n{{ 10 }}\nf = x{{ 11 }}\n\
+                    g = {{ 12 }}y\nh = {{ 13 }} # {{ 14 }}\ni = {{ 15 }}{{ 16 }}\n/* {{ 17 }} */";
+        let whole = |source, value| (source, Code, value);
+        assert_eq!(
+            places(text),
+            [
+                whole("{{ 1 }}", true),
+                ("{{ 2 }}", Quoted, false),
+                whole("{{ 3 }}", true),
+                ("{{ 5 }}", Heredoc, false),
+                whole("{{ 6 }}", true),
+                whole("{{ 7 }}", true),
+                whole("{{ 8 }}", false),
+                whole("{{ 9 }}", true),
+                whole("{{ 10 }}", false),
+                whole("{{ 11 }}", false),
+                whole("{{ 12 }}", false),
+                whole("{{ 13 }}", true),
+                whole("{{ 15 }}", false),
+                whole("{{ 16 }}", false),
+            ]
+        );
+        assert_eq!(scan(text, true).comments.len(), 3);
+    }
+
+    #[test]
+    fn finds_the_bracket_that_was_meant() {
+        for (text, at, message) in [
+            ("a = f(\nb = 1\n", 5, "this `(` is not closed"),
+            ("a {\n  b = [1\n}\n", 10, "this `[` is not closed"),
+            ("a {\n  b = {\n    c = 1\n  d {\n  }\n}\n", 10, "this `{` is not closed"),
+            ("a {\n  b {\n    c = 1\n}\n", 8, "this block is not closed"),
+            ("a {\n", 2, "this block is not closed"),
+            ("a = \"b\nc = 1\n", 4, "this string has no closing quote on its line"),
+            ("a = \"${b\"\nc = 1\n", 5, "this interpolation has no `}`"),
+            ("a = <<E\nb\n", 4, "this heredoc has no closing `E` on a line of its own"),
+            ("a = 1\n}\n", 6, "`}` closes nothing"),
+            ("a = \"{{ b\"\n", 5, "this template action has no `}}`"),
+        ] {
+            assert_eq!(problems(text), [(at, message.to_owned())], "{text}");
+        }
+        for text in [
+            "a = [\n  for b in c : b\n  if b == 1\n]\n",
+            "a = f(\n  b,\n  { c = 1\n    d = 2 },\n)\n",
+            "a = \"${\n  b\n}\"\n",
+            "a = true ? {\n  b = 1\n} : {}\n",
+            "a = \"$${ %%{ \\\" \\${\"\n",
+            "a = <<-E\n  { [ ( \" }\n  E\n",
+        ] {
+            assert_eq!(problems(text), [], "{text}");
+        }
+    }
 }

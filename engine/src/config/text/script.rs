@@ -282,3 +282,61 @@ fn free_sentinel(text: &str) -> Option<char> {
     }
     SENTINELS.filter(|c| !taken.contains(c)).find_map(char::from_u32)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn prepared(text: &str) -> (Script, Vec<Diagnostic>) {
+        let env = BTreeMap::from([("X".to_owned(), "x".to_owned())]);
+        let scope = TemplateScope { env: &env, now: jiff::Zoned::default() };
+        let source = SourceText { path: "x.hcl".into(), text: text.to_owned() };
+        Script::prepare(Arc::new(source), &scope).unwrap()
+    }
+
+    #[test]
+    fn placeholders_are_as_long_as_the_actions() {
+        let text = "é = {{ env \"X\" }}\nb = \"é{{ env \"X\"\n}}é\"\n{{/* é\n */}}c = 1\n";
+        let (script, warnings) = prepared(text);
+        assert!(warnings.is_empty());
+        assert_eq!(script.parsed.len(), text.len());
+        assert_eq!(script.parsed.find("c = 1"), text.find("c = 1"));
+        assert!(!script.parsed.contains("env"));
+        assert!(hcl_edit::parser::parse_body(&script.parsed).is_ok(), "{}", script.parsed);
+    }
+
+    #[test]
+    fn only_what_spans_hcl_is_rendered() {
+        for (text, rendered) in [
+            ("a = \"{{ if true }}b{{ end }}\"\n", false),
+            ("a = \"{{ $b := 1 }}{{ $b }}\"\n", false),
+            ("a = <<E\n{{ range list 1 2 }}\n{{ . }}{{ end }}\nE\n", false),
+            ("a = \"{{ if true }}${1}{{ end }}\"\n", true),
+            ("{{ if true }}\na = 1\n{{ end }}\n", true),
+            ("a{{ env \"X\" }} = 1\n", true),
+            ("{{ $b := 1 }}\na = \"{{ $b }}\"\n", true),
+        ] {
+            let (script, warnings) = prepared(text);
+            assert_eq!((script.is_rendered(), warnings.len()), (rendered, usize::from(rendered)));
+        }
+    }
+
+    #[test]
+    fn places_of_rendered_text_are_those_of_the_file() {
+        let text = "{{ range list 1 2 }}\nb{{ . }} = \"{{ env \"X\" }}\"\n{{ end }}\nc = 1\n";
+        let (script, _) = prepared(text);
+        let at = script.parsed.find("c = 1").unwrap();
+        assert_eq!(&text[script.file_span(&(at..at + 5))], "c = 1");
+        let string = script.parsed.rfind('"').unwrap();
+        let start = script.parsed[..string].rfind('"').unwrap();
+        let raw = &script.parsed[start + 1..string];
+        let pieces = script.pieces(raw, &(start..string + 1));
+        let insert = pieces.iter().find_map(|piece| match piece {
+            Piece::Insert(insert) => Some(insert.source.text.as_str()),
+            Piece::Text(_) => None,
+        });
+        assert_eq!(insert, Some("{{ env \"X\" }}"));
+    }
+}

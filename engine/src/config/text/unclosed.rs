@@ -47,7 +47,7 @@ impl Scanner<'_> {
     /// Takes the innermost frame away although its end is missing.
     pub(super) fn drop_unclosed(&mut self, at: usize) {
         match self.frames.pop() {
-            Some(Frame::Object { open }) => self.unclosed(open, '{'),
+            Some(Frame::Object { open, .. }) => self.unclosed(open, '{'),
             Some(Frame::List { open }) => self.unclosed(open, '['),
             Some(Frame::Parens { open }) => self.unclosed(open, '('),
             Some(Frame::Interpolation { open }) => {

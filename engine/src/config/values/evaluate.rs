@@ -142,7 +142,8 @@ impl<'a> Evaluator<'a> {
             }
             Expression::HeredocTemplate(heredoc) => {
                 let elements: Vec<_> = heredoc.template.iter().collect();
-                self.text(&elements, &span, scope).map(|text| text.into_value())
+                self.text(&elements, &span, Some(heredoc.indent().unwrap_or(0)), scope)
+                    .map(|text| text.into_value())
             }
             Expression::Array(items) => {
                 // All of them, so that every mistake is found.
@@ -239,13 +240,10 @@ impl<'a> Evaluator<'a> {
         scope: Option<&Scope<'_>>,
     ) -> Result<bool, Failed> {
         let value = self.evaluate(expression, scope)?;
-        match value.data {
-            Data::Bool(bool) => Ok(bool),
-            _ => {
-                let message = format!("a condition is true or false, not {}", value.kind());
-                Err(self.fail(&span_of(expression), message))
-            }
-        }
+        value.to_bool().ok_or_else(|| {
+            let message = format!("a condition is true or false, not {}", value.kind());
+            self.fail(&span_of(expression), message)
+        })
     }
 
     fn unary(
@@ -267,10 +265,12 @@ impl<'a> Evaluator<'a> {
         let operator = *operation.operator.value();
         let left = self.evaluate(&operation.lhs_expr, scope);
         // `a && b` asks for `b` only if it matters, so that `a` can guard it.
-        if let Ok(Value { data: Data::Bool(bool), .. }) = &left
-            && matches!((operator, bool), (BinaryOperator::And, false) | (BinaryOperator::Or, true))
+        if let Ok(left) = &left
+            && let (BinaryOperator::And, Some(false)) | (BinaryOperator::Or, Some(true)) =
+                (operator, left.to_bool())
         {
-            return left;
+            let decided = Data::Bool(operator == BinaryOperator::Or);
+            return Ok(Value::new(decided).tainted(left.is_secret()));
         }
         let right = self.evaluate(&operation.rhs_expr, scope);
         operators::binary(&left?, operator, &right?).map_err(|message| self.fail(span, message))

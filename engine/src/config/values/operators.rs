@@ -1,4 +1,7 @@
 //! `+`, `==`, `&&`, `!` … on values. Nothing here can overflow or divide by zero unnoticed.
+//!
+//! As in HCL, a string that reads as a number counts as one where one is needed; `==` compares
+//! without bringing anything to another type.
 
 use hcl::Number;
 use hcl_edit::expr::{BinaryOperator, UnaryOperator};
@@ -12,33 +15,43 @@ pub(crate) fn binary(
     right: &Value,
 ) -> Result<Value, String> {
     use BinaryOperator as Op;
-    let data = match (&left.data, operator, &right.data) {
-        (_, Op::Eq, _) => Data::Bool(left.equals(right)),
-        (_, Op::NotEq, _) => Data::Bool(!left.equals(right)),
-        (Data::Bool(left), Op::And, Data::Bool(right)) => Data::Bool(*left && *right),
-        (Data::Bool(left), Op::Or, Data::Bool(right)) => Data::Bool(*left || *right),
-        (Data::Number(one), Op::LessEq, Data::Number(two)) => Data::Bool(one <= two),
-        (Data::Number(one), Op::GreaterEq, Data::Number(two)) => Data::Bool(one >= two),
-        (Data::Number(one), Op::Less, Data::Number(two)) => Data::Bool(one < two),
-        (Data::Number(one), Op::Greater, Data::Number(two)) => Data::Bool(one > two),
-        (Data::Number(one), _, Data::Number(two)) => {
-            Data::Number(arithmetic(*one, operator, *two)?)
+    let data = match operator {
+        Op::Eq => Data::Bool(left.equals(right)),
+        Op::NotEq => Data::Bool(!left.equals(right)),
+        Op::And | Op::Or => {
+            let (Some(one), Some(two)) = (left.to_bool(), right.to_bool()) else {
+                return Err(mismatch(operator, "true or false", left, right));
+            };
+            Data::Bool(if operator == Op::And { one && two } else { one || two })
         }
-        (_, Op::And | Op::Or, _) => return Err(mismatch(operator, "true or false", left, right)),
-        _ => return Err(mismatch(operator, "numbers", left, right)),
+        _ => {
+            let (Some(one), Some(two)) = (left.to_number(), right.to_number()) else {
+                return Err(mismatch(operator, "numbers", left, right));
+            };
+            match operator {
+                Op::LessEq => Data::Bool(one <= two),
+                Op::GreaterEq => Data::Bool(one >= two),
+                Op::Less => Data::Bool(one < two),
+                Op::Greater => Data::Bool(one > two),
+                _ => Data::Number(arithmetic(one, operator, two)?),
+            }
+        }
     };
     Ok(Value::new(data).tainted(left.is_secret() || right.is_secret()))
 }
 
 /// The outcome of `operator value`, or why there is none.
 pub(crate) fn unary(operator: UnaryOperator, value: &Value) -> Result<Value, String> {
-    let data = match (operator, &value.data) {
-        (UnaryOperator::Not, Data::Bool(bool)) => Data::Bool(!bool),
-        (UnaryOperator::Neg, Data::Number(number)) => Data::Number(-*number),
-        (UnaryOperator::Not, _) => {
-            return Err(format!("`!` needs true or false, not {}", value.kind()));
+    let kind = value.kind();
+    let data = match operator {
+        UnaryOperator::Not => {
+            let bool = value.to_bool();
+            Data::Bool(!bool.ok_or_else(|| format!("`!` needs true or false, not {kind}"))?)
         }
-        (UnaryOperator::Neg, _) => return Err(format!("`-` needs a number, not {}", value.kind())),
+        UnaryOperator::Neg => {
+            let number = value.to_number();
+            Data::Number(-number.ok_or_else(|| format!("`-` needs a number, not {kind}"))?)
+        }
     };
     Ok(Value::new(data).tainted(value.is_secret()))
 }
@@ -124,6 +137,15 @@ mod tests {
         }
         let huge = || Value::new(Data::Number(Number::from_f64(f64::MAX).unwrap()));
         assert_eq!(outcome(huge(), Op::Mul, huge()), "the result is too large for a number");
+    }
+
+    #[test]
+    fn takes_a_text_for_the_number_it_reads_as() {
+        let text = |text: &str| Value::new(Data::String(text.to_owned()));
+        assert_eq!(outcome(text("1"), BinaryOperator::Plus, number(1_u64)), "2");
+        assert_eq!(outcome(text("1.5"), BinaryOperator::Less, text("2")), "true");
+        assert_eq!(outcome(text("true"), BinaryOperator::And, text("false")), "false");
+        assert_eq!(outcome(text("1"), BinaryOperator::Eq, number(1_u64)), "false");
     }
 
     #[test]

@@ -34,19 +34,21 @@ impl Evaluator<'_> {
     ) -> Outcome {
         match elements {
             [Element::Interpolation(only)] => self.evaluate(&only.expr, scope),
-            _ => self.text(elements, span, scope).map(Text::into_value),
+            _ => self.text(elements, span, None, scope).map(Text::into_value),
         }
     }
 
-    /// Elements joined to a text.
+    /// Elements joined to a text; `heredoc` if they are one's, with its indentation.
     pub(crate) fn text(
         &self,
         elements: &[&Element],
         span: &Range<usize>,
+        heredoc: Option<usize>,
         scope: Option<&Scope<'_>>,
     ) -> Result<Text, Failed> {
         let mut whole = Text::default();
-        self.append(&mut whole, elements, (false, false), scope)?;
+        let around = Around { strips_start: false, strips_end: false, heredoc, nested: false };
+        self.append(&mut whole, elements, around, scope)?;
         self.charge(whole.text.len(), span)?;
         Ok(whole)
     }
@@ -81,29 +83,34 @@ impl Evaluator<'_> {
         if failed { Err(Failed) } else { Ok(whole) }
     }
 
-    /// Appends elements. `strips` says whether what stands around them takes the white space away
-    /// at their start and end.
+    /// Appends elements.
     fn append(
         &self,
         whole: &mut Text,
         elements: &[&Element],
-        strips: (bool, bool),
+        around: Around,
         scope: Option<&Scope<'_>>,
     ) -> Result<(), Failed> {
         let mut failed = false;
         for (index, element) in elements.iter().enumerate() {
             let before = match index.checked_sub(1).and_then(|before| elements.get(before)) {
                 Some(before) => strip_of(before).1,
-                None => strips.0,
+                None => around.strips_start,
             };
-            let behind = elements.get(index + 1).map_or(strips.1, |behind| strip_of(behind).0);
+            let behind =
+                elements.get(index + 1).map_or(around.strips_end, |behind| strip_of(behind).0);
             let outcome = match element {
                 Element::Literal(text) => self.literal(text, &span_of(text)).map(|mut text| {
+                    let lines = around.heredoc.is_some();
+                    // The parser takes the indentation only from what is not within `%{ … }`.
+                    if let (Some(indent @ 1..), true) = (around.heredoc, around.nested) {
+                        text.text = without_indent(&text.text, indent);
+                    }
                     if before {
-                        text.text = text.text.trim_start().to_owned();
+                        text.text = without_start(&text.text, lines);
                     }
                     if behind {
-                        text.text.truncate(text.text.trim_end().len());
+                        text.text = without_end(&text.text, lines);
                     }
                     whole.text.push_str(&text.text);
                     whole.secret |= text.secret;
@@ -112,8 +119,12 @@ impl Evaluator<'_> {
                     self.interpolate(whole, &interpolation.expr, scope)
                 }
                 Element::Directive(directive) => match directive.as_ref() {
-                    Directive::If(directive) => self.append_if(whole, directive, scope),
-                    Directive::For(directive) => self.append_for(whole, directive, scope),
+                    Directive::If(directive) => {
+                        self.append_if(whole, directive, around.heredoc, scope)
+                    }
+                    Directive::For(directive) => {
+                        self.append_for(whole, directive, around.heredoc, scope)
+                    }
                 },
             };
             failed |= outcome.is_err();
@@ -147,6 +158,7 @@ impl Evaluator<'_> {
         &self,
         whole: &mut Text,
         directive: &IfDirective,
+        heredoc: Option<usize>,
         scope: Option<&Scope<'_>>,
     ) -> Result<(), Failed> {
         let (start, end) = (&directive.if_expr, &directive.endif_expr);
@@ -154,24 +166,30 @@ impl Evaluator<'_> {
         if self.condition(&start.cond_expr, scope)? {
             let elements: Vec<_> = start.template.iter().collect();
             let close = other.map_or(end.strip, |other| other.strip);
-            return self.append(whole, &elements, inner_strips(start.strip, close), scope);
+            return self.append(
+                whole,
+                &elements,
+                Around::between(start.strip, close, heredoc),
+                scope,
+            );
         }
         let Some(other) = other else { return Ok(()) };
         let elements: Vec<_> = other.template.iter().collect();
-        self.append(whole, &elements, inner_strips(other.strip, end.strip), scope)
+        self.append(whole, &elements, Around::between(other.strip, end.strip, heredoc), scope)
     }
 
     fn append_for(
         &self,
         whole: &mut Text,
         directive: &ForDirective,
+        heredoc: Option<usize>,
         scope: Option<&Scope<'_>>,
     ) -> Result<(), Failed> {
         let each = &directive.for_expr;
         let span = each.collection_expr.span().unwrap_or_default();
         let collection = self.evaluate(&each.collection_expr, scope)?;
         let elements: Vec<_> = each.template.iter().collect();
-        let strips = inner_strips(each.strip, directive.endfor_expr.strip);
+        let around = Around::between(each.strip, directive.endfor_expr.strip, heredoc);
         for (key, item) in &self.entries(collection, &span)? {
             self.charge(size_of::<Value>(), &span)?;
             let keyed = each.key_var.as_ref().map(|name| Scope {
@@ -182,16 +200,58 @@ impl Evaluator<'_> {
             let outer = keyed.as_ref().or(scope);
             let inner = Scope { name: each.value_var.as_str(), value: item, outer };
             let length = whole.text.len();
-            self.append(whole, &elements, strips, Some(&inner))?;
+            self.append(whole, &elements, around, Some(&inner))?;
             self.charge(whole.text.len() - length, &span)?;
         }
         Ok(())
     }
 }
 
-/// Whether the content between two markers loses white space at its start and end.
-fn inner_strips(open: Strip, close: Strip) -> (bool, bool) {
-    (open.strip_end(), close.strip_start())
+/// What stands around elements.
+#[derive(Clone, Copy)]
+struct Around {
+    /// A `~` before them takes their first white space away.
+    strips_start: bool,
+    /// A `~` behind them takes their last white space away.
+    strips_end: bool,
+    /// They are in a heredoc, where `~` reaches no further than its line. So much white space is
+    /// to go from the start of each line.
+    heredoc: Option<usize>,
+    /// They are within a `%{ … }` of it.
+    nested: bool,
+}
+
+impl Around {
+    fn between(open: Strip, close: Strip, heredoc: Option<usize>) -> Self {
+        let (strips_start, strips_end) = (open.strip_end(), close.strip_start());
+        Self { strips_start, strips_end, heredoc, nested: true }
+    }
+}
+
+/// `text` with up to `indent` bytes of white space less behind each newline.
+fn without_indent(text: &str, indent: usize) -> String {
+    let lines = text.split_inclusive('\n').enumerate().map(|(index, line)| {
+        let white = line.len() - line.trim_start_matches([' ', '\t']).len();
+        &line[if index == 0 { 0 } else { white.min(indent) }..]
+    });
+    lines.collect()
+}
+
+/// `text` without the white space it starts with; of `lines`, without that of the first one.
+fn without_start(text: &str, lines: bool) -> String {
+    let end = match text.find('\n') {
+        Some(newline) if lines => newline + 1,
+        _ => text.len(),
+    };
+    format!("{}{}", text[..end].trim_start(), &text[end..])
+}
+
+/// `text` without the white space it ends with; of `lines`, without that of the last one, its
+/// newline included.
+fn without_end(text: &str, lines: bool) -> String {
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let start = line.rfind('\n').filter(|_| lines).map_or(0, |newline| newline + 1);
+    format!("{}{}", &text[..start], text[start..].trim_end())
 }
 
 /// Whether an element takes away the white space before it and behind it.

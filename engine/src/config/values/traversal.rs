@@ -84,7 +84,12 @@ impl Evaluator<'_> {
     }
 
     fn index(&self, value: Value, index: &Value, span: &Range<usize>) -> Outcome {
-        match &index.data {
+        // An index that came as text is still an index.
+        let number = match (&value.data, &index.data) {
+            (Data::List(_), Data::String(_)) => index.to_number().map(Data::Number),
+            _ => None,
+        };
+        match number.as_ref().unwrap_or(&index.data) {
             Data::String(name) if index.is_secret() => {
                 let Data::Object(mut items) = value.data else {
                     return self.attribute(value, "", span);

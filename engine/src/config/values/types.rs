@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use hcl::{Map, Number};
+use hcl::Map;
 use hcl_edit::expr::{Expression, ObjectKey};
 
 use super::evaluate::span_of;
@@ -78,10 +78,11 @@ impl Type {
                 let value = Value::new(data);
                 Data::String(value.to_text().ok_or(mismatch)?)
             }
-            (Self::Number, Data::Number(number)) => Data::Number(number),
             (Self::Number, Data::String(text)) => {
-                Data::Number(parse_number(text.trim()).ok_or("needs a number")?)
+                let text = Value::new(Data::String(text.trim().to_owned()));
+                Data::Number(text.to_number().ok_or("needs a number")?)
             }
+            (Self::Number, Data::Number(number)) => Data::Number(number),
             (Self::Bool, Data::Bool(bool)) => Data::Bool(bool),
             (Self::Bool, Data::String(text)) => match text.trim() {
                 "true" | "1" => Data::Bool(true),
@@ -144,21 +145,6 @@ fn convert_all(kind: &Type, items: Vec<Value>) -> Result<Vec<Value>, String> {
     items
         .map(|(index, item)| kind.convert(item).map_err(|error| format!("item {index} {error}")))
         .collect()
-}
-
-/// A number as HCL writes it, with an optional sign.
-fn parse_number(text: &str) -> Option<Number> {
-    if let Ok(whole) = text.parse::<u64>() {
-        return Some(whole.into());
-    }
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(whole.into());
-    }
-    // `inf` and `nan` are words, not numbers.
-    if text.contains(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'))) {
-        return None;
-    }
-    text.parse().ok().and_then(Number::from_f64)
 }
 
 /// Reads `string`, `list(number)`, … or the old `"string"`.

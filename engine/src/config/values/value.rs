@@ -91,8 +91,29 @@ impl Value {
     pub(crate) fn to_text(&self) -> Option<String> {
         match &self.data {
             Data::String(text) => Some(text.clone()),
+            // A large number is written out, as HCL does it, not with an exponent.
+            Data::Number(number) if number.is_f64() => number.as_f64().map(|n| n.to_string()),
             Data::Number(number) => Some(number.to_string()),
             Data::Bool(bool) => Some(bool.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The number it is, or that it reads as: what comes from the environment is text.
+    pub(crate) fn to_number(&self) -> Option<Number> {
+        match &self.data {
+            Data::Number(number) => Some(*number),
+            Data::String(text) => parse_number(text),
+            _ => None,
+        }
+    }
+
+    /// The same for `true` and `false`.
+    pub(crate) fn to_bool(&self) -> Option<bool> {
+        match &self.data {
+            Data::Bool(bool) => Some(*bool),
+            Data::String(text) if text == "true" => Some(true),
+            Data::String(text) if text == "false" => Some(false),
             _ => None,
         }
     }
@@ -215,4 +236,19 @@ impl From<serde_json::Value> for Value {
             ),
         })
     }
+}
+
+/// A number as HCL writes it, with an optional sign.
+fn parse_number(text: &str) -> Option<Number> {
+    if let Ok(whole) = text.parse::<u64>() {
+        return Some(whole.into());
+    }
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(whole.into());
+    }
+    // `inf` and `nan` are words, not numbers.
+    if text.contains(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-'))) {
+        return None;
+    }
+    text.parse().ok().and_then(Number::from_f64)
 }
