@@ -1,125 +1,177 @@
 //! `console`: prints envelopes for people, and answers the lifecycle commands with resources that
 //! show what a real output would say.
+//!
+//! ```hcl
+//! output {
+//!   provider = "console"
+//!   config {
+//!     outputFormat  = "simple"   # or json, structured
+//!     resourceCount = 3          # demo resources that init, plan, status and destroy speak of
+//!   }
+//! }
+//! ```
+//!
+//! | format | prints |
+//! |---|---|
+//! | simple | `Message #1: ` and the data, byte for byte |
+//! | json | the line as it came |
+//! | structured | number, metadata and data, one field a line |
+//!
+//! A line that is no envelope is printed whole.
 
-use std::io::{StdoutLock, Write};
+use std::io::{self, Write};
 
-use dstream_sdk::{Command, Envelope, LifecycleResult, Output, ProviderError, log};
+use dstream_sdk::{Command, Envelope, LifecycleResult, Output, Printer, ProviderError, log};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// Bytes that are gathered before they are printed, where more envelopes wait.
-const PRINT_BYTES: usize = 64 << 10;
+use crate::indent::write_indented;
 
 /// More demo resources than this are refused: they are all named in one answer.
 const RESOURCES_MAX: u32 = 10_000;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
-    #[serde(default, alias = "outputFormat")]
+    #[serde(alias = "outputFormat")]
     output_format: Format,
-    /// Demo resources that the lifecycle commands speak of.
-    #[serde(default = "three", alias = "resourceCount")]
+    #[serde(alias = "resourceCount")]
     resource_count: u32,
 }
 
-fn three() -> u32 {
-    3
+impl Default for Config {
+    fn default() -> Self {
+        Self { output_format: Format::Simple, resource_count: 3 }
+    }
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Format {
-    /// `Message #1: ` and the data.
-    #[default]
     Simple,
-    /// The envelope as it came.
     Json,
-    /// Number, metadata and data on lines of their own.
     Structured,
 }
 
 pub(crate) struct Console {
     format: Format,
     number: u64,
-    text: Vec<u8>,
-    stdout: StdoutLock<'static>,
+    printer: Printer,
 }
 
 impl Output for Console {
     type Config = Config;
 
     fn start(config: Config) -> Result<Self, ProviderError> {
-        log::debug(format_args!("printing envelopes"));
-        let stdout = std::io::stdout().lock();
-        let text = Vec::with_capacity(2 * PRINT_BYTES);
-        Ok(Self { format: config.output_format, number: 0, text, stdout })
+        log::debug!("starting with output_format={:?}", config.output_format);
+        Ok(Self { format: config.output_format, number: 0, printer: Printer::stdout()? })
     }
 
     fn write(&mut self, envelope: Envelope<'_>) -> Result<(), ProviderError> {
         self.number += 1;
-        let number = self.number;
-        // What is no envelope is printed whole.
-        let whole = || String::from_utf8_lossy(envelope.line());
-        match self.format {
-            Format::Simple => match envelope.data() {
-                Some(data) => writeln!(self.text, "Message #{number}: {data}")?,
-                None => writeln!(self.text, "Message #{number}: {}", whole())?,
-            },
-            Format::Json => {
-                self.text.extend_from_slice(envelope.line());
-                self.text.push(b'\n');
-            }
-            Format::Structured => {
-                writeln!(self.text, "Message #{number}")?;
-                match envelope.parts() {
-                    (Some(data), metadata) => {
-                        if let Some(metadata) = metadata {
-                            writeln!(self.text, "  metadata: {metadata}")?;
-                        }
-                        writeln!(self.text, "  data:     {data}")?;
-                    }
-                    (None, _) => writeln!(self.text, "  line:     {}", whole())?,
-                }
-            }
-        }
-        if self.text.len() >= PRINT_BYTES { self.flush() } else { Ok(()) }
+        print(&mut self.printer, self.format, self.number, envelope)?;
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), ProviderError> {
-        self.stdout.write_all(&self.text)?;
-        self.stdout.flush()?;
-        self.text.clear();
-        Ok(())
+        Ok(self.printer.flush()?)
     }
 
     fn lifecycle(command: Command, config: Config) -> LifecycleResult {
         let count = config.resource_count;
         if count > RESOURCES_MAX {
-            return LifecycleResult::error(format!("resource_count is more than {RESOURCES_MAX}"));
+            let message = format!("resource_count must be at most {RESOURCES_MAX}");
+            return LifecycleResult::error(message);
         }
-        let names = (1..=count).map(|n| json!({ "name": format!("console-{n}"), "type": "demo" }));
-        let change = |result: LifecycleResult, action: &'static str| {
-            names.clone().fold(result, move |result, it| result.with_change(action, it))
+        let plural = if count == 1 { "" } else { "s" };
+        let (status, done) = match command {
+            Command::Init => ("initialized", "created"),
+            Command::Plan => ("planned", "would create"),
+            Command::Status => ("ok", "has"),
+            Command::Destroy => ("destroyed", "deleted"),
+            Command::Run => return LifecycleResult::unsupported(command),
         };
-        let list =
-            |result: LifecycleResult| names.clone().fold(result, LifecycleResult::with_resource);
-        match command {
-            Command::Init => {
-                let message = format!("created {count} demo resources");
-                list(change(LifecycleResult::new("initialized", message), "create"))
+        let result = LifecycleResult::new(status, format!("{done} {count} demo resource{plural}"))
+            .with_metadata("provider", "console".into());
+        (1..=count).map(resource).fold(result, |result, resource| match command {
+            Command::Init => result.with_resource(resource.clone()).with_change("create", resource),
+            Command::Plan => result.with_change("create", resource),
+            Command::Destroy => result.with_change("delete", resource),
+            Command::Status | Command::Run => result.with_resource(resource),
+        })
+    }
+}
+
+fn resource(number: u32) -> Value {
+    json!({ "name": format!("console-{number}"), "type": "demo" })
+}
+
+fn print(
+    out: &mut impl Write,
+    format: Format,
+    number: u64,
+    envelope: Envelope<'_>,
+) -> io::Result<()> {
+    let line = envelope.line();
+    if let Format::Json = format {
+        out.write_all(line)?;
+        return out.write_all(b"\n");
+    }
+    write!(out, "Message #{number}")?;
+    match (envelope.parts(), format) {
+        (Some(parts), Format::Structured) => {
+            if let Some(metadata) = parts.metadata {
+                out.write_all(b"\n  metadata: ")?;
+                write_indented(out, metadata.get(), 2)?;
             }
-            Command::Plan => {
-                let message = format!("would create {count} demo resources");
-                change(LifecycleResult::new("planned", message), "create")
-            }
-            Command::Status => list(LifecycleResult::new("ok", format!("{count} demo resources")))
-                .with_metadata("provider", "console".into()),
-            Command::Destroy => {
-                let message = format!("deleted {count} demo resources");
-                change(LifecycleResult::new("destroyed", message), "delete")
-            }
-            Command::Run => LifecycleResult::error("run is no lifecycle command"),
+            out.write_all(b"\n  data: ")?;
+            write_indented(out, parts.data.get(), 2)?;
         }
+        (Some(parts), _) => write!(out, ": {}", parts.data)?,
+        (None, _) => {
+            out.write_all(b": ")?;
+            out.write_all(line)?;
+        }
+    }
+    out.write_all(b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(format: Format, line: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        print(&mut out, format, 7, Envelope::new(line)).unwrap();
+        out
+    }
+
+    #[test]
+    fn data_is_printed_byte_for_byte() {
+        let line = br#"{"data": {"a" : 1.50, "b":"\u00e9"} ,"metadata":{"seq":1}}"#;
+        let simple = printed(Format::Simple, line);
+        assert_eq!(simple, b"Message #7: {\"a\" : 1.50, \"b\":\"\\u00e9\"}\n");
+        assert_eq!(printed(Format::Json, line), [&line[..], b"\n"].concat());
+        let structured = String::from_utf8(printed(Format::Structured, line)).unwrap();
+        let expected = "Message #7\n  metadata: {\n    \"seq\": 1\n  }\n  data: {\n    \"a\": 1.50,\n    \"b\": \"\\u00e9\"\n  }\n";
+        assert_eq!(structured, expected);
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_printed_whole() {
+        let line = b"plain \xff text";
+        assert_eq!(printed(Format::Simple, line), [b"Message #7: ", &line[..], b"\n"].concat());
+        assert_eq!(printed(Format::Structured, line), printed(Format::Simple, line));
+        assert_eq!(printed(Format::Json, line), [&line[..], b"\n"].concat());
+    }
+
+    #[test]
+    fn more_resources_than_one_answer_should_hold_are_refused() {
+        let answer = |count| {
+            let config = Config { resource_count: count, ..Config::default() };
+            Console::lifecycle(Command::Status, config)
+        };
+        assert!(!answer(RESOURCES_MAX).is_error());
+        assert!(answer(RESOURCES_MAX + 1).is_error());
     }
 }

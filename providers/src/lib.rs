@@ -4,6 +4,7 @@
 mod console;
 mod counter;
 mod generate;
+mod indent;
 mod null;
 
 use std::process::ExitCode;

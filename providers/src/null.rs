@@ -1,42 +1,83 @@
-//! `null`: counts envelopes and discards them.
+//! `null`: counts envelopes and discards them, and says at the end how many there were.
+//!
+//! ```hcl
+//! output {
+//!   provider = "null"
+//!   config {
+//!     rate     = 1000   # take at most so many a second, as a slow destination would
+//!     delay_ms = 5      # or: milliseconds for each envelope
+//!   }
+//! }
+//! ```
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use dstream_sdk::{Command, Envelope, LifecycleResult, Output, ProviderError, log};
+use dstream_sdk::{Batch, Command, Envelope, LifecycleResult, Output, ProviderError, Stop, log};
 use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Shorter waits than this are put together, since a sleep takes longer than it is asked to.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
-    /// Milliseconds to wait after each envelope: a slow reader for trying out backpressure.
-    #[serde(default)]
+    rate: u64,
+    #[serde(alias = "delayMs")]
     delay_ms: u64,
 }
 
 pub(crate) struct Null {
-    delay: Duration,
     envelopes: u64,
     bytes: u64,
+    /// How long each envelope takes.
+    step: Duration,
+    /// When the next may be taken.
+    due: Instant,
+    stop: Stop,
 }
 
 impl Output for Null {
     type Config = Config;
 
     fn start(config: Config) -> Result<Self, ProviderError> {
-        Ok(Self { delay: Duration::from_millis(config.delay_ms), envelopes: 0, bytes: 0 })
+        let step = match config {
+            Config { rate: 0, delay_ms } => Duration::from_millis(delay_ms),
+            Config { rate, delay_ms: 0 } => Duration::from_nanos(1_000_000_000 / rate),
+            _ => return Err(ProviderError::config("rate and delay_ms exclude each other")),
+        };
+        Ok(Self { envelopes: 0, bytes: 0, step, due: Instant::now(), stop: Stop::new() })
+    }
+
+    fn watch(&mut self, stop: Stop) {
+        self.stop = stop;
     }
 
     fn write(&mut self, envelope: Envelope<'_>) -> Result<(), ProviderError> {
         self.envelopes += 1;
         self.bytes += envelope.line().len() as u64 + 1;
-        if !self.delay.is_zero() {
-            std::thread::sleep(self.delay);
+        let now = Instant::now();
+        if let Some(due) = self.due.max(now).checked_add(self.step) {
+            self.due = due;
+        }
+        if self.due.saturating_duration_since(now) >= SHORTEST_WAIT {
+            self.stop.wait_until(self.due);
         }
         Ok(())
     }
 
+    fn write_batch(&mut self, batch: Batch<'_>) -> Result<(), ProviderError> {
+        if !self.step.is_zero() {
+            return batch.envelopes().try_for_each(|envelope| self.write(envelope));
+        }
+        let lines = batch.lines();
+        let unfinished = u64::from(!lines.ends_with(b"\n"));
+        self.envelopes += memchr::memchr_iter(b'\n', lines).count() as u64 + unfinished;
+        self.bytes += lines.len() as u64 + unfinished;
+        Ok(())
+    }
+
     fn finish(self) -> Result<(), ProviderError> {
-        log::info(format_args!("{} envelopes, {} bytes", self.envelopes, self.bytes));
+        log::info!("{} envelopes, {} bytes", self.envelopes, self.bytes);
         Ok(())
     }
 

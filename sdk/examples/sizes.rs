@@ -5,30 +5,25 @@
 use std::process::ExitCode;
 
 use dstream_sdk::{Envelope, Output, ProviderError, log, output};
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {}
 
 struct Sizes {
     bytes: usize,
 }
 
 impl Output for Sizes {
-    type Config = Config;
+    type Config = (); // no field is allowed
 
-    fn start(Config {}: Config) -> Result<Self, ProviderError> {
+    fn start((): ()) -> Result<Self, ProviderError> {
         Ok(Self { bytes: 0 })
     }
 
     fn write(&mut self, envelope: Envelope<'_>) -> Result<(), ProviderError> {
-        self.bytes += envelope.data().map_or(0, |data| data.get().len());
+        self.bytes += envelope.parts().map_or(0, |parts| parts.data.get().len());
         Ok(())
     }
 
     fn finish(self) -> Result<(), ProviderError> {
-        log::info(format_args!("{} bytes of data", self.bytes));
+        log::info!("{} bytes of data", self.bytes);
         Ok(())
     }
 }

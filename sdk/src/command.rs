@@ -1,8 +1,11 @@
 //! The first line on stdin: what to do and with what.
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use std::fmt;
 
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::config;
 use crate::error::ProviderError;
 
 /// What the provider is asked to do.
@@ -20,10 +23,39 @@ pub enum Command {
     Destroy,
 }
 
+impl Command {
+    const ALL: [Self; 5] = [Self::Run, Self::Init, Self::Plan, Self::Status, Self::Destroy];
+
+    /// Its word in the protocol.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Init => "init",
+            Self::Plan => "plan",
+            Self::Status => "status",
+            Self::Destroy => "destroy",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|command| command.as_str() == word)
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A command line: `{"command":"run","config":{…}}`, or the bare config object, which means run.
+///
+/// It is a command where a text `command` stands beside a `config`, or beside nothing but the
+/// protocol's own fields; everything else is a config, which may have a field `command` too.
+#[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) command: Command,
-    config: Value,
+    config: Map<String, Value>,
 }
 
 impl Invocation {
@@ -31,67 +63,77 @@ impl Invocation {
         if line.trim_ascii().is_empty() {
             return Err(ProviderError::config("no command line came on stdin"));
         }
-        let mut line: Value = serde_json::from_slice(line).map_err(|error| {
+        let line: Value = serde_json::from_slice(line).map_err(|error| {
             ProviderError::config(format!("the command line is not JSON: {error}"))
         })?;
-        let command = match line.get("command").and_then(Value::as_str) {
-            Some("run") => Command::Run,
-            Some("init") => Command::Init,
-            Some("plan") => Command::Plan,
-            Some("status") => Command::Status,
-            Some("destroy") => Command::Destroy,
-            Some(other) if line.get("config").is_some() => {
-                return Err(ProviderError::config(format!("there is no command `{other}`")));
-            }
-            _ => return Ok(Self { command: Command::Run, config: line }),
+        let Value::Object(mut fields) = line else {
+            return Err(ProviderError::config("the command line is not a JSON object"));
         };
-        let config = line.get_mut("config").map_or(Value::Null, Value::take);
-        let config = if config.is_null() { Value::Object(serde_json::Map::new()) } else { config };
+        let own = |name: &str| matches!(name, "command" | "protocol" | "checkpoint");
+        let is_command = fields.contains_key("config") || fields.keys().all(|name| own(name));
+        let word = match fields.get("command").and_then(Value::as_str) {
+            Some(word) if is_command => word,
+            _ => return Ok(Self { command: Command::Run, config: fields }),
+        };
+        let command = Command::parse(word)
+            .ok_or_else(|| ProviderError::config(format!("there is no command `{word}`")))?;
+        let config = match fields.remove("config") {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(config)) => config,
+            Some(_) => return Err(ProviderError::config("`config` is not an object")),
+        };
         Ok(Self { command, config })
     }
 
-    pub(crate) fn config<C: DeserializeOwned>(self) -> Result<C, ProviderError> {
-        serde_json::from_value(self.config)
-            .map_err(|error| ProviderError::config(format!("wrong config: {error}")))
+    pub(crate) fn config<C: DeserializeOwned>(&self) -> Result<C, ProviderError> {
+        config::read(&self.config)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn parse(line: &str) -> Result<(Command, Value), String> {
         let parsed = Invocation::parse(line.as_bytes()).map_err(|error| error.to_string())?;
-        Ok((parsed.command, parsed.config))
+        Ok((parsed.command, parsed.config.into()))
     }
 
     #[test]
     fn both_formats_are_understood() {
-        let config = serde_json::json!({ "a": 1 });
-        assert_eq!(
-            parse(r#"{"command":"plan","config":{"a":1}}"#),
-            Ok((Command::Plan, config.clone()))
-        );
-        assert_eq!(parse(r#"{"a":1}"#), Ok((Command::Run, config)));
-        assert_eq!(parse(r#"{"command":"run"}"#), Ok((Command::Run, serde_json::json!({}))));
+        for (line, command, config) in [
+            (r#"{"command":"plan","config":{"a":1}}"#, Command::Plan, json!({ "a": 1 })),
+            (r#"{"command":"run"}"#, Command::Run, json!({})),
+            (r#"{"command":"run","config":null}"#, Command::Run, json!({})),
+            (
+                r#"{"command":"run","config":{},"protocol":{"version":1},"later":1}"#,
+                Command::Run,
+                json!({}),
+            ),
+            (r#"{"command":"status","protocol":{"version":1}}"#, Command::Status, json!({})),
+            (r#"{"a":1}"#, Command::Run, json!({ "a": 1 })),
+            ("{}", Command::Run, json!({})),
+            (r#"{"command":"ls","a":1}"#, Command::Run, json!({ "command": "ls", "a": 1 })),
+            (r#"{"command":["ls"]}"#, Command::Run, json!({ "command": ["ls"] })),
+        ] {
+            assert_eq!(parse(line), Ok((command, config)), "{line}");
+        }
     }
 
     #[test]
     fn what_is_wrong_is_said() {
-        assert!(parse("").unwrap_err().contains("no command line"));
-        assert!(parse("{").unwrap_err().contains("not JSON"));
-        assert!(parse(r#"{"command":"fly","config":{}}"#).unwrap_err().contains("`fly`"));
-        #[derive(Debug, serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Config {
-            #[expect(dead_code)]
-            count: u64,
+        for (line, said) in [
+            ("", "no command line"),
+            (" \n", "no command line"),
+            ("{", "not JSON"),
+            ("[1]", "not a JSON object"),
+            (r#"{"command":"fly","config":{}}"#, "no command `fly`"),
+            (r#"{"command":"run","config":[]}"#, "`config` is not an object"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(said), "{line}: {error}");
         }
-        let wrong = |line: &str| {
-            let parsed = Invocation::parse(line.as_bytes()).unwrap();
-            parsed.config::<Config>().unwrap_err().to_string()
-        };
-        assert!(wrong(r#"{"count":"x"}"#).contains("invalid type: string"));
-        assert!(wrong(r#"{"cuont":1}"#).contains("unknown field `cuont`, expected `count`"));
     }
 }

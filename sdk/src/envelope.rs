@@ -1,104 +1,62 @@
-//! Envelopes, written and read: `{"data":…,"metadata":{…}}`, one a line.
+//! Envelopes as an output sees them: `{"data":…,"metadata":{…}}`, one a line.
 
-use std::io::{self, Write};
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use memchr::memchr;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::error::ProviderError;
 use crate::stop::Stop;
 
-/// Bytes that are gathered before they are written: a pipe's usual size.
-const WRITE_BYTES: usize = 64 << 10;
-
-/// Writes envelopes, many in one write. What has been gathered is written when there is enough of
-/// it, in [`EnvelopeWriter::pause`], in [`EnvelopeWriter::flush`], and at the end.
-pub struct EnvelopeWriter {
-    sink: Box<dyn Write>,
-    buffer: Vec<u8>,
+/// The whole lines that one read has brought.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    lines: &'a [u8],
+    stop: &'a Stop,
 }
 
-impl EnvelopeWriter {
-    pub(crate) fn new(sink: impl Write + 'static) -> Self {
-        Self { sink: Box::new(sink), buffer: Vec::with_capacity(2 * WRITE_BYTES) }
+impl<'a> Batch<'a> {
+    /// Whole lines; only the last may lack its newline.
+    pub(crate) fn new(lines: &'a [u8], stop: &'a Stop) -> Self {
+        Self { lines, stop }
     }
 
-    /// Writes one envelope.
-    ///
-    /// # Errors
-    ///
-    /// If a value cannot be JSON, or the pipe refuses it.
-    pub fn write(&mut self, data: &impl Serialize, metadata: &impl Serialize) -> io::Result<()> {
-        let start = self.buffer.len();
-        let written = self.write_json(data, metadata);
-        if written.is_err() {
-            self.buffer.truncate(start); // never half a line
-        }
-        written?;
-        self.flush_if_full()
+    /// All lines with their newlines, byte for byte; only the last line of the whole stream may
+    /// lack it.
+    pub fn lines(&self) -> &'a [u8] {
+        self.lines
     }
 
-    fn write_json(&mut self, data: &impl Serialize, metadata: &impl Serialize) -> io::Result<()> {
-        self.buffer.extend_from_slice(b"{\"data\":");
-        serde_json::to_writer(&mut self.buffer, data)?;
-        self.buffer.extend_from_slice(b",\"metadata\":");
-        serde_json::to_writer(&mut self.buffer, metadata)?;
-        self.buffer.extend_from_slice(b"}\n");
-        Ok(())
-    }
-
-    /// Writes lines that are envelopes already, each with its newline.
-    ///
-    /// # Errors
-    ///
-    /// If the pipe refuses them.
-    pub fn write_lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.buffer.is_empty() && lines.len() >= WRITE_BYTES {
-            return self.sink.write_all(lines);
-        }
-        self.buffer.extend_from_slice(lines);
-        self.flush_if_full()
-    }
-
-    /// Writes what has been gathered, then sleeps for `time` or until a stop is asked for. Returns
-    /// whether it has been.
-    ///
-    /// # Errors
-    ///
-    /// If the pipe refuses it.
-    pub fn pause(&mut self, stop: &Stop, time: std::time::Duration) -> io::Result<bool> {
-        self.flush()?;
-        Ok(stop.wait(time))
-    }
-
-    /// Writes what has been gathered.
-    ///
-    /// # Errors
-    ///
-    /// If the pipe refuses it.
-    pub fn flush(&mut self) -> io::Result<()> {
-        let outcome = self.sink.write_all(&self.buffer);
-        self.buffer.clear();
-        outcome?;
-        self.sink.flush()
-    }
-
-    fn flush_if_full(&mut self) -> io::Result<()> {
-        if self.buffer.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
+    /// One envelope a line. Ends early once the process has been told to leave.
+    pub fn envelopes(&self) -> impl Iterator<Item = Envelope<'a>> + use<'a> {
+        let Self { mut lines, stop } = *self;
+        std::iter::from_fn(move || {
+            if lines.is_empty() || stop.is_requested() {
+                return None;
+            }
+            let end = memchr(b'\n', lines).unwrap_or(lines.len());
+            let (line, rest) = lines.split_at(end);
+            lines = rest.get(1..).unwrap_or_default();
+            Some(Envelope { line })
+        })
     }
 }
 
-/// A view of one line. Its parts are found when they are asked for.
+/// A view of one line. Nothing is parsed or copied until it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'a> {
     line: &'a [u8],
 }
 
-#[derive(Deserialize)]
-struct Parts<'a> {
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow)]
-    metadata: Option<&'a RawValue>,
+/// The JSON of an envelope's fields as it stands in the line.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    /// `data`.
+    pub data: &'a RawValue,
+    /// `metadata`, if there is any.
+    pub metadata: Option<&'a RawValue>,
 }
 
 impl<'a> Envelope<'a> {
@@ -112,19 +70,73 @@ impl<'a> Envelope<'a> {
         self.line
     }
 
-    /// `data` and `metadata` as the JSON that stands in the line; none where the line is no object
-    /// or does not have it.
-    pub fn parts(&self) -> (Option<&'a RawValue>, Option<&'a RawValue>) {
-        match serde_json::from_slice(self.line) {
-            Ok(Parts { data, metadata }) => (data, metadata),
-            Err(_) => (None, None),
-        }
+    /// `data` and `metadata` as JSON, byte for byte. None if the line is no envelope: no JSON, no
+    /// object, without `data`, or with one of the two twice.
+    pub fn parts(&self) -> Option<Parts<'a>> {
+        serde_json::from_slice(self.line).ok()
     }
 
-    /// `data` as the JSON that stands in the line.
-    pub fn data(&self) -> Option<&'a RawValue> {
-        self.parts().0
+    /// `data` as a type of the provider's own, which may borrow from the line.
+    ///
+    /// # Errors
+    ///
+    /// If the line is no envelope, or its `data` of another shape. The message holds no data.
+    pub fn data_as<T: Deserialize<'a>>(&self) -> Result<T, ProviderError> {
+        let parts: Parts<'a> = serde_json::from_slice(self.line)
+            .map_err(|error| wrong("a line is no envelope", &error))?;
+        serde_json::from_str(parts.data.get())
+            .map_err(|error| wrong("`data` has another shape than expected", &error))
     }
+}
+
+/// serde's own words quote the values, which are nobody's business here.
+fn wrong(what: &str, error: &serde_json::Error) -> ProviderError {
+    ProviderError::permanent(format!("{what}, at byte {}", error.column()))
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Parts<'a> {
+    /// A visitor of our own: a derived one would take a list for an object.
+    fn deserialize<D: Deserializer<'de>>(line: D) -> Result<Self, D::Error> {
+        line.deserialize_map(PartsVisitor)
+    }
+}
+
+struct PartsVisitor;
+
+impl<'de> Visitor<'de> for PartsVisitor {
+    type Value = Parts<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an envelope")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Parts<'de>, A::Error> {
+        let (mut data, mut metadata) = (None, None);
+        while let Some(field) = fields.next_key()? {
+            let place = match field {
+                Field::Data => &mut data,
+                Field::Metadata => &mut metadata,
+                Field::Other => {
+                    fields.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            if place.replace(fields.next_value::<&'de RawValue>()?).is_some() {
+                return Err(A::Error::custom("a field is there twice"));
+            }
+        }
+        let data = data.ok_or_else(|| A::Error::missing_field("data"))?;
+        Ok(Parts { data, metadata })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Field {
+    Data,
+    Metadata,
+    #[serde(other)]
+    Other,
 }
 
 #[cfg(test)]
@@ -133,20 +145,56 @@ mod tests {
 
     #[test]
     fn the_parts_are_what_stands_in_the_line() {
-        let envelope = Envelope::new(br#"{"data": {"a" : 1.50},"metadata":{"t":"x"}}"#);
-        let (data, metadata) = envelope.parts();
-        assert_eq!(data.unwrap().get(), r#"{"a" : 1.50}"#);
-        assert_eq!(metadata.unwrap().get(), r#"{"t":"x"}"#);
-        assert!(Envelope::new(b"plain text").data().is_none());
-        assert!(Envelope::new(br#"{"x":1}"#).data().is_none());
+        let envelope =
+            Envelope::new(br#" {"x":[],"data": {"a" : 1.50},"metadata":{"t":"\u00e9"}} "#);
+        let parts = envelope.parts().unwrap();
+        assert_eq!(parts.data.get(), r#"{"a" : 1.50}"#);
+        assert_eq!(parts.metadata.unwrap().get(), r#"{"t":"\u00e9"}"#);
+        let bare = Envelope::new(br#"{"data":null}"#).parts().unwrap();
+        assert_eq!((bare.data.get(), bare.metadata.is_none()), ("null", true));
     }
 
     #[test]
-    fn a_value_that_is_no_json_leaves_no_half_line() {
-        let mut writer = EnvelopeWriter::new(io::sink());
-        let wrong: std::collections::HashMap<(u8, u8), u8> = [((1, 2), 3)].into();
-        assert!(writer.write(&wrong, &()).is_err());
-        writer.write(&1, &serde_json::json!({})).unwrap();
-        assert_eq!(writer.buffer, b"{\"data\":1,\"metadata\":{}}\n");
+    fn what_is_no_envelope_has_no_parts() {
+        for line in [
+            &b"plain text"[..],
+            b"",
+            b"5",
+            br#"{"x":1}"#,
+            br#"[1,{}]"#,
+            br#"{"data":1} {}"#,
+            br#"{"data":1,"data":2}"#,
+            b"{\"data\":\"\xff\"}",
+        ] {
+            let envelope = Envelope::new(line);
+            assert!(envelope.parts().is_none(), "{}", String::from_utf8_lossy(line));
+            assert!(envelope.data_as::<IgnoredAny>().is_err());
+        }
+    }
+
+    #[test]
+    fn data_can_be_a_type_that_borrows() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Order<'a> {
+            id: u64,
+            name: &'a str,
+        }
+        let envelope = Envelope::new(br#"{"data":{"id":7,"name":"x"}}"#);
+        assert_eq!(envelope.data_as::<Order<'_>>().unwrap(), Order { id: 7, name: "x" });
+        let error = Envelope::new(br#"{"data":{"id":"secret"}}"#).data_as::<Order<'_>>();
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("another shape") && !message.contains("secret"), "{message}");
+    }
+
+    #[test]
+    fn a_batch_is_its_lines_until_a_stop_is_asked_for() {
+        let stop = Stop::new();
+        let batch = Batch::new(b"one\n\nthree", &stop);
+        let lines: Vec<&[u8]> = batch.envelopes().map(|envelope| envelope.line()).collect();
+        assert_eq!(lines, [&b"one"[..], b"", b"three"]);
+        let mut envelopes = batch.envelopes();
+        assert!(envelopes.next().is_some());
+        stop.request();
+        assert!(envelopes.next().is_none());
     }
 }

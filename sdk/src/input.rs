@@ -1,93 +1,70 @@
 //! Providers that write the stream.
 
-use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
 use serde::de::DeserializeOwned;
+use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::batches::Batches;
 use crate::command::{Command, Invocation};
-use crate::envelope::EnvelopeWriter;
 use crate::error::ProviderError;
+use crate::handshake;
 use crate::log;
+use crate::stdio::Stdin;
 use crate::stop::Stop;
+use crate::writer::EnvelopeWriter;
 
 /// A provider that writes the stream.
 pub trait Input: Sized {
-    /// Its `config` block. `#[serde(deny_unknown_fields)]` lets misspelt fields be found.
+    /// Its `config` block. With `#[serde(deny_unknown_fields)]` a misspelt field is an error that
+    /// names the nearest.
     type Config: DeserializeOwned;
 
-    /// Checks the configuration and opens what is needed. Ready is said when it returns.
+    /// Checks the configuration and opens what is needed; DStream learns that the provider is ready
+    /// when it returns. SIGTERM ends the process while it is at it.
     ///
     /// # Errors
     ///
-    /// The error becomes the handshake, and the provider ends.
+    /// What the person who runs the pipeline should know: it becomes the handshake, and the
+    /// provider ends with status 1.
     fn start(config: Self::Config) -> Result<Self, ProviderError>;
 
-    /// Writes envelopes until there are no more or a stop is asked for.
+    /// Writes envelopes until there are no more or a stop is asked for. It then returns, and what it
+    /// has written goes out; the provider ends with status 0.
     ///
     /// # Errors
     ///
-    /// The error is logged and the provider ends with status 1. A closed pipe is no error.
+    /// What cannot be got over: it is logged after what had been written has gone out, and the
+    /// provider ends with status 1. A stdout that nobody reads any more is an end and no failure.
     fn stream(self, out: &mut EnvelopeWriter, stop: &Stop) -> Result<(), ProviderError>;
 }
 
 /// Is the provider: reads the command from stdin, does the handshake, streams, and returns the exit
-/// status.
+/// status for `main` to return.
+///
+/// It takes over SIGTERM, SIGINT and the panic hook of the whole process.
 pub fn run<I: Input>() -> ExitCode {
-    let stop = match Stop::on_signals() {
-        Ok(stop) => stop,
-        Err(error) => return fail(&error.into()),
+    log::panics();
+    let (input, stop, mut out) = match prepare::<I>() {
+        Ok(prepared) => prepared,
+        Err(error) => return handshake::refuse(&error),
     };
-    let input = match start::<I>() {
-        Ok(input) => input,
-        Err(error) => return fail(&error),
-    };
-    let mut out = EnvelopeWriter::new(unbuffered_stdout());
     let streamed = out
-        .write_lines(b"{\"status\":\"ready\",\"protocol\":1}\n")
+        .write_lines(handshake::READY)
         .and_then(|()| out.flush())
         .map_err(ProviderError::from)
-        .and_then(|()| input.stream(&mut out, &stop))
-        .and_then(|()| out.flush().map_err(ProviderError::from));
-    match streamed {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.pipe_closed => {
-            log::debug(format_args!("nobody reads the stream any more"));
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            let _ = out.flush(); // what was whole before the error
-            log::error(format_args!("{error}"));
-            ExitCode::FAILURE
-        }
-    }
+        .and_then(|()| input.stream(&mut out, &stop));
+    let flushed = out.flush().map_err(ProviderError::from); // also what came before an error
+    handshake::exit_code(streamed.and(flushed))
 }
 
-fn start<I: Input>() -> Result<I, ProviderError> {
-    let mut line = Vec::new();
-    io::stdin().lock().read_until(b'\n', &mut line)?;
-    let invocation = Invocation::parse(&line)?;
+fn prepare<I: Input>() -> Result<(I, Stop, EnvelopeWriter), ProviderError> {
+    let mut stdin = Batches::new(Stdin::open()?);
+    let invocation = Invocation::parse(stdin.next_line()?.unwrap_or_default())?;
     if invocation.command != Command::Run {
-        return Err(ProviderError::config("an input only runs"));
+        let message = format!("an input has no {}: it only runs", invocation.command);
+        return Err(ProviderError::config(message));
     }
-    I::start(invocation.config()?)
-}
-
-/// Says the error as the handshake.
-pub(crate) fn fail(error: &ProviderError) -> ExitCode {
-    let mut stdout = io::stdout();
-    let _ = stdout.write_all(error.to_line().as_bytes()).and_then(|()| stdout.flush());
-    ExitCode::FAILURE
-}
-
-/// Stdout without the line buffering of the standard library, which would write every line by
-/// itself.
-pub(crate) fn unbuffered_stdout() -> impl Write + 'static {
-    use std::os::fd::AsFd;
-    let duplicate = io::stdout().as_fd().try_clone_to_owned();
-    let file: Box<dyn Write> = match duplicate {
-        Ok(stdout) => Box::new(std::fs::File::from(stdout)),
-        Err(_) => Box::new(io::stdout()),
-    };
-    file
+    let input = I::start(invocation.config()?)?;
+    Ok((input, Stop::on_signals(&[SIGTERM, SIGINT])?, EnvelopeWriter::stdout()?))
 }

@@ -1,53 +1,76 @@
 //! Write DStream providers in Rust: the provider's side of the protocol (`docs/protocol.md`).
 //!
-//! A provider is a type with a configuration and one job. An input writes envelopes until it has no
-//! more or is asked to stop; an output takes envelopes until there are no more. Reading the
-//! command, the handshake, errors, signals and logs are the SDK's.
+//! A provider is a type with a configuration and one job. An [`Input`] writes envelopes until it has
+//! no more or is asked to stop; an [`Output`] takes envelopes until there are no more. Reading the
+//! command line and the configuration, the handshake, buffering, signals, errors, logs and the exit
+//! status are the SDK's.
 //!
 //! ```no_run
-//! use dstream_sdk::{EnvelopeWriter, Input, ProviderError, Stop, input};
+//! use std::time::Duration;
+//!
+//! use dstream_sdk::{EnvelopeWriter, Input, ProviderError, Stop, input, log};
 //! use serde::Deserialize;
+//! use serde_json::json;
 //!
 //! #[derive(Deserialize)]
-//! struct Config {
+//! #[serde(deny_unknown_fields)]
+//! struct Greeter {
 //!     greeting: String,
+//!     interval_ms: u64,
 //! }
 //!
-//! struct Hello(Config);
+//! impl Input for Greeter {
+//!     type Config = Self;
 //!
-//! impl Input for Hello {
-//!     type Config = Config;
-//!
-//!     fn start(config: Config) -> Result<Self, ProviderError> {
-//!         Ok(Self(config))
+//!     fn start(config: Self) -> Result<Self, ProviderError> {
+//!         log::info!("greeting every {} ms", config.interval_ms);
+//!         Ok(config)
 //!     }
 //!
-//!     fn stream(self, out: &mut EnvelopeWriter, _stop: &Stop) -> Result<(), ProviderError> {
-//!         out.write(&self.0.greeting, &serde_json::json!({ "provider": "hello" }))?;
+//!     fn stream(self, out: &mut EnvelopeWriter, stop: &Stop) -> Result<(), ProviderError> {
+//!         while !out.pause(stop, Duration::from_millis(self.interval_ms))? {
+//!             out.write(&self.greeting, &json!({ "provider": "greeter" }))?;
+//!         }
 //!         Ok(())
 //!     }
 //! }
 //!
 //! fn main() -> std::process::ExitCode {
-//!     input::run::<Hello>()
+//!     input::run::<Greeter>()
 //! }
 //! ```
+//!
+//! It can be tried without DStream:
+//! `echo '{"greeting":"hello","interval_ms":1000}' | cargo run`.
+//!
+//! # Exit statuses
+//!
+//! | status | means |
+//! |---|---|
+//! | 0 | the stream came to its end, the provider was asked to stop and did, or nobody reads its stdout any more |
+//! | 1 | it failed: the handshake, the answer or the last log line says why; or an output was told to leave before the end of its stream |
+//! | 101 | it panicked, and said so in an error line |
 
+mod batches;
 mod command;
+mod config;
 mod envelope;
 mod error;
+mod handshake;
 pub mod input;
 mod lifecycle;
-mod lines;
 pub mod log;
 pub mod output;
+mod stdio;
 mod stop;
+mod writer;
 
+pub use batches::LINE_BYTES_MAX;
 pub use command::Command;
-pub use envelope::{Envelope, EnvelopeWriter};
+pub use envelope::{Batch, Envelope, Parts};
 pub use error::{ErrorClass, ProviderError};
 pub use input::Input;
 pub use lifecycle::LifecycleResult;
-pub use lines::LINE_BYTES_MAX;
 pub use output::Output;
 pub use stop::Stop;
+pub use writer::{EnvelopeWriter, Printer};

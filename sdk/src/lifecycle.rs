@@ -2,12 +2,23 @@
 
 use serde_json::{Map, Value, json};
 
-/// One result, built field by field.
+use crate::command::Command;
+
+/// One result, built field by field; on stdout it is one line of JSON.
+///
+/// ```
+/// use dstream_sdk::LifecycleResult;
+/// use serde_json::json;
+///
+/// LifecycleResult::new("planned", "would create 1 topic")
+///     .with_change("create", json!({ "name": "orders", "type": "topic" }))
+///     .with_metadata("cluster", "eu-1".into());
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LifecycleResult(Map<String, Value>);
 
 impl LifecycleResult {
-    /// A result with this status and a message for people.
+    /// A result with this status, a word of the provider's choice, and a message for people.
     pub fn new(status: &str, message: impl Into<String>) -> Self {
         let mut fields = Map::new();
         fields.insert("status".to_owned(), status.into());
@@ -21,6 +32,11 @@ impl LifecycleResult {
         let mut result = Self::new("error", message.clone());
         result.0.insert("error".to_owned(), message.into());
         result
+    }
+
+    /// A command that this provider does not have: an error.
+    pub fn unsupported(command: Command) -> Self {
+        Self::error(format!("this provider has no {command}"))
     }
 
     /// Adds something that exists.
@@ -75,6 +91,12 @@ mod tests {
              \"resource\":{\"name\":\"a\"}}],\"metadata\":{\"region\":\"eu\"}}\n"
         );
         assert!(!result.is_error());
-        assert!(LifecycleResult::error("no").is_error());
+        let error = LifecycleResult::unsupported(Command::Init);
+        assert!(error.is_error());
+        assert_eq!(
+            error.to_line(),
+            "{\"status\":\"error\",\"message\":\"this provider has no init\",\
+             \"error\":\"this provider has no init\"}\n"
+        );
     }
 }

@@ -1,43 +1,70 @@
 //! Providers that read the stream.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::de::DeserializeOwned;
+use signal_hook::consts::SIGTERM;
 
+use crate::batches::Batches;
 use crate::command::{Command, Invocation};
-use crate::envelope::Envelope;
+use crate::envelope::{Batch, Envelope};
 use crate::error::ProviderError;
-use crate::input::{fail, unbuffered_stdout};
+use crate::handshake;
 use crate::lifecycle::LifecycleResult;
-use crate::lines::Lines;
 use crate::log;
+use crate::stdio::{Stdin, Stdout};
+use crate::stop::Stop;
 
-/// A provider that reads the stream. It leaves at the end of its input; SIGTERM, which comes only
-/// when it overruns its grace, ends it as it ends any process.
+/// A provider that reads the stream.
+///
+/// It lives until its stdin ends: DStream closes that when everything has been written. SIGTERM
+/// means that there is no time for this. The provider then leaves without reading what is still
+/// there, finishes what it has taken, and ends with status 1. SIGINT alone, the Ctrl-C that every
+/// process at a terminal gets, changes nothing: the input gets it too, and the stream ends.
 pub trait Output: Sized {
-    /// Its `config` block. `#[serde(deny_unknown_fields)]` lets misspelt fields be found.
+    /// Its `config` block. With `#[serde(deny_unknown_fields)]` a misspelt field is an error that
+    /// names the nearest.
     type Config: DeserializeOwned;
 
-    /// Checks the configuration and opens what is needed. Ready is said when it returns.
+    /// Checks the configuration and opens what is needed; DStream learns that the provider is ready
+    /// when it returns. SIGTERM ends the process while it is at it.
     ///
     /// # Errors
     ///
-    /// The error becomes the handshake, and the provider ends.
+    /// What the person who runs the pipeline should know: it becomes the handshake, and the
+    /// provider ends with status 1.
     fn start(config: Self::Config) -> Result<Self, ProviderError>;
+
+    /// Hands over the token of SIGTERM, once, before the first envelope. A provider whose other
+    /// methods can wait keeps it and waits with [`Stop::wait`].
+    fn watch(&mut self, stop: Stop) {
+        let _ = stop;
+    }
 
     /// Takes one envelope.
     ///
     /// # Errors
     ///
-    /// The error is logged and the provider ends with status 1.
+    /// What cannot be got over: it is logged, and the provider ends with status 1.
     fn write(&mut self, envelope: Envelope<'_>) -> Result<(), ProviderError>;
 
-    /// No other envelope is there at the moment: whatever has been gathered should go out.
+    /// Takes all lines that one read has brought: one [`write`](Self::write) for each, unless the
+    /// provider can do better with many.
     ///
     /// # Errors
     ///
-    /// As [`Output::write`].
+    /// As [`write`](Self::write).
+    fn write_batch(&mut self, batch: Batch<'_>) -> Result<(), ProviderError> {
+        batch.envelopes().try_for_each(|envelope| self.write(envelope))
+    }
+
+    /// No more is there at the moment, and the next read may wait: what the provider has gathered
+    /// should go out. It is called after each [`write_batch`](Self::write_batch), thus rarely while
+    /// much comes and for each envelope while they come singly.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
     fn flush(&mut self) -> Result<(), ProviderError> {
         Ok(())
     }
@@ -46,53 +73,67 @@ pub trait Output: Sized {
     ///
     /// # Errors
     ///
-    /// As [`Output::write`].
-    fn finish(mut self) -> Result<(), ProviderError> {
-        self.flush()
+    /// As [`write`](Self::write).
+    fn finish(self) -> Result<(), ProviderError> {
+        Ok(())
     }
 
-    /// Carries out init, plan, status or destroy.
+    /// Carries out init, plan, status or destroy, in a process of its own. [`Command::Run`] never
+    /// comes here. SIGTERM ends the process.
     fn lifecycle(command: Command, config: Self::Config) -> LifecycleResult {
         let _ = config;
-        LifecycleResult::error(format!("this provider does not know {command:?}").to_lowercase())
+        LifecycleResult::unsupported(command)
     }
 }
 
-/// Is the provider: reads the command from stdin, does what it says, and returns the exit status.
+/// Is the provider: reads the command from stdin, does what it says, and returns the exit status for
+/// `main` to return.
+///
+/// It takes over SIGTERM, SIGINT and the panic hook of the whole process.
 pub fn run<O: Output>() -> ExitCode {
-    let mut lines = Lines::new(io::stdin().lock());
-    let invocation = match lines.next() {
-        Ok(line) => Invocation::parse(line.unwrap_or_default()),
-        Err(error) => Err(error.into()),
-    };
-    let (command, config) = match invocation.map(|it| (it.command, it.config::<O::Config>())) {
-        Ok((command, Ok(config))) => (command, config),
-        Ok((_, Err(error))) | Err(error) => return fail(&error),
-    };
-    if command != Command::Run {
-        let result = O::lifecycle(command, config);
-        let _ = unbuffered_stdout().write_all(result.to_line().as_bytes());
-        return if result.is_error() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-    }
-    let mut output = match O::start(config) {
-        Ok(output) => output,
-        Err(error) => return fail(&error),
-    };
-    let ready = unbuffered_stdout().write_all(b"{\"status\":\"ready\",\"protocol\":1}\n");
-    let taken = ready.map_err(ProviderError::from).and_then(|()| {
-        while let Some(line) = lines.next()? {
-            output.write(Envelope::new(line))?;
-            if !lines.has_next() {
-                output.flush()?;
-            }
+    log::panics();
+    match prepare::<O>() {
+        Ok(Task::Stream(output, stdin)) => handshake::exit_code(stream(output, stdin)),
+        Ok(Task::Answered(result)) => {
+            handshake::say(&result.to_line());
+            if result.is_error() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }
-        output.finish()
-    });
-    match taken {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error(format_args!("{error}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => handshake::refuse(&error),
     }
+}
+
+enum Task<O> {
+    Stream(O, Batches<Stdin>),
+    Answered(LifecycleResult),
+}
+
+fn prepare<O: Output>() -> Result<Task<O>, ProviderError> {
+    let mut stdin = Batches::new(Stdin::open()?);
+    let invocation = Invocation::parse(stdin.next_line()?.unwrap_or_default())?;
+    let config = invocation.config()?;
+    Ok(match invocation.command {
+        Command::Run => Task::Stream(O::start(config)?, stdin),
+        command => Task::Answered(O::lifecycle(command, config)),
+    })
+}
+
+fn stream<O: Output>(mut output: O, stdin: Batches<Stdin>) -> Result<(), ProviderError> {
+    use std::io::Write;
+    let stop = Stop::on_signals(&[SIGTERM])?;
+    let bell = stop.bell()?;
+    let mut stdin = stdin.map_source(|stdin| stdin.until(bell));
+    Stdout::open()?.write_all(handshake::READY)?;
+    output.watch(stop.clone());
+    while !stop.is_requested()
+        && let Some(lines) = stdin.next_batch()?
+    {
+        output.write_batch(Batch::new(lines, &stop))?;
+        output.flush()?;
+    }
+    let is_cut = stdin.source().is_cut() || stop.is_requested();
+    output.finish()?;
+    if is_cut {
+        return Err(ProviderError::transient("told to leave before the end of the stream"));
+    }
+    Ok(())
 }

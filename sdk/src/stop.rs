@@ -1,69 +1,137 @@
 //! Being asked to stop.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::io::{self, PipeReader, PipeWriter};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// Whether SIGTERM or SIGINT has come; can be waited on.
-#[derive(Clone, Default)]
-pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
+/// The longest single wait on a condition variable; longer ones are made of several.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+
+/// Whether this process has been asked to stop. Clones are the same token.
+///
+/// An input is asked by SIGTERM and SIGINT. An output is asked by SIGTERM alone: it lives as long
+/// as its input, which a Ctrl-C at the terminal has already reached. Either is ended at once by a
+/// second SIGINT.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    requested: AtomicBool,
+    /// Dropped with the request, which hangs up every [`Stop::bell`].
+    bells: Mutex<Vec<PipeWriter>>,
+    changed: Condvar,
+}
 
 impl Stop {
-    /// Takes over SIGTERM and SIGINT.
-    pub(crate) fn on_signals() -> std::io::Result<Self> {
-        let stop = Self::default();
-        let told = stop.clone();
-        let mut signals = Signals::new([SIGTERM, SIGINT])?;
-        thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            for _ in signals.forever() {
-                told.request();
-            }
-        })?;
-        Ok(stop)
+    /// A token that nobody has asked yet; for tests of a provider's own.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Asks for the stop.
     pub fn request(&self) {
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.0.1.notify_all();
+        let mut bells = self.bells();
+        self.0.requested.store(true, Ordering::Release);
+        bells.clear();
+        self.0.changed.notify_all();
     }
 
-    /// Whether it has been asked for.
+    /// Whether it has been asked for. Cheap enough for every line.
     pub fn is_requested(&self) -> bool {
-        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.requested.load(Ordering::Acquire)
     }
 
     /// Sleeps for `time`, or until a stop is asked for. Returns whether it has been.
     pub fn wait(&self, time: Duration) -> bool {
-        let deadline = Instant::now().checked_add(time);
-        let mut requested = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*requested {
-            let left = deadline.map_or(Duration::MAX, |at| at.duration_since(Instant::now()));
+        self.wait_for(Instant::now().checked_add(time))
+    }
+
+    /// Sleeps until `time` has come, or until a stop is asked for. Returns whether it has been.
+    pub fn wait_until(&self, time: Instant) -> bool {
+        self.wait_for(Some(time))
+    }
+
+    /// No deadline is for ever.
+    fn wait_for(&self, deadline: Option<Instant>) -> bool {
+        let mut bells = self.bells();
+        while !self.is_requested() {
+            let left = deadline.map_or(WAIT_MAX, |at| at.saturating_duration_since(Instant::now()));
             if left.is_zero() {
-                break;
+                return false;
             }
-            let waited = self.0.1.wait_timeout(requested, left.min(Duration::from_secs(3600)));
-            requested = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.0.changed.wait_timeout(bells, left.min(WAIT_MAX));
+            bells = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        *requested
+        true
+    }
+
+    /// A pipe that hangs up when a stop is asked for, to be polled beside another.
+    pub(crate) fn bell(&self) -> io::Result<PipeReader> {
+        let (reader, writer) = io::pipe()?;
+        let mut bells = self.bells();
+        if !self.is_requested() {
+            bells.push(writer);
+        }
+        Ok(reader)
+    }
+
+    fn bells(&self) -> MutexGuard<'_, Vec<PipeWriter>> {
+        self.0.bells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has `signals` ask for the stop, from now to the end of the process. SIGINT is taken over
+    /// whether it is among them or not: its second one ends the process.
+    pub(crate) fn on_signals(signals: &'static [i32]) -> io::Result<Self> {
+        let stop = Self::new();
+        let told = stop.clone();
+        let mut arriving = Signals::new([SIGTERM, SIGINT])?;
+        let listen = move || {
+            let mut interrupted = false;
+            for signal in arriving.forever() {
+                if signal == SIGINT && std::mem::replace(&mut interrupted, true) {
+                    let _ = signal_hook::low_level::emulate_default_handler(signal);
+                }
+                if signals.contains(&signal) {
+                    told.request();
+                }
+            }
+        };
+        thread::Builder::new().name("signals".to_owned()).spawn(listen)?;
+        Ok(stop)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     #[test]
-    fn a_wait_ends_when_a_stop_is_asked_for() {
-        let stop = Stop::default();
+    fn a_wait_ends_when_its_time_has_come_or_a_stop_is_asked_for() {
+        let stop = Stop::new();
         assert!(!stop.wait(Duration::from_millis(1)));
+        assert!(!stop.wait_until(Instant::now()));
         let asking = stop.clone();
         let asked = thread::spawn(move || asking.request());
         assert!(stop.wait(Duration::MAX));
         asked.join().unwrap();
         assert!(stop.is_requested());
+    }
+
+    #[test]
+    fn bells_hang_up_whether_they_came_before_the_request_or_after() {
+        let stop = Stop::new();
+        let mut before = stop.bell().unwrap();
+        stop.request();
+        let mut after = stop.bell().unwrap();
+        assert_eq!(before.read(&mut [0]).unwrap(), 0);
+        assert_eq!(after.read(&mut [0]).unwrap(), 0);
     }
 }

@@ -1,0 +1,107 @@
+use dstream_providers::{PROVIDERS, Side};
+
+use crate::process::{READY, Running, run};
+
+#[test]
+fn a_wrong_config_is_the_handshake() {
+    for (provider, config, message) in [
+        (
+            "counter",
+            r#"{"intervall":1}"#,
+            "config: there is no field `intervall`; did you mean `interval`?",
+        ),
+        (
+            "counter",
+            r#"{"command":"run","config":{"maxCount":"5"}}"#,
+            "config: `maxCount` must be a whole number from 0 up, not a text",
+        ),
+        (
+            "console",
+            r#"{"outputFormat":"simpel"}"#,
+            "config: `outputFormat` must be one of `simple`, `json`, `structured`; did you mean `simple`?",
+        ),
+        ("generate", r#"{"line_bytes":1}"#, "line_bytes must be from 50 to 67108864, not 1"),
+        ("null", r#"{"rate":1,"delay_ms":1}"#, "rate and delay_ms exclude each other"),
+    ] {
+        let ended = run(provider, format!("{config}\n"));
+        let expected =
+            serde_json::json!({ "status": "error", "class": "config", "message": message });
+        assert_eq!((ended.answer(), ended.code), (expected, Some(1)));
+        assert_eq!(ended.stderr, "");
+    }
+}
+
+#[test]
+fn without_a_command_line_nothing_starts() {
+    for provider in PROVIDERS {
+        for (stdin, said) in [
+            ("", "no command line"),
+            ("\n", "no command line"),
+            ("{\n", "not JSON"),
+            ("{\"command\":\"fly\",\"config\":{}}\n", "no command `fly`"),
+        ] {
+            let ended = run(provider.name, stdin);
+            let message = ended.answer()["message"].as_str().unwrap().to_owned();
+            assert!(message.contains(said), "{}: {message}", provider.name);
+            assert_eq!(ended.code, Some(1));
+        }
+    }
+}
+
+#[test]
+fn an_input_has_no_lifecycle_and_an_output_has() {
+    for provider in PROVIDERS {
+        let ended = run(provider.name, r#"{"command":"status","config":{}}"#);
+        let answer = ended.answer();
+        match provider.side {
+            Side::Input => {
+                assert_eq!((answer["status"].as_str(), ended.code), (Some("error"), Some(1)));
+            }
+            Side::Output => {
+                assert_eq!((answer["status"].as_str(), ended.code), (Some("ok"), Some(0)));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_closed_stdout_is_a_quiet_end() {
+    let envelopes = "{\"data\":1}\n".repeat(2000);
+    for (provider, config, stream) in [
+        ("counter", "{\"interval\":0}\n", ""),
+        ("generate", "{}\n", ""),
+        ("generate", "{\"write\":\"line\"}\n", ""),
+        ("console", "{}\n", &envelopes),
+    ] {
+        for after_ready in [false, true] {
+            let mut running = Running::start(provider, "");
+            if after_ready {
+                running.write(config);
+                assert_eq!(running.line(), READY);
+                running.close_stdout();
+                running.write(stream);
+            } else {
+                running.close_stdout();
+                running.write(&format!("{config}{stream}"));
+            }
+            running.close_stdin();
+            let ended = running.end();
+            assert_eq!(ended.code, Some(0), "{provider}");
+            assert!(!ended.stderr.contains("ERROR"), "{provider}: {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn the_ready_line_comes_before_anything_else_happens() {
+    for provider in PROVIDERS {
+        let mut running = Running::start(provider.name, "{}\n");
+        assert_eq!(running.line(), READY, "{}", provider.name);
+    }
+}
+
+#[test]
+fn there_is_no_provider_of_another_name() {
+    assert!(dstream_providers::run("nothing").is_none());
+    assert_eq!(run("nothing", "").code, Some(2));
+}
