@@ -62,6 +62,10 @@ impl Observer for LogNotices {
                     "this {side} is still at work although its input has ended; Ctrl-C ends the wait"
                 );
             }
+            Notice::Overran { side, provider, grace } => {
+                let grace = grace.as_secs_f32();
+                warn!(provider, "this {side} did not leave within {grace} s and was sent SIGTERM");
+            }
             Notice::Killed { side, provider, grace: Some(grace) } => {
                 warn!(
                     provider,

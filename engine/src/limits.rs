@@ -65,6 +65,10 @@ mod run {
     /// How long threads at a pipe have to notice that both its ends were killed.
     pub(crate) const KILLED_PIPE_WAIT: Duration = Duration::from_millis(500);
 
+    /// How long an output that has overrun its grace has between SIGTERM and SIGKILL, to close what
+    /// it holds open.
+    pub(crate) const LAST_CALL: Duration = Duration::from_secs(1);
+
     /// How often a slow end is reported: who is still running and how long is left.
     pub(crate) const SLOW_END_REPORT_EVERY: Duration = Duration::from_secs(5);
 

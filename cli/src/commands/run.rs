@@ -63,9 +63,9 @@ fn conclude(name: &str, report: &RunReport) {
     if report.failure.is_some() {
         let _ = writeln!(std::io::stderr(), "❌ Task \"{name}\" failed");
     } else if report.lines_left {
-        let killed = report.killed.join(", ");
+        let forced = report.forced.join(", ");
         let _ =
-            writeln!(std::io::stderr(), "❌ Task \"{name}\" had to be ended by force: {killed}");
+            writeln!(std::io::stderr(), "❌ Task \"{name}\" had to be ended by force: {forced}");
     } else if report.stopped_by.is_some() {
         let _ =
             writeln!(std::io::stderr(), "⏹ Task \"{name}\" stopped; everything read was delivered");

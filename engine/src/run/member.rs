@@ -39,6 +39,8 @@ pub(super) struct Member<'a> {
     pub(super) fed: bool,
     /// It was told to leave.
     pub(super) told: bool,
+    /// It had not left within its grace.
+    pub(super) overran: bool,
     /// It had to be killed.
     pub(super) killed: bool,
     /// All of its log has been read.
@@ -63,6 +65,7 @@ impl<'a> Member<'a> {
             said_ready: false,
             fed: false,
             told: false,
+            overran: false,
             killed: false,
             log_ended: false,
             exit: None,
@@ -73,6 +76,11 @@ impl<'a> Member<'a> {
     /// Whether its process has been started and has not ended.
     pub(super) fn is_running(&self) -> bool {
         self.process.is_some() && self.exit.is_none()
+    }
+
+    /// Whether its end was not its own.
+    pub(super) fn was_forced(&self) -> bool {
+        self.killed || self.overran
     }
 
     /// Whether nothing of it is left to wait for.

@@ -37,6 +37,8 @@ pub enum Notice<'a> {
     Stopping { reason: &'a str },
     /// It is still running although its work is over; `left` until it is killed.
     StillRunning { side: Side, provider: &'a str, left: Option<Duration> },
+    /// Its grace is over: it was sent SIGTERM, and will be killed in a moment.
+    Overran { side: Side, provider: &'a str, grace: Duration },
     /// It had to be killed.
     Killed { side: Side, provider: &'a str, grace: Option<Duration> },
     /// The input has ended and something it started holds its stdout open.

@@ -12,10 +12,10 @@ pub struct RunReport {
     pub failure: Option<Failure>,
     /// Who asked for an end, if anybody did.
     pub stopped_by: Option<StopSignal>,
-    /// Providers that had to be killed, by name.
-    pub killed: Vec<String>,
+    /// Providers that overran their grace or had to be killed, by name.
+    pub forced: Vec<String>,
     /// Whether lines that were taken from the input may not have reached an output: they were
-    /// not written, or the output was killed before it had ended by itself.
+    /// not written, or the output was made to end before it had ended by itself.
     pub lines_left: bool,
     /// Lines handed to the outputs.
     pub lines: u64,

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use super::{Dispatcher, INPUT, Timer};
 use crate::config::Handshake;
 use crate::limits::{
-    BROKEN_PIPE_WAIT, HELD_PIPE_WAIT, KILLED_PIPE_WAIT, LAST_WORDS_WAIT, SLOW_END_REPORT_EVERY,
+    BROKEN_PIPE_WAIT, HELD_PIPE_WAIT, KILLED_PIPE_WAIT, LAST_CALL, LAST_WORDS_WAIT,
+    SLOW_END_REPORT_EVERY,
 };
 use crate::pipe;
 use crate::provider::ProviderExit;
@@ -93,7 +94,7 @@ impl Dispatcher<'_> {
         let member = &self.members[INPUT];
         let after = member.started().elapsed();
         let required = member.block.handshake == Handshake::Required;
-        let excused = member.killed || self.input_cut || (member.told && exit.is_stop());
+        let excused = member.was_forced() || self.input_cut || (member.told && exit.is_stop());
         if excused || self.failed(INPUT) {
             None
         } else if !member.ready && (required || !exit.is_success()) {
@@ -112,7 +113,7 @@ impl Dispatcher<'_> {
                 let complete = &relay.counters().outputs[id - 1].complete;
                 complete.load(Acquire)
             });
-        if self.failed(id) || member.killed || (member.told && exit.is_stop()) {
+        if self.failed(id) || member.was_forced() || (member.told && exit.is_stop()) {
             None
         } else if complete {
             (!exit.is_success()).then_some(FailureKind::Exited(exit))
@@ -221,6 +222,25 @@ impl Dispatcher<'_> {
             }
             self.terminate_later(id);
         }
+    }
+
+    /// A grace is over. Whoever was not told to leave before is told now, and has a last moment.
+    pub(super) fn on_overrun(&mut self, id: usize) {
+        let member = &mut self.members[id];
+        let grace = member.block.shutdown_timeout;
+        if !member.is_running() {
+            return;
+        }
+        member.overran = true;
+        if std::mem::replace(&mut member.told, true) {
+            return self.kill(id, Some(grace));
+        }
+        if let Some(process) = &member.process {
+            process.terminate();
+        }
+        let (side, provider) = (member.block.side, &member.block.name);
+        self.tell(&Notice::Overran { side, provider, grace });
+        self.timers.set(Instant::now() + LAST_CALL, Timer::Kill(id));
     }
 
     pub(super) fn kill(&mut self, id: usize, grace: Option<Duration>) {

@@ -217,9 +217,7 @@ impl<'a> Dispatcher<'a> {
                         self.terminate(id);
                     }
                 }
-                Timer::Kill(id) => {
-                    self.kill(id, Some(self.members[id].block.shutdown_timeout));
-                }
+                Timer::Kill(id) => self.on_overrun(id),
                 Timer::LastWords(id) => self.conclude(id, true),
                 Timer::BrokenPipe(id) => {
                     if self.members[id].is_running() && !self.members[id].told {
@@ -253,12 +251,12 @@ impl<'a> Dispatcher<'a> {
         let count = |field: fn(&RelayCounters) -> &AtomicU64| {
             counters.map_or(0, |counters| field(counters).load(Relaxed))
         };
-        let outputs_killed = self.members[1..].iter().any(|member| member.killed);
-        let killed = self.members.iter().filter(|member| member.killed);
+        let outputs_forced = self.members[1..].iter().any(Member::was_forced);
+        let forced = self.members.iter().filter(|member| member.was_forced());
         RunReport {
             stopped_by: self.stopped_by,
-            killed: killed.map(|member| member.block.name.clone()).collect(),
-            lines_left: outputs_killed || outputs.iter().any(|output| output.lines_unwritten > 0),
+            forced: forced.map(|member| member.block.name.clone()).collect(),
+            lines_left: outputs_forced || outputs.iter().any(|output| output.lines_unwritten > 0),
             lines: count(|counters| &counters.lines_accepted),
             bytes: count(|counters| &counters.bytes_accepted),
             lines_blank: count(|counters| &counters.lines_blank),
