@@ -323,7 +323,8 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BuiltinProvider, ProviderRef, Side};
+    use crate::config::{BuiltinProvider, Side};
+    use crate::resolve::ProviderRef;
 
     #[test]
     fn loads_the_quick_start() {

@@ -26,6 +26,6 @@ pub use document::{Document, ProviderSummary, TaskError, TaskSummary};
 pub use secrets::Secrets;
 pub use surroundings::{BuiltinProvider, Surroundings};
 pub use task::{
-    ConfigFormat, Delivery, Handshake, OnInvalid, ProviderBlock, ProviderRef, Restart,
-    RestartPolicy, Side, StreamOptions, Task, Validate,
+    ConfigFormat, Delivery, Handshake, OnInvalid, ProviderBlock, Restart, RestartPolicy, Side,
+    StreamOptions, Task, Validate,
 };

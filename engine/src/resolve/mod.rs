@@ -1,15 +1,15 @@
 //! Provider reference → local executable. Knows nothing of tasks.
 
 mod executable;
+mod provider_ref;
 mod reference;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::ProviderRef;
-
 pub use oci_spec::distribution::Reference;
+pub use provider_ref::ProviderRef;
 pub use reference::{ReferenceError, parse_reference};
 
 /// What can be started: a file and the arguments that make it this provider.

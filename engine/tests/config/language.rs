@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dstream_engine::config::{
-    Delivery, Document, Handshake, OnInvalid, ProviderRef, RestartPolicy, Surroundings, Task,
-    TaskError, Validate,
+    Delivery, Document, Handshake, OnInvalid, RestartPolicy, Surroundings, Task, TaskError,
+    Validate,
 };
+use dstream_engine::resolve::ProviderRef;
 use serde_json::{Value, json};
 
 use super::{fixtures, load, rendered, surroundings};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::resolve::parse_reference;
+use crate::resolve::{ProviderRef, parse_reference};
 
 use super::declared::{Fields, ProviderDeclaration, TaskDeclaration};
 use crate::config::limits::{
@@ -16,8 +16,8 @@ use crate::config::nearest::{did_you_mean, listed};
 use crate::config::values::evaluate::{Evaluator, span_of};
 use crate::config::values::value::Data;
 use crate::config::{
-    BuiltinProvider, ConfigFormat, Handshake, ProviderBlock, ProviderRef, Restart, RestartPolicy,
-    Secrets, Side, StreamOptions, Surroundings, Task,
+    BuiltinProvider, ConfigFormat, Handshake, ProviderBlock, Restart, RestartPolicy, Secrets, Side,
+    StreamOptions, Surroundings, Task,
 };
 
 /// Evaluates declared tasks.
