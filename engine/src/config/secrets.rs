@@ -6,6 +6,10 @@ use std::collections::BTreeSet;
 /// unreadable and protect nothing.
 pub(crate) const MASKED_BYTES_MIN: usize = 4;
 
+/// Values of settings, which are no secrets although they come from the environment.
+const PLAIN_WORDS: [&str; 10] =
+    ["true", "false", "null", "none", "debug", "info", "warn", "error", "json", "text"];
+
 /// What stands in the place of a secret.
 pub(crate) const MASK: &str = "(secret)";
 
@@ -16,9 +20,15 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Remembers a value, and the form it takes inside a JSON string.
+    /// Remembers a value, the form it takes inside a JSON string, and each of its lines: logs are
+    /// lines, and what a file holds ends with a newline.
     pub fn add(&mut self, value: &str) {
-        if value.len() < MASKED_BYTES_MIN {
+        self.add_whole(value);
+        value.lines().for_each(|line| self.add_whole(line.trim()));
+    }
+
+    fn add_whole(&mut self, value: &str) {
+        if value.len() < MASKED_BYTES_MIN || PLAIN_WORDS.contains(&value) {
             return;
         }
         let quoted = serde_json::Value::from(value).to_string();
@@ -70,6 +80,21 @@ mod tests {
         assert_eq!(secrets.mask("x pass\"word-and-more y"), "x (secret) y");
         assert_eq!(secrets.mask(r#"{"p":"pass\"word"}"#), r#"{"p":"(secret)"}"#);
         assert_eq!(secrets.mask("abc stays"), "abc stays");
+    }
+
+    #[test]
+    fn the_lines_of_a_file_are_masked_one_by_one() {
+        let mut secrets = Secrets::default();
+        secrets.add("BEGIN KEY\n  c2VjcmV0\n\nEND KEY\n");
+        assert_eq!(secrets.mask("read c2VjcmV0 from END KEY"), "read (secret) from (secret)");
+    }
+
+    #[test]
+    fn words_of_settings_are_no_secrets() {
+        let mut secrets = Secrets::default();
+        secrets.add("true");
+        secrets.add("info");
+        assert!(secrets.is_empty());
     }
 
     #[test]
