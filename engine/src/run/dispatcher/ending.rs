@@ -88,6 +88,9 @@ impl Dispatcher<'_> {
             }
         }
         self.reap(id);
+        if id != INPUT {
+            self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::HeldStdin(id));
+        }
     }
 
     pub(super) fn input_failure(&self, exit: ProviderExit) -> Option<FailureKind> {
@@ -264,6 +267,8 @@ impl Dispatcher<'_> {
         match &self.relay {
             Some(relay) if !relay.is_source_held() => self.timers.set(again, Timer::HeldPipe),
             Some(relay) if self.held_pipe_killed => {
+                let provider = &self.task.input.name;
+                self.tell(&Notice::PipeHeld { provider, escaped: true });
                 relay.cancel();
                 self.timers.set(again, Timer::HeldPipe);
             }
@@ -274,7 +279,8 @@ impl Dispatcher<'_> {
             }
             _ => {
                 self.held_pipe_killed = true;
-                self.tell(&Notice::PipeHeld { provider: &self.task.input.name });
+                let provider = &self.task.input.name;
+                self.tell(&Notice::PipeHeld { provider, escaped: false });
                 if let Some(process) = &self.members[INPUT].process {
                     process.kill();
                 }
@@ -288,7 +294,7 @@ impl Dispatcher<'_> {
         let now = Instant::now();
         for (id, member) in self.members.iter().enumerate() {
             let over = if id == INPUT { member.told || self.input_ended } else { self.input_ended };
-            if over && member.is_running() {
+            if over && member.is_running() && !member.killed {
                 let due = self.timers.due(&Timer::Kill(id));
                 self.tell(&Notice::StillRunning {
                     side: member.block.side,
