@@ -85,5 +85,9 @@ fn a_reference_to_a_registry_cannot_be_fetched_yet() {
     let sandbox = Sandbox::hcl(text);
     sandbox.run(&["validate"]).is(0, "✅ dstream.hcl is valid: 1 task\n", "");
     let outcome = sandbox.run(&["run", "t"]);
-    outcome.has(1, "", &["ghcr.io/katasec/kafka-provider:v1.1.0", "cannot do yet", "provider_path"]);
+    outcome.has(
+        1,
+        "",
+        &["ghcr.io/katasec/kafka-provider:v1.1.0", "cannot do yet", "provider_path"],
+    );
 }

@@ -65,7 +65,6 @@ fn a_crash_in_the_middle_of_a_line_delivers_no_half_line() {
     same_bytes(&sandbox.read("out"), &emitted(1, 3, 100));
 }
 
-/// Whole JSON is no proof here: the crash may have cut `12` down to `1`, had it been a number.
 #[test]
 fn an_output_that_dies_stops_the_task_and_the_input() {
     let sandbox = Sandbox::new();
@@ -163,8 +162,8 @@ fn an_input_that_closes_its_stdout_has_ended_its_stream() {
 #[test]
 fn an_output_that_closes_its_stdin_has_failed() {
     let input = Block::script(&["ready", "emit-until-term 100"]);
-    let output = Block::script(&["ready", "close-stdin", "until-term"])
-        .with("shutdown_timeout = \"300ms\"");
+    let output =
+        Block::script(&["ready", "close-stdin", "until-term"]).with("shutdown_timeout = \"300ms\"");
     let outcome = Sandbox::task(&input, &[output]).run_task();
     outcome.has(1, "", &["error: output provider `sink`", FAILED]);
 }

@@ -1,6 +1,6 @@
 //! Which bytes arrive: order, completeness, what is left out, rejected or cut off.
 
-use crate::harness::{Block, Outcome, Sandbox, emitted, same_bytes};
+use crate::harness::{Block, Outcome, Running, Sandbox, emitted, eventually, same_bytes};
 
 const DONE: &str = "✅ Task \"t\" executed successfully\n";
 const FAILED: &str = "❌ Task \"t\" failed\n";
@@ -25,11 +25,7 @@ fn bytes(bytes: &[u8]) -> String {
 #[test]
 fn a_hundred_thousand_lines_arrive_in_order() {
     let (sandbox, outcome) = through(&["emit 100000 200"], "");
-    outcome.is(
-        0,
-        DONE,
-        "INFO  dstream: 100000 lines (20.0 MB) written to sink in [TIME]\n",
-    );
+    outcome.is(0, DONE, "INFO  dstream: 100,000 lines (19.1 MiB) written to sink in [TIME]\n");
     same_bytes(&sandbox.read("out"), &emitted(1, 100_000, 200));
 }
 
@@ -37,9 +33,8 @@ fn a_hundred_thousand_lines_arrive_in_order() {
 fn each_of_three_outputs_gets_every_line() {
     let sandbox = Sandbox::new();
     let input = Block::script(&["ready", "emit 100000 120"]);
-    let outputs = ["one", "two", "three"].map(|name| {
-        Block::script(&["ready", &format!("sink {}", sandbox.at(name))]).named(name)
-    });
+    let outputs = ["one", "two", "three"]
+        .map(|name| Block::script(&["ready", &format!("sink {}", sandbox.at(name))]).named(name));
     sandbox.write_task(&input, &outputs, "");
     let outcome = sandbox.run_task();
     outcome.has(0, DONE, &["to one", "to two", "to three"]);
@@ -60,7 +55,7 @@ fn a_slow_output_loses_nothing_and_does_not_starve_a_fast_one() {
     ];
     // Far less than the stream: what is between the pipes cannot hold it.
     sandbox.write_task(&input, &outputs, "    buffer = \"1MiB\"");
-    sandbox.run_task().has(0, DONE, &["20000 lines (4.0 MB) written to slow"]);
+    sandbox.run_task().has(0, DONE, &["20,000 lines (3.8 MiB) written to slow"]);
     let expected = emitted(1, 20_000, 200);
     same_bytes(&sandbox.read("slow"), &expected);
     same_bytes(&sandbox.read("fast"), &expected);
@@ -74,7 +69,7 @@ fn a_slow_reader_in_python_gets_everything() {
     let outcome = Sandbox::task(&input, &[output]).run_task();
     let stdout = &outcome.stdout;
     assert!(stdout.starts_with("1000000 bytes ") && stdout.ends_with(DONE), "{stdout}");
-    outcome.has(0, stdout, &["2000 lines (1.0 MB) written to sink"]);
+    outcome.has(0, stdout, &["2,000 lines (976.6 KiB) written to sink"]);
 }
 
 #[test]
@@ -82,7 +77,7 @@ fn a_line_of_ten_mebibytes_is_a_line() {
     let sandbox = Sandbox::new();
     let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
     sandbox.write_task(&Block::fixture("python/big_line.py"), &[output], "");
-    sandbox.run_task().has(0, DONE, &["3 lines (10.5 MB) written to sink"]);
+    sandbox.run_task().has(0, DONE, &["3 lines (10.0 MiB) written to sink"]);
     let out = sandbox.read("out");
     assert_eq!(out.len(), 19 + (10 << 20) + 1 + 19);
     assert_eq!(out.iter().filter(|&&byte| byte == b'\n').count(), 3);
@@ -127,7 +122,7 @@ fn blank_lines_are_counted_and_left_out() {
 fn without_validation_blank_lines_and_anything_else_pass() {
     let text = b"\n{\"data\":1}\nno json\n\n\xff\xfe\x00\n\n";
     let (sandbox, outcome) = through(&[&bytes(text)], "    validate = \"off\"");
-    outcome.has(0, DONE, &["6 lines (27 B) written to sink"]);
+    outcome.has(0, DONE, &["6 lines (26 B) written to sink"]);
     same_bytes(&sandbox.read("out"), text);
 }
 
@@ -219,18 +214,56 @@ fn a_line_longer_than_max_line_goes_by_on_invalid() {
 fn a_line_of_exactly_max_line_passes() {
     // The newline is not counted.
     let (sandbox, outcome) = through(&["big 2049"], "    max_line = \"2KiB\"");
-    outcome.has(0, DONE, &["1 line (2.0 KB)"]);
+    outcome.has(0, DONE, &["1 line (2.0 KiB)"]);
     same_bytes(&sandbox.read("out"), &emitted(1, 1, 2049));
     let (_, outcome) = through(&["big 2050"], "    max_line = \"2KiB\"");
     outcome.has(1, "", &["error: ", "line 1", FAILED]);
 }
 
+/// Bytes of memory that dstream has held at most so far: while it waits for its output to end.
+fn memory_peak(running: &Running<'_>) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// Far more than the program and its buffers, far less than the streams of these tests.
+const MEMORY_BYTES_MAX: u64 = 64 << 20;
+
 #[test]
 fn an_endless_line_takes_no_memory() {
-    let stream = "    max_line = \"64KiB\"\n    on_invalid = \"drop\"";
-    let (sandbox, outcome) = through(&["big 50000000", "emit 1 100"], stream);
-    outcome.has(0, DONE, &["line 1, which begins at byte 0, is ", "1 line rejected"]);
+    let sandbox = Sandbox::new();
+    let input = Block::script(&["ready", "big 150000000", "emit 1 100"]);
+    let (out, go) = (format!("sink {}", sandbox.at("out")), format!("wait {}", sandbox.at("go")));
+    let output = Block::script(&["ready", &out, &go]);
+    sandbox.write_task(&input, &[output], "    max_line = \"64KiB\"\n    on_invalid = \"drop\"");
+    let running = sandbox.start(&["run", "t"]);
+    eventually("the line behind it", || sandbox.read_or_empty("out").len() == 100);
+    let peak = memory_peak(&running);
+    assert!(peak < MEMORY_BYTES_MAX, "{peak} bytes");
+    sandbox.write("go", "");
+    let stderr = ["line 1, which begins at byte 0, is ", "1 line rejected"];
+    running.outcome().has(0, DONE, &stderr);
     same_bytes(&sandbox.read("out"), &emitted(2, 1, 100));
+}
+
+#[test]
+fn a_slow_output_takes_no_memory() {
+    let sandbox = Sandbox::new();
+    let input = Block::script(&["ready", "emit 150000 1000"]);
+    let slow = format!("slow-sink 262144 1 {}", sandbox.at("out"));
+    let outputs = [
+        Block::script(&["ready", &slow, &format!("wait {}", sandbox.at("go"))]).named("slow"),
+        Block::script(&["ready", "read-all"]).named("fast"),
+    ];
+    sandbox.write_task(&input, &outputs, "");
+    let running = sandbox.start(&["run", "t"]);
+    let length = || std::fs::metadata(sandbox.path("out")).map_or(0, |of| of.len());
+    eventually("the whole stream", || length() == 150_000_000);
+    let peak = memory_peak(&running);
+    assert!(peak < MEMORY_BYTES_MAX, "{peak} bytes");
+    sandbox.write("go", "");
+    running.outcome().has(0, DONE, &["150,000 lines"]);
 }
 
 #[test]
