@@ -99,7 +99,6 @@ fn a_crash_at_start_is_reported_with_its_last_ten_lines() {
 
 /// Whoever is only caught in somebody else's failure is not to blame.
 #[test]
-#[ignore = "the input that is stopped before it was ready is reported as a second failure"]
 fn the_other_end_is_not_blamed() {
     let input = Block::builtin("counter").config("interval = 1");
     let outcome = Sandbox::task(&input, &[Block::fixture("bash/crash_at_start.sh")]).run_task();
@@ -160,7 +159,6 @@ fn a_provider_that_cannot_be_executed_is_named_with_the_reason() {
 }
 
 #[test]
-#[ignore = "what the kernel does not know is given to /bin/sh: `elf: 1: ELF: not found`, exit status 127"]
 fn a_cut_off_program_is_no_shell_script() {
     let sandbox = Sandbox::new();
     sandbox.write_executable("cut-off", b"\x7fELF\x02\x01\x01");

@@ -88,7 +88,8 @@ fn a_line_of_ten_mebibytes_is_a_line() {
 fn a_last_line_without_newline_is_delivered_if_it_is_whole() {
     let printing = Block::fixture("bash/ready_then_reads.sh");
     let half = Block::fixture("bash/half_line.sh");
-    let outcome = Sandbox::task(&half.clone().config("complete = 1"), &[printing.clone()]);
+    let outcome =
+        Sandbox::task(&half.clone().config("complete = 1"), std::slice::from_ref(&printing));
     outcome.run_task().is(
         0,
         &format!("{{\"data\":{{\"seq\":1}}}}\n{{\"data\":{{\"seq\":2}}}}\n{DONE}"),

@@ -97,7 +97,9 @@ impl Dispatcher<'_> {
         let member = &self.members[INPUT];
         let after = member.started().elapsed();
         let required = member.block.handshake == Handshake::Required;
-        let excused = member.was_forced() || self.input_cut || (member.told && exit.is_stop());
+        let never_asked = member.told && !member.commanded;
+        let excused =
+            member.was_forced() || self.input_cut || never_asked || (member.told && exit.is_stop());
         if excused || self.failed(INPUT) {
             None
         } else if !member.ready && (required || !exit.is_success()) {
