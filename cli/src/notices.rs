@@ -1,5 +1,6 @@
 //! What happens during a run, as log lines.
 
+use dstream_engine::config::Side;
 use dstream_engine::run::{Notice, Observer};
 use tracing::{debug, error, info, warn};
 
@@ -56,6 +57,9 @@ impl Observer for LogNotices {
                     left.as_secs()
                 );
             }
+            Notice::StillRunning { side: Side::Input, provider, left: None } => {
+                warn!(provider, "this input is still running although its stream has ended");
+            }
             Notice::StillRunning { side, provider, left: None } => {
                 warn!(
                     provider,
@@ -76,10 +80,16 @@ impl Observer for LogNotices {
             Notice::Killed { side, provider, grace: None } => {
                 warn!(provider, "this {side} was killed");
             }
-            Notice::PipeHeld { provider } => {
+            Notice::PipeHeld { provider, escaped: false } => {
                 warn!(
                     provider,
-                    "it has ended, but something it started keeps its stdout open: killed"
+                    "it has ended, but something it started keeps its stdout open; its process group was killed"
+                );
+            }
+            Notice::PipeHeld { provider, escaped: true } => {
+                warn!(
+                    provider,
+                    "a process outside its group still keeps its stdout open and is left behind"
                 );
             }
             Notice::NoGuard { reason } => {

@@ -1,7 +1,9 @@
 //! Every limit of the engine: number, unit, reason, and what happens when it is hit.
 //!
 //! Limits that a task sets itself (`max_line`, `buffer`, the timeouts) have their bounds here and
-//! their defaults in [`crate::config`].
+//! their defaults in `config`.
+
+use std::time::Duration;
 
 /// Bytes of one pooled block, and so of the largest single read. A quarter of the pipe's
 /// [`PIPE_BYTES`]: large enough that the cost of a system call vanishes, small enough that the two
@@ -23,6 +25,9 @@ pub(crate) const PIPE_BYTES: usize = 1024 * 1024;
 /// Batches that one `writev` takes together. More would not help: the queue is rarely longer,
 /// since a reader that waits for its writer finds larger reads afterwards.
 pub(crate) const WRITE_BATCHES_MAX: usize = 64;
+
+/// How long threads at a pipe have to notice that both its ends were killed.
+pub(crate) const KILLED_PIPE_WAIT: Duration = Duration::from_millis(500);
 
 const _: () = assert!(BLOCK_BYTES <= PIPE_BYTES);
 const _: () = assert!(BLOCKS_MIN >= 3);
@@ -61,9 +66,6 @@ mod run {
 
     /// How long a process that an input left behind may keep its stdout open.
     pub(crate) const HELD_PIPE_WAIT: Duration = Duration::from_secs(1);
-
-    /// How long threads at a pipe have to notice that both its ends were killed.
-    pub(crate) const KILLED_PIPE_WAIT: Duration = Duration::from_millis(500);
 
     /// How long an output that has overrun its grace has between SIGTERM and SIGKILL, to close what
     /// it holds open.

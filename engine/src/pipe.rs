@@ -1,14 +1,14 @@
 //! What the standard library does not offer for pipes.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::limits::PIPE_BYTES;
+use crate::limits::{KILLED_PIPE_WAIT, PIPE_BYTES};
 
 /// Asks for a pipe of [`PIPE_BYTES`]; what the system refuses costs speed only.
-pub(crate) fn widen(pipe: impl AsFd) {
+#[cfg(feature = "run")]
+pub(crate) fn widen(pipe: impl std::os::fd::AsFd) {
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);
     #[cfg(not(target_os = "linux"))]
@@ -45,6 +45,45 @@ pub(crate) fn wake_reader(pipe: &File) {
 /// Where the system offers no way to wake it, the thread goes on with the next byte that comes.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn wake_reader(_pipe: &File) {}
+
+/// Bytes that can be read from `pipe` at once.
+pub(crate) fn unread_bytes(pipe: &File) -> u64 {
+    rustix::io::ioctl_fionread(pipe).unwrap_or(0)
+}
+
+/// Frees a thread that is blocked in a write to `pipe`, whose readers will neither read nor leave,
+/// by reading in their place until `is_free`. Returns the lines and bytes that were read.
+#[cfg(target_os = "linux")]
+pub(crate) fn free_writer(pipe: &File, is_free: impl Fn() -> bool) -> (u64, u64) {
+    use rustix::fs::{Mode, OFlags};
+    use std::os::fd::AsRawFd;
+    use std::time::{Duration, Instant};
+
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(reader) = rustix::fs::open(path, flags, Mode::empty()) else {
+        return (0, 0);
+    };
+    let deadline = Instant::now() + KILLED_PIPE_WAIT;
+    let (mut lines, mut bytes) = (0, 0);
+    let mut buffer = vec![0; PIPE_BYTES];
+    while !is_free() && Instant::now() < deadline {
+        match rustix::io::read(&reader, &mut buffer) {
+            Ok(count) if count > 0 => {
+                lines += memchr::memchr_iter(b'\n', &buffer[..count]).count() as u64;
+                bytes += count as u64;
+            }
+            _ => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    (lines, bytes)
+}
+
+/// Where the system offers no way to free it, the thread stays until its readers have gone.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn free_writer(_pipe: &File, _is_free: impl Fn() -> bool) -> (u64, u64) {
+    (0, 0)
+}
 
 #[cfg(test)]
 mod tests {

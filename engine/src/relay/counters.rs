@@ -30,6 +30,8 @@ pub struct OutputCounters {
     pub complete: AtomicBool,
     /// Set when writing to it has failed.
     pub broken: AtomicBool,
+    /// Set to have its writer give up.
+    pub(super) abandoned: AtomicBool,
 }
 
 impl RelayCounters {
@@ -42,11 +44,21 @@ impl RelayCounters {
         self.outputs.iter().any(|output| output.broken.load(Acquire))
     }
 
+    /// Takes back lines and bytes that an abandoned output's pipe still held.
+    pub(super) fn take_back(&self, index: usize, lines: u64, bytes: u64) {
+        let output = &self.outputs[index];
+        for (counter, unread) in [(&output.lines_written, lines), (&output.bytes_written, bytes)] {
+            let _ = counter.fetch_update(Relaxed, Relaxed, |all| Some(all.saturating_sub(unread)));
+        }
+    }
+
     /// Lines that were accepted and not (wholly) written to output `index`, and their bytes.
     pub fn unwritten(&self, index: usize) -> (u64, u64) {
         let output = &self.outputs[index];
-        let lines = self.lines_accepted.load(Relaxed) - output.lines_written.load(Relaxed);
-        let bytes = self.bytes_accepted.load(Relaxed) - output.bytes_written.load(Relaxed);
+        let accepted = self.lines_accepted.load(Relaxed);
+        let lines = accepted.saturating_sub(output.lines_written.load(Relaxed));
+        let accepted = self.bytes_accepted.load(Relaxed);
+        let bytes = accepted.saturating_sub(output.bytes_written.load(Relaxed));
         (lines, bytes)
     }
 }

@@ -90,6 +90,7 @@ pub struct Relay {
     counters: Arc<RelayCounters>,
     cancelled: Arc<AtomicBool>,
     source: Weak<File>,
+    sinks: Vec<Weak<File>>,
 }
 
 impl Relay {
@@ -114,12 +115,16 @@ impl Relay {
         let queue_batches =
             (limits.buffer_bytes / BLOCK_BYTES).max(BLOCKS_MIN) + OVERSIZE_BLOCKS_MAX;
         let mut outlets = Vec::with_capacity(sinks.len());
+        let mut kept_sinks = Vec::with_capacity(sinks.len());
         for (index, sink) in sinks.into_iter().enumerate() {
             let (outlet, batches) = bounded(queue_batches);
             outlets.push(outlet);
+            let sink = Arc::new(File::from(sink));
+            kept_sinks.push(Arc::downgrade(&sink));
             let (counters, tell) = (Arc::clone(&counters), tell.clone());
             let write = move || {
-                let end = portable::write_all(File::from(sink), &batches, &counters.outputs[index]);
+                let sink = portable::SharedFile(sink);
+                let end = portable::write_all(sink, &batches, &counters.outputs[index]);
                 tell(RelayEvent::OutputEnd(index, end));
                 batches.iter().for_each(drop);
             };
@@ -131,6 +136,7 @@ impl Relay {
             counters: Arc::clone(&counters),
             cancelled: Arc::clone(&cancelled),
             source: Arc::downgrade(&source),
+            sinks: kept_sinks,
         };
         let read = move || {
             let framer_counters = Arc::clone(&counters);
@@ -154,6 +160,20 @@ impl Relay {
     /// Whether some process can still write to the input's pipe.
     pub fn is_source_held(&self) -> bool {
         self.source.upgrade().is_some_and(|source| pipe::has_writers(&source))
+    }
+
+    /// Ends the writing to an output that has gone although something still holds its pipe open;
+    /// what that something has not read counts as not written. Where the system offers no way to
+    /// free a blocked write, the writing ends when the pipe does.
+    pub fn abandon_output(&self, index: usize) {
+        let output = &self.counters.outputs[index];
+        output.abandoned.store(true, Ordering::Release);
+        if let Some(sink) = self.sinks[index].upgrade() {
+            let ended =
+                || output.broken.load(Ordering::Acquire) || output.complete.load(Ordering::Acquire);
+            let (lines, bytes) = pipe::free_writer(&sink, ended);
+            self.counters.take_back(index, lines, bytes);
+        }
     }
 
     /// Ends the reading although something still holds the input's pipe open. What was handed to

@@ -1,5 +1,6 @@
 //! The transport that runs everywhere: plain reads and writes, a thread for each.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,13 +14,14 @@ use super::counters::{OutputCounters, RelayCounters};
 use super::framer::{Framed, Framer};
 use super::{InputEnd, OutputEnd};
 use crate::limits::WRITE_BATCHES_MAX;
+use crate::pipe;
 
 /// Reads until the input ends, hands every batch to every outlet.
 ///
 /// Returns early when a line must not pass, when an output is gone (what its siblings were
 /// already given is still written), or when `cancelled` is set and something wakes the read.
 pub(super) fn read_all<C: LineCheck>(
-    mut source: impl Read,
+    mut source: impl Source,
     initial: &[u8],
     framer: &mut Framer<C>,
     outlets: &[Sender<Batch>],
@@ -54,8 +56,9 @@ pub(super) fn read_all<C: LineCheck>(
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return InputEnd::Failed(error),
         };
-        if cancelled.load(Ordering::Acquire) {
-            return InputEnd::Cancelled;
+        // What was written before the cancelling is still taken.
+        if cancelled.load(Ordering::Acquire) && source.is_empty() {
+            return end_cancelled(framer, count, hand_over);
         }
         if count == 0 {
             return hand_over(framer.finish()).unwrap_or(InputEnd::Ended);
@@ -64,6 +67,18 @@ pub(super) fn read_all<C: LineCheck>(
             return end;
         }
     }
+}
+
+/// The last read of a cancelled stream: its last byte is the newline that woke the reader, which
+/// must not complete a line that was cut off.
+fn end_cancelled<C: LineCheck>(
+    framer: &mut Framer<C>,
+    count: usize,
+    hand_over: impl Fn(Framed) -> Option<InputEnd>,
+) -> InputEnd {
+    let count = count.saturating_sub(1);
+    let end = if count > 0 { hand_over(framer.advance(count)) } else { None };
+    end.or_else(|| hand_over(framer.finish())).unwrap_or(InputEnd::Cancelled)
 }
 
 /// Writes every batch that comes, several in one call where several wait, until no more can come.
@@ -96,7 +111,12 @@ fn write_batches(
 ) -> io::Result<()> {
     let (mut first, mut offset) = (0, 0);
     while first < batches.len() {
-        let written = match write_some(sink, &batches[first..], offset) {
+        let written = if counters.abandoned.load(Ordering::Acquire) {
+            Err(ErrorKind::BrokenPipe.into())
+        } else {
+            write_some(sink, &batches[first..], offset)
+        };
+        let written = match written {
             Ok(0) => Err(ErrorKind::WriteZero.into()),
             Ok(written) => Ok(written),
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -140,11 +160,37 @@ fn write_some(sink: &mut impl Write, batches: &[Batch], offset: usize) -> io::Re
     sink.write_vectored(&slices[..batches.len().min(WRITE_BATCHES_MAX)])
 }
 
+/// Where bytes come from.
+pub(super) trait Source: Read {
+    /// Whether a read would have to wait.
+    fn is_empty(&self) -> bool;
+}
+
 /// A file descriptor that several threads may hold; closed by the last.
-pub(super) struct SharedFile(pub(super) Arc<std::fs::File>);
+pub(super) struct SharedFile(pub(super) Arc<File>);
+
+impl Source for SharedFile {
+    fn is_empty(&self) -> bool {
+        pipe::unread_bytes(&self.0) == 0
+    }
+}
 
 impl Read for SharedFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         (&*self.0).read(buffer)
+    }
+}
+
+impl Write for SharedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self.0).write_vectored(slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::block::BlockPool;
 use super::counters::RelayCounters;
 use super::framer::{Framer, Refusal};
-use super::portable::{read_all, write_all};
+use super::portable::{Source, read_all, write_all};
 use super::{Disposition, InputEnd, LineCheck, OutputEnd, Rejected, Rejects, Verdict};
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN};
 
@@ -85,6 +85,12 @@ impl Read for Chunked<'_> {
         buffer[..count].copy_from_slice(now);
         self.bytes = later;
         Ok(count)
+    }
+}
+
+impl Source for Chunked<'_> {
+    fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 }
 
@@ -313,6 +319,12 @@ impl Read for Endless<'_> {
     }
 }
 
+impl Source for Endless<'_> {
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
+
 #[test]
 fn a_writer_that_stops_stops_the_reader_after_exactly_the_pool() {
     let taken = std::sync::atomic::AtomicU64::new(0);
@@ -387,4 +399,23 @@ fn an_output_that_breaks_has_its_whole_lines_counted() {
     assert_eq!(counters.unwritten(1), (0, 0));
     drop(framer);
     assert_eq!(pool.free_and_oversize(), (BLOCKS_MIN, 0));
+}
+
+#[test]
+fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed() {
+    let counters = Arc::new(RelayCounters::new(1));
+    let pool = Arc::new(BlockPool::new(0, 1));
+    let seen = Seen::default();
+    let keep = Box::new(Keep(Arc::clone(&seen), Disposition::Stop));
+    let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&counters));
+    let (outlet, batches) = unbounded();
+    // The last newline is the byte that wakes the reader.
+    let source = Chunked::new(b"one\ntwo\n{cut\n", &[3]);
+    let outlets = [outlet];
+    let end = read_all(source, b"", &mut framer, &outlets, &counters, &AtomicBool::new(true));
+    drop(outlets);
+    assert!(matches!(end, InputEnd::Cancelled));
+    let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    assert_eq!(written, b"one\ntwo\n");
+    assert_eq!(*seen.lock().unwrap(), [(3, 8, b"{cut".to_vec(), true)]);
 }

@@ -63,7 +63,8 @@ fn platform(head: &[u8]) -> Option<&'static str> {
     match head {
         [0x7f, b'E', b'L', b'F', ..] if cfg!(target_os = "macos") => Some("Linux"),
         // ELF: byte 5 is the byte order, 18 and 19 are the machine (System V ABI, e_machine).
-        [0x7f, b'E', b'L', b'F', _, order, ..] if head.len() >= 20 => {
+        [0x7f, b'E', b'L', b'F', ..] if head.len() < 20 => Some("no machine: it is cut off"),
+        [0x7f, b'E', b'L', b'F', _, order, ..] => {
             let machine = [head[18], head[19]];
             let machine =
                 if *order == 2 { u16::from_be_bytes(machine) } else { u16::from_le_bytes(machine) };

@@ -56,21 +56,21 @@ pub fn run_lifecycle(
     mut answered: impl FnMut(&LifecycleOutcome),
 ) -> Result<(), Box<Failure>> {
     for block in &task.outputs {
-        let outcome = ask(task, block, command, context)?;
-        answered(&outcome);
-        if outcome.result.error.is_some() {
+        if !ask(task, block, command, context, &mut answered)? {
             break;
         }
     }
     Ok(())
 }
 
+/// Asks one output. Returns whether the next one should be asked too.
 fn ask(
     task: &Task,
     block: &ProviderBlock,
     command: Command,
     context: &RunContext,
-) -> Result<LifecycleOutcome, Box<Failure>> {
+    answered: &mut impl FnMut(&LifecycleOutcome),
+) -> Result<bool, Box<Failure>> {
     let fail = |process: Option<&ProviderProcess>, kind| {
         let failure = failure(block, process, kind, &task.secrets);
         context.observer.notice(&Notice::Failed { failure: &failure });
@@ -114,16 +114,18 @@ fn ask(
         return Err(fail(Some(&process), FailureKind::NoThread(error)));
     }
     let (exit, printed, stopped) = wait(&process, &inbox, block.shutdown_timeout, context);
-    let outcome = judge(exit, printed, stopped).map_err(|kind| fail(Some(&process), kind));
+    let (answer, failed) = judge(exit, printed, stopped);
+    let goes_on = answer.as_ref().is_none_or(|(result, _)| result.error.is_none());
+    if let Some((result, raw)) = answer {
+        let (result, raw) = (masked(result, task), task.secrets.mask(&raw));
+        answered(&LifecycleOutcome { output: block.name.clone(), result, raw });
+    }
+    let failure = failed.map(|kind| fail(Some(&process), kind));
     if let Some(guard) = &mut guard {
         guard.forget(process.id());
     }
     process.reap();
-    outcome.map(|(result, raw)| LifecycleOutcome {
-        output: block.name.clone(),
-        result: masked(result, task),
-        raw: task.secrets.mask(&raw),
-    })
+    failure.map_or(Ok(goes_on), Err)
 }
 
 /// What a provider printed: none if it was too long, empty if it could not be waited for.
@@ -183,26 +185,29 @@ fn wait(
     }
 }
 
+/// The answer in what was printed, if there is one, and why the command has failed, if it has. An
+/// answer that says itself what failed needs no other failure.
 fn judge(
     exit: ProviderExit,
     printed: Printed,
     stopped: bool,
-) -> Result<(LifecycleResult, String), FailureKind> {
+) -> (Option<(LifecycleResult, String)>, Option<FailureKind>) {
     if stopped {
-        return Err(FailureKind::Stopped);
+        return (None, Some(FailureKind::Stopped));
     }
     let Some(printed) = printed else {
-        return Err(FailureKind::LongResult(RESULT_BYTES_MAX));
+        return (None, Some(FailureKind::LongResult(RESULT_BYTES_MAX)));
     };
     let answer = answer(&printed);
-    match (LifecycleResult::parse(answer), exit.is_success()) {
-        (Ok(result), true) => Ok((result, String::from_utf8_lossy(answer).into_owned())),
-        (Ok(LifecycleResult { error: Some(message), .. }), false) => {
-            Err(FailureKind::ReportedError { class: None, message })
+    match LifecycleResult::parse(answer) {
+        Ok(result) => {
+            let failed = !exit.is_success() && result.error.is_none();
+            let raw = String::from_utf8_lossy(answer).into_owned();
+            (Some((result, raw)), failed.then_some(FailureKind::Exited(exit)))
         }
-        (_, false) => Err(FailureKind::Exited(exit)),
-        (Err(_), true) if answer.is_empty() => Err(FailureKind::NoResult(exit)),
-        (Err(error), true) => Err(FailureKind::BadResult(error)),
+        Err(_) if !exit.is_success() => (None, Some(FailureKind::Exited(exit))),
+        Err(_) if answer.is_empty() => (None, Some(FailureKind::NoResult(exit))),
+        Err(error) => (None, Some(FailureKind::BadResult(error))),
     }
 }
 
@@ -272,18 +277,16 @@ mod tests {
     fn an_exit_status_other_than_0_fails_whatever_was_answered() {
         let answer = |text: &str| Some(text.as_bytes().to_vec());
         let failed = ProviderExit::Code(2);
-        assert!(matches!(
-            judge(failed, answer(r#"{"status":"ok"}"#), false),
-            Err(FailureKind::Exited(_))
-        ));
-        assert!(matches!(
-            judge(failed, answer(r#"{"status":"error","message":"m"}"#), false),
-            Err(FailureKind::ReportedError { .. })
-        ));
+        let (shown, failure) = judge(failed, answer(r#"{"status":"ok"}"#), false);
+        assert!(shown.is_some() && matches!(failure, Some(FailureKind::Exited(_))));
+        let (shown, failure) = judge(failed, answer(r#"{"status":"error","message":"m"}"#), false);
+        assert!(shown.is_some_and(|(result, _)| result.error.is_some()) && failure.is_none());
         let fine = ProviderExit::Code(0);
-        assert!(matches!(judge(fine, answer(""), false), Err(FailureKind::NoResult(_))));
-        assert!(matches!(judge(fine, answer("done"), false), Err(FailureKind::BadResult(_))));
-        assert!(matches!(judge(fine, None, false), Err(FailureKind::LongResult(_))));
-        assert!(matches!(judge(fine, answer("{}"), true), Err(FailureKind::Stopped)));
+        let failure = |printed, stopped| judge(fine, printed, stopped).1;
+        assert!(matches!(failure(answer(""), false), Some(FailureKind::NoResult(_))));
+        assert!(matches!(failure(answer("done"), false), Some(FailureKind::BadResult(_))));
+        assert!(matches!(failure(None, false), Some(FailureKind::LongResult(_))));
+        assert!(matches!(failure(answer("{}"), true), Some(FailureKind::Stopped)));
+        assert!(failure(answer(r#"{"status":"ok"}"#), false).is_none());
     }
 }

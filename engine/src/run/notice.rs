@@ -41,8 +41,9 @@ pub enum Notice<'a> {
     Overran { side: Side, provider: &'a str, grace: Duration },
     /// It had to be killed.
     Killed { side: Side, provider: &'a str, grace: Option<Duration> },
-    /// The input has ended and something it started holds its stdout open.
-    PipeHeld { provider: &'a str },
+    /// The input has ended and something it started holds its stdout open: its process group was
+    /// killed, or, where `escaped`, the holder is not in it and is left behind.
+    PipeHeld { provider: &'a str, escaped: bool },
     /// The guard could not be started.
     NoGuard { reason: &'a str },
     /// The task has failed. A later failure of the same run can be a consequence of the first.

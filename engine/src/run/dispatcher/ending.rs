@@ -88,13 +88,18 @@ impl Dispatcher<'_> {
             }
         }
         self.reap(id);
+        if id != INPUT {
+            self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::HeldStdin(id));
+        }
     }
 
     pub(super) fn input_failure(&self, exit: ProviderExit) -> Option<FailureKind> {
         let member = &self.members[INPUT];
         let after = member.started().elapsed();
         let required = member.block.handshake == Handshake::Required;
-        let excused = member.was_forced() || self.input_cut || (member.told && exit.is_stop());
+        let never_asked = member.told && !member.commanded;
+        let excused =
+            member.was_forced() || self.input_cut || never_asked || (member.told && exit.is_stop());
         if excused || self.failed(INPUT) {
             None
         } else if !member.ready && (required || !exit.is_success()) {
@@ -264,6 +269,8 @@ impl Dispatcher<'_> {
         match &self.relay {
             Some(relay) if !relay.is_source_held() => self.timers.set(again, Timer::HeldPipe),
             Some(relay) if self.held_pipe_killed => {
+                let provider = &self.task.input.name;
+                self.tell(&Notice::PipeHeld { provider, escaped: true });
                 relay.cancel();
                 self.timers.set(again, Timer::HeldPipe);
             }
@@ -274,7 +281,8 @@ impl Dispatcher<'_> {
             }
             _ => {
                 self.held_pipe_killed = true;
-                self.tell(&Notice::PipeHeld { provider: &self.task.input.name });
+                let provider = &self.task.input.name;
+                self.tell(&Notice::PipeHeld { provider, escaped: false });
                 if let Some(process) = &self.members[INPUT].process {
                     process.kill();
                 }
@@ -288,7 +296,7 @@ impl Dispatcher<'_> {
         let now = Instant::now();
         for (id, member) in self.members.iter().enumerate() {
             let over = if id == INPUT { member.told || self.input_ended } else { self.input_ended };
-            if over && member.is_running() {
+            if over && member.is_running() && !member.killed {
                 let due = self.timers.due(&Timer::Kill(id));
                 self.tell(&Notice::StillRunning {
                     side: member.block.side,

@@ -74,6 +74,8 @@ enum Timer {
     Linger,
     /// The input has left and its pipe is still open.
     HeldPipe,
+    /// An output has gone and its stdin is still open.
+    HeldStdin(usize),
     /// All processes are gone and threads at their pipes have not noticed.
     KilledPipe,
     /// Say who is still running.
@@ -227,6 +229,11 @@ impl<'a> Dispatcher<'a> {
                 }
                 Timer::Linger => self.terminate(INPUT),
                 Timer::HeldPipe => self.on_held_pipe(),
+                Timer::HeldStdin(id) => {
+                    if let Some(relay) = &self.relay {
+                        relay.abandon_output(id - 1);
+                    }
+                }
                 Timer::KilledPipe => self.on_killed_pipes(),
                 Timer::Report => self.report_running(),
             }

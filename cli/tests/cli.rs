@@ -1,0 +1,37 @@
+//! The `dstream` command as a person meets it: what it prints on stdout and stderr, and with which
+//! status it exits. One program holds all of these tests; a new one goes into the module of its
+//! subject:
+//!
+//! - `quickstart`: what the README promises to a newcomer.
+//! - `commands`: list, validate, version, completions, help, and wrong command lines.
+//! - `lifecycle`: plan, init, status, destroy.
+//! - `config`: wrong configurations; nothing is started, exit status 2.
+//! - `handshake`: how a provider starts: ready, error, silence, crash; and those that cannot start.
+//! - `failures`: providers that fail while the stream runs.
+//! - `lines`: which bytes arrive: order, completeness, what is left out, rejected or cut off.
+//! - `stopping`: signals, grace, and that no process stays behind.
+//!
+//! `harness` runs the binary. Providers come from `fixtures/providers`. Edge cases of one part
+//! belong beside its code: a test here costs processes.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+#[path = "cli/harness.rs"]
+mod harness;
+
+#[path = "cli/commands.rs"]
+mod commands;
+#[path = "cli/config.rs"]
+mod config;
+#[path = "cli/failures.rs"]
+mod failures;
+#[path = "cli/handshake.rs"]
+mod handshake;
+#[path = "cli/lifecycle.rs"]
+mod lifecycle;
+#[path = "cli/lines.rs"]
+mod lines;
+#[path = "cli/quickstart.rs"]
+mod quickstart;
+#[path = "cli/stopping.rs"]
+mod stopping;

@@ -1,0 +1,152 @@
+//! plan, init, status, destroy: the output alone answers.
+
+use crate::harness::{Block, Sandbox};
+
+fn console() -> Sandbox {
+    let output = Block::builtin("console").config("resourceCount = 2");
+    // Were the input started, it would be noted.
+    Sandbox::task(&Block::script(&["touch /nonexistent/input"]), &[output])
+}
+
+#[test]
+fn plan_shows_what_init_would_do() {
+    console().run(&["plan", "t"]).is(
+        0,
+        "sink: planned: would create 2 demo resources\n  \
+           + create console-1 type=demo\n  \
+           + create console-2 type=demo\n  \
+           2 to create, 0 to change, 0 to delete\n  \
+           provider = console\n",
+        "",
+    );
+}
+
+#[test]
+fn init_shows_what_it_has_done() {
+    let outcome = console().run(&["init", "t"]);
+    outcome.has(0, &outcome.stdout, &[]);
+    assert_eq!(outcome.stderr, "");
+    for part in
+        ["sink: initialized: created 2 demo resources\n", "  + create console-2 type=demo\n"]
+    {
+        assert!(outcome.stdout.contains(part), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn status_lists_resources() {
+    console().run(&["status", "t"]).is(
+        0,
+        "sink: ok: has 2 demo resources\n  \
+           • console-1 type=demo\n  \
+           • console-2 type=demo\n  \
+           provider = console\n",
+        "",
+    );
+}
+
+#[test]
+fn json_is_the_result_as_it_came() {
+    console().run(&["status", "t", "--json"]).is(
+        0,
+        "{\"status\":\"ok\",\"message\":\"has 2 demo resources\",\
+         \"metadata\":{\"provider\":\"console\"},\"resources\":[\
+         {\"name\":\"console-1\",\"type\":\"demo\"},{\"name\":\"console-2\",\"type\":\"demo\"}]}\n",
+        "",
+    );
+}
+
+#[test]
+fn destroy_does_as_it_is_told() {
+    console().run(&["destroy", "t", "--yes"]).is(
+        0,
+        "sink: destroyed: deleted 2 demo resources\n  \
+           - delete console-1 type=demo\n  \
+           - delete console-2 type=demo\n  \
+           0 to create, 0 to change, 2 to delete\n  \
+           provider = console\n",
+        "",
+    );
+}
+
+#[test]
+fn destroy_without_a_terminal_needs_a_yes() {
+    let sandbox = Sandbox::new();
+    let touch = format!("touch {}", sandbox.at("started"));
+    let output = Block::script(&[&touch, "line {\"status\":\"ok\"}"]);
+    sandbox.write_task(&Block::builtin("counter"), &[output], "");
+    sandbox.run(&["destroy", "t"]).is(
+        2,
+        "",
+        "error: destroying what task `t` has needs a yes\n\
+         hint: there is no terminal to ask on: give --yes\n",
+    );
+    assert!(!sandbox.path("started").exists());
+}
+
+#[test]
+fn a_result_with_an_error_fails_the_command() {
+    let sandbox =
+        Sandbox::task(&Block::builtin("counter"), &[Block::fixture("bash/lifecycle_fails.sh")]);
+    let stderr = "error: plan failed in output `sink`\ncause: quota exceeded\n";
+    sandbox.run(&["plan", "t"]).is(1, "sink: error\n", stderr);
+    let raw = "{\"status\":\"error\",\"error\":\"quota exceeded\"}\n";
+    sandbox.run(&["plan", "t", "--json"]).is(1, raw, stderr);
+}
+
+#[test]
+fn an_exit_status_other_than_0_fails_the_command() {
+    let sandbox =
+        Sandbox::task(&Block::builtin("counter"), &[Block::fixture("bash/lifecycle_exits.sh")]);
+    let outcome = sandbox.run(&["init", "t"]);
+    outcome.has(1, &outcome.stdout, &["error: ", "`sink`", "exit status 7"]);
+}
+
+#[test]
+fn a_result_is_shown_whatever_the_exit_status() {
+    let sandbox =
+        Sandbox::task(&Block::builtin("counter"), &[Block::fixture("bash/lifecycle_exits.sh")]);
+    sandbox.run(&["init", "t"]).has(1, "sink: ok: all is well\n", &["exit status 7"]);
+    let raw = "{\"status\":\"ok\",\"message\":\"all is well\"}\n";
+    sandbox.run(&["init", "t", "--json"]).has(1, raw, &["exit status 7"]);
+}
+
+#[test]
+fn an_error_and_an_exit_status_are_reported_by_the_error() {
+    let result = "line {\"status\":\"error\",\"error\":\"quota exceeded\"}";
+    let output = Block::script(&[result, "exit 1"]);
+    let outcome = Sandbox::task(&Block::builtin("counter"), &[output]).run(&["plan", "t"]);
+    outcome.has(1, &outcome.stdout, &["error: ", "`sink`", "quota exceeded"]);
+}
+
+#[test]
+fn an_output_that_says_nothing_fails_the_command() {
+    let silent = Block::script(&["stderr 1", "exit 0"]);
+    let outcome = Sandbox::task(&Block::builtin("counter"), &[silent]).run(&["status", "t"]);
+    outcome.has(1, "", &["log line 1", "error: ", "`sink`"]);
+}
+
+#[test]
+fn a_change_has_its_sign() {
+    let result = "line {\"status\":\"planned\",\"changes\":[\
+                  {\"action\":\"create\",\"resource\":\"a\"},\
+                  {\"action\":\"update\",\"resource\":\"b\"},\
+                  {\"action\":\"delete\",\"resource\":\"c\"}]}";
+    let output = Block::script(&[result]);
+    let outcome = Sandbox::task(&Block::builtin("counter"), &[output]).run(&["plan", "t"]);
+    outcome.is(
+        0,
+        "sink: planned\n  + create a\n  ~ update b\n  - delete c\n  \
+         1 to create, 1 to change, 1 to delete\n",
+        "",
+    );
+}
+
+#[test]
+fn each_output_answers() {
+    let outputs = ["one", "two"].map(|label| Block::builtin("console").named(label));
+    let outcome = Sandbox::task(&Block::builtin("counter"), &outputs).run(&["status", "t"]);
+    outcome.has(0, &outcome.stdout, &[]);
+    let (one, two) = (outcome.stdout.find("one: ok"), outcome.stdout.find("two: ok"));
+    assert!(one.is_some() && one < two, "{}", outcome.stdout);
+}

@@ -1,0 +1,281 @@
+//! Signals, grace, and that no process stays behind.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use rustix::process::Signal;
+
+use crate::harness::{Block, Sandbox, alive, emitted, eventually, holds_in_time, same_bytes};
+
+/// Both ends note their process ids in `pids`; the input writes until it is told to stop, the
+/// output keeps everything in `out`.
+fn endless(sandbox: &Sandbox) -> (Block, Block) {
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    let last = ["emit 3 100", "half {\"data\":{\"last\":1}}\n"];
+    let input = Block::script(&[&pid, "ready", "emit-until-term 100", last[0], last[1]]);
+    let output = Block::script(&[&pid, "ready", &format!("sink {}", sandbox.at("out"))]);
+    (input, output)
+}
+
+fn flowing(sandbox: &Sandbox) {
+    eventually("lines in the output", || sandbox.read_or_empty("out").len() > 10_000);
+}
+
+/// What arrived is every line from the first to one that the input wrote after it had been told to
+/// stop, and the input's last words.
+fn drained(sandbox: &Sandbox) {
+    let out = sandbox.read("out");
+    let lines = out.iter().filter(|&&byte| byte == b'\n').count() as u64;
+    let expected = [emitted(1, lines - 1, 100), b"{\"data\":{\"last\":1}}\n".to_vec()].concat();
+    same_bytes(&out, &expected);
+}
+
+fn gone(sandbox: &Sandbox, count: usize) {
+    for id in sandbox.process_ids("pids", count) {
+        eventually(&format!("the end of process {id}"), || !alive(id));
+    }
+}
+
+#[test]
+fn each_signal_drains_and_has_its_exit_status() {
+    for (signal, name, status) in
+        [(Signal::INT, "SIGINT", 130), (Signal::TERM, "SIGTERM", 0), (Signal::HUP, "", 0)]
+    {
+        let sandbox = Sandbox::new();
+        let (input, output) = endless(&sandbox);
+        sandbox.write_task(&input, &[output], "");
+        let running = sandbox.start(&["run", "t"]);
+        flowing(&sandbox);
+        running.signal(signal);
+        let outcome = running.outcome();
+        outcome.has(
+            status,
+            "",
+            &["stopping", name, "written to sink", "everything read was delivered"],
+        );
+        drained(&sandbox);
+        gone(&sandbox, 2);
+    }
+}
+
+#[test]
+fn three_outputs_are_drained() {
+    let sandbox = Sandbox::new();
+    let (input, output) = endless(&sandbox);
+    let slow = |name: &str| {
+        let step = format!("slow-sink 65536 1 {}", sandbox.at(name));
+        Block::script(&["ready", &step]).named(name)
+    };
+    sandbox.write_task(&input, &[output, slow("slow"), slow("slower")], "");
+    let running = sandbox.start(&["run", "t"]);
+    flowing(&sandbox);
+    running.signal(Signal::TERM);
+    running.outcome().has(0, "", &["everything read was delivered"]);
+    drained(&sandbox);
+    let out = sandbox.read("out");
+    same_bytes(&sandbox.read("slow"), &out);
+    same_bytes(&sandbox.read("slower"), &out);
+}
+
+#[test]
+fn an_input_that_ignores_sigterm_is_killed_and_what_it_wrote_is_delivered() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    let input = Block::script(&[&pid, "ignore-term", "ready", "emit 5000 100", "hang"])
+        .with("shutdown_timeout = \"300ms\"");
+    let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
+    sandbox.write_task(&input, &[output], "");
+    let running = sandbox.start(&["run", "t"]);
+    eventually("all lines", || sandbox.read_or_empty("out").len() == 500_000);
+    running.signal(Signal::TERM);
+    let outcome = running.outcome();
+    let stderr =
+        ["this input did not leave within 0.3 s and was killed", "5,000 lines (488.3 KiB)"];
+    outcome.has(0, "", &stderr);
+    same_bytes(&sandbox.read("out"), &emitted(1, 5000, 100));
+    gone(&sandbox, 1);
+}
+
+#[test]
+fn a_bash_input_that_ignores_sigterm_is_killed() {
+    let sandbox = Sandbox::new();
+    let input = Block::fixture("bash/ignores_term.sh")
+        .config("lines = 3")
+        .with("shutdown_timeout = \"300ms\"");
+    let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
+    sandbox.write_task(&input, &[output], "");
+    let running = sandbox.start(&["run", "t"]);
+    eventually("all lines", || sandbox.read_or_empty("out").len() == 57);
+    running.signal(Signal::INT);
+    running.outcome().has(130, "", &["this input did not leave within 0.3 s and was killed"]);
+}
+
+#[test]
+fn an_output_that_does_not_leave_is_killed_and_has_failed_the_stop() {
+    let input = Block::script(&["ready", "emit 3 100", "until-term"]);
+    let output = Block::fixture("python/ignores_term.py").with("shutdown_timeout = \"300ms\"");
+    let sandbox = Sandbox::task(&input, &[output]);
+    let running = sandbox.start(&["run", "t"]);
+    eventually("three lines", || sandbox.read_or_empty("stdout").len() == 300);
+    running.signal(Signal::TERM);
+    let outcome = running.outcome();
+    let stdout = String::from_utf8(emitted(1, 3, 100)).unwrap();
+    let killed = "this output did not leave within 0.3 s and was killed";
+    // What it had printed is there. Whether it had done with it all it should, nobody knows.
+    outcome.has(
+        1,
+        &stdout,
+        &[killed, "3 lines (300 B)", "❌ Task \"t\" had to be ended by force: sink"],
+    );
+}
+
+#[test]
+fn an_output_that_does_not_take_its_lines_leaves_lines_behind() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    let input = Block::script(&[&pid, "ready", "emit-until-term 1000"]);
+    let stuck =
+        Block::script(&[&pid, "ignore-term", "ready", "hang"]).with("shutdown_timeout = \"300ms\"");
+    sandbox.write_task(&input, &[stuck], "");
+    let running = sandbox.start(&["run", "t"]);
+    sandbox.process_ids("pids", 2);
+    running.signal(Signal::TERM);
+    let outcome = running.outcome();
+    outcome.has(1, "", &["this output did not leave within 0.3 s and was killed", "❌ Task \"t\""]);
+    gone(&sandbox, 2);
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    // A grace that the watchdog would not wait for.
+    let stubborn = |steps: &[&str]| Block::script(steps).with("shutdown_timeout = \"10m\"");
+    let input = stubborn(&[&pid, "ignore-term", "ready", "emit 3 100", "hang"]);
+    let output = stubborn(&[&pid, "ignore-term", "ready", "read-all", "hang"]);
+    sandbox.write_task(&input, &[output], "");
+    let running = sandbox.start(&["run", "t"]);
+    sandbox.process_ids("pids", 2);
+    running.signal(Signal::INT);
+    running.says("stopping");
+    running.signal(Signal::INT);
+    let outcome = running.outcome();
+    assert_ne!(outcome.status, "0", "{}", outcome.stderr);
+    gone(&sandbox, 2);
+}
+
+#[test]
+fn a_signal_during_the_start_stops_too() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    let input = Block::script(&[&pid, "hang"]).with("handshake = \"required\"");
+    let output = Block::script(&[&pid, "ready", "read-all"]);
+    sandbox.write_task(&input, &[output], "");
+    let running = sandbox.start(&["run", "t"]);
+    sandbox.process_ids("pids", 2);
+    running.signal(Signal::INT);
+    assert_eq!(running.outcome().status, "130");
+    gone(&sandbox, 2);
+}
+
+#[test]
+fn kill_9_of_dstream_leaves_no_provider() {
+    let sandbox = Sandbox::new();
+    let pids = sandbox.at("pids");
+    let (pid, grandchild) = (format!("pidfile {pids}"), format!("grandchild {pids}"));
+    // Neither the end of a pipe nor SIGTERM ends these.
+    let input = Block::script(&[&pid, &grandchild, "ignore-term", "ready", "hang"]);
+    let outputs = ["one", "two"].map(|name| {
+        let step = format!("touch {}", sandbox.at(name));
+        Block::script(&[&pid, &grandchild, "ignore-term", "ready", &step, "hang"]).named(name)
+    });
+    sandbox.write_task(&input, &outputs, "");
+    let running = sandbox.start(&["run", "t"]);
+    let ids = sandbox.process_ids("pids", 6);
+    assert!(ids.iter().all(|&id| alive(id)));
+    running.signal(Signal::KILL);
+    assert_eq!(running.outcome().status, "signal 9");
+    gone(&sandbox, 6);
+}
+
+#[test]
+fn a_grandchild_does_not_keep_the_stream_open() {
+    let sandbox = Sandbox::new();
+    let pids = sandbox.at("pids");
+    let input = Block::script(&["ready", &format!("grandchild {pids}"), "emit 3 100"])
+        .with("shutdown_timeout = \"300ms\"");
+    let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
+    sandbox.write_task(&input, &[output], "");
+    sandbox.run_task().has(
+        0,
+        "✅ Task \"t\" executed successfully\n",
+        &["keeps its stdout open", "3 lines (300 B)"],
+    );
+    same_bytes(&sandbox.read("out"), &emitted(1, 3, 100));
+    gone(&sandbox, 1);
+}
+
+#[test]
+fn grandchildren_in_bash_and_python_do_not_stay() {
+    let sandbox = Sandbox::new();
+    let input = Block::fixture("bash/grandchild.sh").with("shutdown_timeout = \"300ms\"");
+    let output = Block::fixture("python/grandchild.py")
+        .config(&format!("pid_file = \"{}\"", sandbox.at("pids")))
+        .with("shutdown_timeout = \"300ms\"");
+    sandbox.write_task(&input, &[output], "");
+    let outcome = sandbox.run_task();
+    assert_eq!(outcome.status, "0", "{}", outcome.stderr);
+    let (_, id) = outcome.stdout.split_once("{\"data\":{\"left\":").unwrap();
+    let id = id.split('}').next().unwrap().parse().unwrap();
+    eventually("the end of the input's grandchild", || !alive(id));
+    gone(&sandbox, 1);
+}
+
+/// `dstream run t | head -1`.
+#[test]
+fn whoever_reads_stdout_may_leave_early() {
+    leaves_early("maxCount = 200");
+}
+
+#[test]
+fn whoever_reads_stdout_ends_an_endless_run_by_leaving() {
+    leaves_early("maxCount = 0");
+}
+
+fn leaves_early(count: &str) {
+    let input = Block::builtin("counter").config("interval = 1").config(count);
+    let output = Block::builtin("console").config("outputFormat = \"simple\"");
+    let sandbox = Sandbox::task(&input, &[output]);
+    let mut command = sandbox.command(&["run", "t"]);
+    command.stdout(Stdio::piped()).stderr(File::create(sandbox.path("stderr")).unwrap());
+    let mut child = command.spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("Message #1: "), "{first}");
+    let ends = || child.try_wait().unwrap().is_some();
+    if !holds_in_time(ends) {
+        // With it end its providers.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        panic!("it goes on though nobody reads its stdout");
+    }
+    let stderr = String::from_utf8(sandbox.read("stderr")).unwrap();
+    assert!(!stderr.contains("panicked") && !stderr.contains("error"), "{stderr}");
+}
+
+/// Commands that only print do it too: `dstream run --help | head -1`.
+#[test]
+fn a_closed_stdout_is_no_panic() {
+    let sandbox = Sandbox::new();
+    for args in [&["--help"][..], &["completions", "bash"], &["version"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = sandbox.command(args);
+        command.stdout(writer).stderr(File::create(sandbox.path("stderr")).unwrap());
+        let mut child = command.spawn().unwrap();
+        eventually("the end of the command", || child.try_wait().unwrap().is_some());
+        let stderr = String::from_utf8(sandbox.read("stderr")).unwrap();
+        assert_eq!(stderr, "", "{args:?}");
+    }
+}
