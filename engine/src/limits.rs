@@ -60,8 +60,8 @@ mod run {
     /// holds its stderr.
     pub(crate) const LAST_WORDS_WAIT: Duration = Duration::from_millis(250);
 
-    /// How long the exit of an output that closed its stdin is waited for, so that its exit status
-    /// is reported and not only the closed pipe.
+    /// How long the exit of a provider that closed a pipe is waited for, so that its exit status is
+    /// reported and not only the closed pipe.
     pub(crate) const BROKEN_PIPE_WAIT: Duration = Duration::from_millis(400);
 
     /// How long a process that an input left behind may keep its stdout open.

@@ -189,3 +189,13 @@ fn nothing_of_the_others_stays_when_one_cannot_start() {
         assert!(!crate::harness::alive(id.parse().unwrap()));
     }
 }
+
+#[test]
+fn a_stdout_closed_without_the_handshake_that_is_required_is_a_failure() {
+    let mute = Block::script(&["close-stdout", "hang"]).with("handshake = \"required\"");
+    let said = "closed its stdout before it said that it is ready";
+    let outcome = Sandbox::task(&mute, &[printing()]).run_task();
+    outcome.has(1, "", &["error: input provider `source`", said]);
+    let outcome = Sandbox::task(&Block::builtin("counter"), &[mute]).run_task();
+    outcome.has(1, "", &["error: output provider `sink`", said]);
+}

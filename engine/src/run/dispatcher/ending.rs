@@ -104,8 +104,6 @@ impl Dispatcher<'_> {
             None
         } else if !member.ready && (required || !exit.is_success()) {
             Some(FailureKind::EndedBeforeReady { exit, after })
-        } else if required && !member.said_ready && !member.told {
-            Some(FailureKind::ClosedBeforeReady)
         } else {
             (!exit.is_success()).then_some(FailureKind::Exited(exit))
         }

@@ -64,6 +64,8 @@ enum Timer {
     Silent(usize),
     /// A required handshake is overdue.
     Startup(usize),
+    /// A stdout was closed before ready was said, and its provider does not leave.
+    Unsaid(usize),
     /// A grace is over.
     Kill(usize),
     /// A dead provider's log is not waited for any longer.
@@ -216,6 +218,12 @@ impl<'a> Dispatcher<'a> {
                     if !self.members[id].greeted && self.members[id].is_running() {
                         let timeout = self.members[id].block.startup_timeout;
                         self.fail(id, FailureKind::NotReady(timeout));
+                        self.terminate(id);
+                    }
+                }
+                Timer::Unsaid(id) => {
+                    if self.members[id].is_running() && !self.members[id].told {
+                        self.fail(id, FailureKind::ClosedBeforeReady);
                         self.terminate(id);
                     }
                 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::{Dispatcher, Event, INPUT, Said, Timer};
 use crate::config::{Handshake, OnInvalid};
 use crate::delivery::RejectedLines;
-use crate::limits::SILENT_OUTPUT_GRACE;
+use crate::limits::{BROKEN_PIPE_WAIT, SILENT_OUTPUT_GRACE};
 use crate::protocol::{Command, EnvelopeCheck, Greeting, command_line};
 use crate::provider::{FirstLine, ProcessEvent, ProviderProcess, greet_input, greet_output};
 use crate::relay::{Rejected, Relay, RelayLimits};
@@ -152,10 +152,17 @@ impl Dispatcher<'_> {
                 self.set_ready(id, greeting == Greeting::Ready);
                 self.open_stream();
             }
-            // Taken as ready already; or it will print nothing. If it should have, its end or the timeout says so.
+            None if required => self.expect_end(id),
+            // Taken as ready already; or it prints nothing, which it need not.
             Some(_) | None => {}
         }
         self.conclude(id, false);
+    }
+
+    /// A provider has closed its stdout without having said that it is ready: its exit, if that is
+    /// why, says more.
+    fn expect_end(&mut self, id: usize) {
+        self.timers.set(Instant::now() + BROKEN_PIPE_WAIT, Timer::Unsaid(id));
     }
 
     /// Gives the input its command as soon as every output is ready for lines.
@@ -205,7 +212,12 @@ impl Dispatcher<'_> {
                 Some(FailureKind::NoHandshake(excerpt(&bytes)))
             }
             // Nothing at all: an empty stream, or a crash that its exit will tell of.
-            None if bytes.is_empty() => None,
+            None if bytes.is_empty() => {
+                if required {
+                    self.expect_end(INPUT);
+                }
+                None
+            }
             _ => {
                 self.set_ready(INPUT, false);
                 None
