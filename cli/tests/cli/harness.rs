@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,20 @@ pub(crate) fn repository() -> &'static Path {
 }
 
 /// A provider of `fixtures/providers`, `bash/hang.sh` say.
+/// Whether Python is there: DStream needs none, so a test that does is left out without it, and says
+/// so.
+pub(crate) fn has_python() -> bool {
+    static THERE: OnceLock<bool> = OnceLock::new();
+    let there = *THERE.get_or_init(|| {
+        let version = Command::new("python3").arg("--version").output();
+        version.is_ok_and(|output| output.status.success())
+    });
+    if !there {
+        let _ = writeln!(std::io::stderr(), "left out: there is no python3");
+    }
+    there
+}
+
 fn fixture(name: &str) -> PathBuf {
     repository().join("fixtures/providers").join(name)
 }

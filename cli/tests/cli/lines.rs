@@ -1,6 +1,8 @@
 //! Which bytes arrive: order, completeness, what is left out, rejected or cut off.
 
-use crate::harness::{Block, Outcome, Running, Sandbox, emitted, eventually, same_bytes};
+use crate::harness::{
+    Block, Outcome, Running, Sandbox, emitted, eventually, has_python, same_bytes,
+};
 
 const DONE: &str = "✅ Task \"t\" executed successfully\n";
 const FAILED: &str = "❌ Task \"t\" failed\n";
@@ -63,6 +65,9 @@ fn a_slow_output_loses_nothing_and_does_not_starve_a_fast_one() {
 
 #[test]
 fn a_slow_reader_in_python_gets_everything() {
+    if !has_python() {
+        return;
+    }
     let input = Block::script(&["ready", "emit 2000 500"]);
     let output =
         Block::fixture("python/slow_reader.py").config("chunk = 20000").config("pause_ms = 1");
@@ -74,6 +79,9 @@ fn a_slow_reader_in_python_gets_everything() {
 
 #[test]
 fn a_line_of_ten_mebibytes_is_a_line() {
+    if !has_python() {
+        return;
+    }
     let sandbox = Sandbox::new();
     let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
     sandbox.write_task(&Block::fixture("python/big_line.py"), &[output], "");

@@ -6,7 +6,9 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::harness::{Block, Sandbox, alive, emitted, eventually, holds_in_time, same_bytes};
+use crate::harness::{
+    Block, Sandbox, alive, emitted, eventually, has_python, holds_in_time, same_bytes,
+};
 
 /// Both ends note their process ids in `pids`; the input writes until it is told to stop, the
 /// output keeps everything in `out`.
@@ -113,6 +115,9 @@ fn a_bash_input_that_ignores_sigterm_is_killed() {
 
 #[test]
 fn an_output_that_does_not_leave_is_killed_and_has_failed_the_stop() {
+    if !has_python() {
+        return;
+    }
     let input = Block::script(&["ready", "emit 3 100", "until-term"]);
     let output = Block::fixture("python/ignores_term.py").with("shutdown_timeout = \"300ms\"");
     let sandbox = Sandbox::task(&input, &[output]);
@@ -218,6 +223,9 @@ fn a_grandchild_does_not_keep_the_stream_open() {
 
 #[test]
 fn grandchildren_in_bash_and_python_do_not_stay() {
+    if !has_python() {
+        return;
+    }
     let sandbox = Sandbox::new();
     let input = Block::fixture("bash/grandchild.sh").with("shutdown_timeout = \"300ms\"");
     let output = Block::fixture("python/grandchild.py")
