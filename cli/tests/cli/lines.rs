@@ -275,6 +275,23 @@ fn a_slow_output_takes_no_memory() {
     running.outcome().has(0, DONE, &["150,000 lines"]);
 }
 
+/// An output that prints and is gone in the same moment: what is still in its pipe is printed too.
+/// Whether there is something depends on who is quicker, hence more than one run.
+#[test]
+fn the_last_words_of_an_output_are_printed() {
+    let input = Block::script(&["ready", "emit 1 100"]);
+    let outputs = ["one", "two", "three"]
+        .map(|name| Block::script(&["ready", "read-all", "emit 300 100"]).named(name));
+    let sandbox = Sandbox::task(&input, &outputs);
+    for _ in 0..20 {
+        let outcome = sandbox.run_task();
+        assert_eq!(outcome.status, "0", "{}", outcome.stderr);
+        // Three outputs print at a time, so only the number of lines is sure.
+        let words = outcome.stdout.lines().filter(|line| line.starts_with("{\"data\":{\"seq\""));
+        assert_eq!(words.count(), 900);
+    }
+}
+
 #[test]
 fn nothing_is_a_stream_too() {
     let (sandbox, outcome) = through(&[], "");
