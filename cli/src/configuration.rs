@@ -94,7 +94,7 @@ pub(crate) fn surroundings(global: &Global) -> Surroundings {
             .collect(),
         vars: global.vars.clone(),
         var_files: global.var_files.clone(),
-        base_dir: folder.unwrap_or(Path::new(".")).to_owned(),
+        base_dir: folder.unwrap_or(Path::new("")).to_owned(),
         builtins: builtins.collect(),
         ..Surroundings::default()
     }

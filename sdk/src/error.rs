@@ -2,8 +2,8 @@
 
 use std::{fmt, io};
 
-/// Whether trying again can help. DStream restarts a provider within its `restart` policy after a
-/// transient error, and not after the others.
+/// Whether trying again can help. DStream shows it; it is also what decides about a restart, once
+/// DStream carries out `restart` policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
     /// The configuration is wrong.

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use dstream_engine::provider::Terminal;
@@ -40,11 +41,21 @@ pub(super) fn context(global: &Global) -> io::Result<RunContext> {
     })
 }
 
+/// The same signal within this time is the same wish: `timeout` and shells send it to a process and
+/// then to its whole group, and that must not end the run at once.
+const ECHO: Duration = Duration::from_millis(250);
+
 fn stop_signals() -> io::Result<Receiver<StopSignal>> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let (sender, receiver): (Sender<StopSignal>, _) = bounded(SIGNALS_MAX);
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut last: Option<(i32, Instant)> = None;
         for signal in signals.forever() {
+            let echo = last.is_some_and(|(known, at)| known == signal && at.elapsed() < ECHO);
+            last = Some((signal, Instant::now()));
+            if echo {
+                continue;
+            }
             let signal = match signal {
                 SIGINT => StopSignal::Interrupt,
                 SIGHUP => StopSignal::Hangup,

@@ -164,10 +164,24 @@ fn a_second_signal_ends_at_once() {
     sandbox.process_ids("pids", 2);
     running.signal(Signal::INT);
     running.says("stopping");
-    running.signal(Signal::INT);
+    // Another signal, since the same one at once would count as an echo of the first.
+    running.signal(Signal::TERM);
     let outcome = running.outcome();
     assert_ne!(outcome.status, "0", "{}", outcome.stderr);
     gone(&sandbox, 2);
+}
+
+#[test]
+fn the_same_signal_twice_at_once_is_one() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    let input = Block::script(&[&pid, "ready", "emit-until-term 100"]);
+    sandbox.write_task(&input, &[Block::builtin("null")], "");
+    let running = sandbox.start(&["run", "t"]);
+    sandbox.process_ids("pids", 1);
+    running.signal(Signal::TERM);
+    running.signal(Signal::TERM);
+    assert_eq!(running.outcome().status, "0");
 }
 
 #[test]

@@ -9,9 +9,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .into_iter()
         .filter(|known| *known != name)
         .map(|known| (strsim::damerau_levenshtein(&self::plain(known), &plain), known))
-        .filter(|(mistakes, known)| {
-            *mistakes <= mistakes_max && *mistakes < known.chars().count().max(2)
-        })
+        .filter(|(mistakes, known)| *mistakes <= mistakes_max && *mistakes < known.chars().count())
         .min_by_key(|(mistakes, _)| *mistakes)
         .map(|(_, known)| known)
 }

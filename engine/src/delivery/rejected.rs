@@ -1,17 +1,21 @@
 //! `on_invalid`: fail, drop, or keep in a dead-letter file.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use base64::Engine as _;
-use serde_json::json;
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
 
 use crate::config::OnInvalid;
 use crate::relay::{Disposition, Rejected, Rejects};
 
 /// Lines rejected one after the other that are told singly; after them, only their count is.
 const TOLD_MAX: u64 = 10;
+
+/// Bytes of one write to a dead-letter file.
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// Carries out a task's `on_invalid`.
 pub(crate) struct RejectedLines<T> {
@@ -75,25 +79,48 @@ impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> Rejects for RejectedLines<T
 
 impl DeadLetterFile {
     /// One JSON line for one line, the line itself unchanged: as text, or in base64 where it is
-    /// not UTF-8.
+    /// not UTF-8. Written in pieces, so that a long line is not held twice.
     fn keep(&mut self, rejected: &Rejected<'_>) -> io::Result<()> {
-        let mut letter = json!({
-            "time": jiff::Timestamp::now().to_string(),
-            "task": self.task,
-            "provider": self.provider,
-            "reason": rejected.reason,
-            "line_number": rejected.line_number,
-            "offset_bytes": rejected.offset_bytes,
-        });
-        match std::str::from_utf8(rejected.line) {
-            Ok(line) => letter["line"] = line.into(),
-            Err(_) => {
-                let encoded = base64::engine::general_purpose::STANDARD.encode(rejected.line);
-                letter["line_base64"] = encoded.into();
-            }
-        }
-        self.file.write_all(format!("{letter}\n").as_bytes())
+        let line = std::str::from_utf8(rejected.line);
+        let letter = DeadLetter {
+            time: jiff::Timestamp::now(),
+            task: &self.task,
+            provider: &self.provider,
+            reason: &rejected.reason,
+            line_number: rejected.line_number,
+            offset_bytes: rejected.offset_bytes,
+            line: line.ok(),
+            line_base64: line.is_err().then_some(rejected.line),
+        };
+        let mut file = BufWriter::with_capacity(WRITE_BYTES, &self.file);
+        serde_json::to_writer(&mut file, &letter)?;
+        file.write_all(b"\n")?;
+        file.flush()
     }
+}
+
+/// A line of a dead-letter file (`docs/protocol.md`).
+#[derive(Serialize)]
+struct DeadLetter<'a> {
+    #[serde(serialize_with = "as_text")]
+    time: jiff::Timestamp,
+    task: &'a str,
+    provider: &'a str,
+    reason: &'a str,
+    line_number: u64,
+    offset_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_base64")]
+    line_base64: Option<&'a [u8]>,
+}
+
+fn as_text<S: Serializer>(time: &jiff::Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(time)
+}
+
+fn as_base64<S: Serializer>(line: &Option<&[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Base64Display::new(line.unwrap_or_default(), &STANDARD))
 }
 
 #[cfg(test)]
