@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
+use dstream_engine::config::Secrets;
 use dstream_engine::protocol::ErrorClass;
 use dstream_engine::provider::ProviderExit;
 use dstream_engine::run::{Failure, FailureKind};
@@ -33,6 +34,15 @@ impl Problem {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same without secrets.
+    pub(crate) fn masked(self, secrets: &Secrets) -> Self {
+        Self {
+            message: secrets.mask(&self.message),
+            cause: self.cause.map(|cause| secrets.mask(&cause)),
+            hint: self.hint,
+        }
     }
 
     /// Prints it to stderr, in colour where that is a terminal.

@@ -1,6 +1,6 @@
 //! What happens during a run, as log lines.
 
-use dstream_engine::config::Side;
+use dstream_engine::config::{Secrets, Side};
 use dstream_engine::run::{Notice, Observer};
 use tracing::{debug, error, info, warn};
 
@@ -10,6 +10,8 @@ use crate::failures::describe;
 /// Renders notices to the log.
 pub(crate) struct LogNotices {
     pub(crate) format: LogFormat,
+    /// Cleared from whatever a failure shows: paths and causes can hold one, too.
+    pub(crate) secrets: Secrets,
 }
 
 impl Observer for LogNotices {
@@ -17,6 +19,7 @@ impl Observer for LogNotices {
         match *notice {
             Notice::Started { side, provider, process_id, program } => {
                 let side = side.to_string();
+                let program = self.secrets.mask(program);
                 debug!(
                     provider,
                     side, process_id, program, "started {program} as process {process_id}"
@@ -98,7 +101,7 @@ impl Observer for LogNotices {
                 );
             }
             Notice::Failed { failure } => {
-                let problem = describe(failure);
+                let problem = describe(failure).masked(&self.secrets);
                 match self.format {
                     LogFormat::Text => problem.print(),
                     LogFormat::Json => {

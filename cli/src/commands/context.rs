@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use dstream_engine::config::Task;
 use dstream_engine::provider::Terminal;
 use dstream_engine::resolve::{ProviderSources, ResolvedProvider};
 use dstream_engine::run::{RunContext, StopSignal};
@@ -24,7 +25,7 @@ const SIGNALS_MAX: usize = 8;
 /// # Errors
 ///
 /// If this program cannot find itself or signals cannot be caught.
-pub(super) fn context(global: &Global) -> io::Result<RunContext> {
+pub(super) fn context(global: &Global, task: &Task) -> io::Result<RunContext> {
     let itself = |word: &str| -> io::Result<ResolvedProvider> {
         Ok(ResolvedProvider { program: std::env::current_exe()?, args: vec![word.into()] })
     };
@@ -37,7 +38,7 @@ pub(super) fn context(global: &Global) -> io::Result<RunContext> {
         env: vec![("DSTREAM_LOG_LEVEL".into(), global.log_level.as_str().into())],
         terminal: Terminal::new(io::stdout()),
         stop: stop_signals()?,
-        observer: Arc::new(LogNotices { format: global.log_format }),
+        observer: Arc::new(LogNotices { format: global.log_format, secrets: task.secrets.clone() }),
     })
 }
 

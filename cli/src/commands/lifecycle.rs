@@ -53,7 +53,7 @@ fn confirmed(task: &Task) -> bool {
 }
 
 fn carry_out(global: &Global, task: &Task, command: Command, json: bool) -> ExitCode {
-    let context = match context(global) {
+    let context = match context(global, task) {
         Ok(context) => context,
         Err(error) => {
             Problem::new(format!("cannot prepare {command}")).cause(error.to_string()).print();

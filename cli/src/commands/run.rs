@@ -17,7 +17,7 @@ pub(super) fn run(global: &Global, name: &str) -> ExitCode {
     let Ok(task) = configuration::task(global, name) else {
         return ExitCode::from(exit::USAGE);
     };
-    let context = match context(global) {
+    let context = match context(global, &task) {
         Ok(context) => context,
         Err(error) => {
             Problem::new("cannot prepare the run").cause(error.to_string()).print();

@@ -180,7 +180,9 @@ impl Relay {
     /// the outputs is still written. Where the system offers no way to wake a blocked read, the
     /// reading ends with the next byte that comes.
     pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
+        if self.cancelled.swap(true, Ordering::AcqRel) {
+            return; // one byte wakes the reader, and it takes out one
+        }
         if let Some(source) = self.source.upgrade() {
             pipe::wake_reader(&source);
         }

@@ -117,7 +117,7 @@ fn ask(
     let (answer, failed) = judge(exit, printed, stopped);
     let goes_on = answer.as_ref().is_none_or(|(result, _)| result.error.is_none());
     if let Some((result, raw)) = answer {
-        let (result, raw) = (masked(result, task), task.secrets.mask(&raw));
+        let (result, raw) = (masked(result, task), masked_raw(raw, task));
         answered(&LifecycleOutcome { output: block.name.clone(), result, raw });
     }
     let failure = failed.map(|kind| fail(Some(&process), kind));
@@ -158,6 +158,7 @@ fn wait(
                 }
                 Ok(Event::LogEnded) => log_ended = true,
                 Ok(Event::Exited(status)) => {
+                    process.kill(); // what it left behind must not keep the answer open
                     exit = Some(status);
                     timers.set(Instant::now() + LAST_WORDS_WAIT, Timer::LastWords);
                 }
@@ -226,6 +227,19 @@ fn answer(printed: &[u8]) -> &[u8] {
     rest.rsplit(|&byte| byte == b'\n').next().unwrap_or(rest)
 }
 
+/// The answer as it came, or, where there are secrets, the same JSON without them: an escape could
+/// hide one from a search in the text, and a mask could make the text no JSON.
+fn masked_raw(raw: String, task: &Task) -> String {
+    let secrets = &task.secrets;
+    match serde_json::from_str(&raw) {
+        Ok(mut value) if !secrets.is_empty() => {
+            mask_value(&mut value, &|text: &mut String| *text = secrets.mask(text));
+            value.to_string()
+        }
+        _ => raw,
+    }
+}
+
 /// The same with every text in it cleared of secrets.
 fn masked(mut result: LifecycleResult, task: &Task) -> LifecycleResult {
     let secrets = &task.secrets;
@@ -247,6 +261,13 @@ fn masked(mut result: LifecycleResult, task: &Task) -> LifecycleResult {
 fn mask_value(value: &mut serde_json::Value, mask: &impl Fn(&mut String)) {
     match value {
         serde_json::Value::String(text) => mask(text),
+        serde_json::Value::Number(number) => {
+            let mut text = number.to_string();
+            mask(&mut text);
+            if text != number.to_string() {
+                *value = text.into();
+            }
+        }
         serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask_value(item, mask)),
         serde_json::Value::Object(fields) => {
             fields.values_mut().for_each(|field| mask_value(field, mask));

@@ -101,6 +101,9 @@ impl<'a> Member<'a> {
     }
 }
 
+/// Characters of a wrong first line that are shown.
+const SHOWN_CHARS: usize = 200;
+
 /// A failure of a provider, with its last words, clear of secrets.
 pub(super) fn failure(
     block: &ProviderBlock,
@@ -113,7 +116,14 @@ pub(super) fn failure(
         FailureKind::ReportedError { class, message } => {
             FailureKind::ReportedError { class, message: secrets.mask(&message) }
         }
-        FailureKind::NoHandshake(line) => FailureKind::NoHandshake(secrets.mask(&line)),
+        FailureKind::NoHandshake(line) => {
+            // Cut only when it is clear of secrets: a secret cut in two is not recognised.
+            FailureKind::NoHandshake(secrets.mask(&line).chars().take(SHOWN_CHARS).collect())
+        }
+        FailureKind::InvalidLine { line_number, offset_bytes, reason } => {
+            let reason = secrets.mask(&reason).into();
+            FailureKind::InvalidLine { line_number, offset_bytes, reason }
+        }
         kind => kind,
     };
     Failure {

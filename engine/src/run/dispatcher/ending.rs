@@ -154,12 +154,12 @@ impl Dispatcher<'_> {
 
     /// All processes are gone, but threads are still at their pipes. They may be busy: a person
     /// reads slowly. They may also wait for a process that has escaped from its group and holds a
-    /// pipe; for that nobody waits.
+    /// pipe; for that nobody waits, and for nothing after a second signal.
     pub(super) fn on_killed_pipes(&mut self) {
         self.relay_ends_open = 0;
         for member in &mut self.members {
             let held = member.stdout.upgrade().is_some_and(|stdout| pipe::has_writers(&stdout));
-            member.printed |= held;
+            member.printed |= held || self.at_once;
         }
         self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::KilledPipe);
     }

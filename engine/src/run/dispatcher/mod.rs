@@ -109,6 +109,8 @@ pub(super) struct Dispatcher<'a> {
     held_pipe_killed: bool,
     failure: Option<Failure>,
     stopped_by: Option<StopSignal>,
+    /// Asked a second time: nothing is waited for any more.
+    at_once: bool,
     started: Instant,
 }
 
@@ -131,6 +133,7 @@ impl<'a> Dispatcher<'a> {
             held_pipe_killed: false,
             failure: None,
             stopped_by: None,
+            at_once: false,
             started: Instant::now(),
         }
     }
@@ -192,7 +195,12 @@ impl<'a> Dispatcher<'a> {
 
     /// The first signal asks for an orderly end, any later one ends at once.
     pub(super) fn on_stop(&mut self, signal: StopSignal) {
+        if self.stopped_by == Some(StopSignal::TerminalClosed) {
+            self.stopped_by = Some(signal); // the first that somebody sent
+            return;
+        }
         if self.stopped_by.is_some() {
+            self.at_once = true;
             self.tell(&Notice::Stopping { reason: "asked a second time: ending at once" });
             for id in 0..self.members.len() {
                 self.kill(id, None);

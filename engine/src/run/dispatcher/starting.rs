@@ -19,8 +19,8 @@ use crate::run::failure::FailureKind;
 use crate::run::member::{Member, launch};
 use crate::run::notice::Notice;
 
-/// Characters of a wrong first line that are shown.
-const SHOWN_CHARS: usize = 200;
+/// Characters of a wrong first line that are kept, of which fewer are shown.
+const KEPT_CHARS: usize = 4096;
 
 impl Dispatcher<'_> {
     pub(super) fn prepare_rejects(&mut self) -> Result<(), FailureKind> {
@@ -115,6 +115,8 @@ impl Dispatcher<'_> {
             let _ = events.send(Event::Printed(id));
         };
         let thread = thread::Builder::new().name(format!("greet-{}", block.name)).spawn(greet);
+        // Without the thread nothing will be printed.
+        self.members[id].printed |= thread.is_err();
         thread.map(drop).map_err(FailureKind::NoThread)
     }
 
@@ -280,7 +282,7 @@ fn said(line: &[u8]) -> Said {
 
 fn excerpt(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
-    let mut shown: String = text.trim_end().chars().take(SHOWN_CHARS).collect();
+    let mut shown: String = text.trim_end().chars().take(KEPT_CHARS).collect();
     if shown.len() < text.trim_end().len() {
         shown.push('…');
     }
