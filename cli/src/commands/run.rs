@@ -43,6 +43,9 @@ fn summary(report: &RunReport) -> String {
     if report.lines_blank > 0 {
         parts.push(format!("{} left out", count(report.lines_blank, "blank line")));
     }
+    if report.lines_filtered > 0 {
+        parts.push(format!("{} filtered out", count(report.lines_filtered, "line")));
+    }
     if report.lines_rejected > 0 {
         parts.push(format!("{} rejected", count(report.lines_rejected, "line")));
     }

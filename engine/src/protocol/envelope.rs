@@ -25,7 +25,7 @@ impl LineCheck for EnvelopeCheck {
         self.0 == Validate::Off
     }
 
-    fn check(&self, line: &[u8]) -> Verdict {
+    fn check(&mut self, line: &[u8]) -> Verdict {
         if self.0 == Validate::Off {
             return Verdict::Pass;
         }
@@ -237,6 +237,7 @@ mod tests {
         match EnvelopeCheck::new(level).check(line) {
             Verdict::Pass => "pass".to_owned(),
             Verdict::Blank => "blank".to_owned(),
+            Verdict::Filtered => "filtered".to_owned(),
             Verdict::Invalid(reason) => reason.into_owned(),
         }
     }

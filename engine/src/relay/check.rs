@@ -10,6 +10,8 @@ pub enum Verdict {
     Pass,
     /// It is counted and left out.
     Blank,
+    /// It is sound, but the task does not want it: it is counted and left out.
+    Filtered,
     /// It goes to [`Rejects`], for this reason.
     Invalid(Cow<'static, str>),
 }
@@ -20,7 +22,7 @@ pub trait LineCheck: Send + 'static {
     fn passes_all(&self) -> bool;
 
     /// Judges a line; `line` is without its newline.
-    fn check(&self, line: &[u8]) -> Verdict;
+    fn check(&mut self, line: &[u8]) -> Verdict;
 
     /// Whether `line`, which ended without a newline, is whole all the same.
     fn is_whole(&self, line: &[u8]) -> bool;

@@ -13,6 +13,8 @@ pub struct RelayCounters {
     pub bytes_accepted: AtomicU64,
     /// Blank lines, left out.
     pub lines_blank: AtomicU64,
+    /// Sound lines that the task does not want, left out.
+    pub lines_filtered: AtomicU64,
     /// Lines that failed the check, were too long, or were cut off by the end of the stream.
     pub lines_rejected: AtomicU64,
     /// One for each output, in the task's order.

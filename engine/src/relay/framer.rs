@@ -135,7 +135,7 @@ impl<C: LineCheck> Framer<C> {
     }
 
     /// How many lines pass from the start on, and where the first that does not begins.
-    fn count_passing(&self, end: usize) -> (u64, Option<usize>) {
+    fn count_passing(&mut self, end: usize) -> (u64, Option<usize>) {
         let bytes = self.buffer.lines(end);
         if self.check.passes_all() && end <= self.line_bytes_max {
             return (memchr_iter(b'\n', bytes).count() as u64, None);
@@ -174,6 +174,9 @@ impl<C: LineCheck> Framer<C> {
                 }
                 Verdict::Blank => {
                     self.counters.lines_blank.fetch_add(1, Relaxed);
+                }
+                Verdict::Filtered => {
+                    self.counters.lines_filtered.fetch_add(1, Relaxed);
                 }
                 Verdict::Invalid(reason) => {
                     let offset = first_offset + start as u64;

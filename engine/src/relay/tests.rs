@@ -15,7 +15,7 @@ use super::portable::{Source, read_all, write_all};
 use super::{Disposition, InputEnd, LineCheck, OutputEnd, Rejected, Rejects, Verdict};
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN};
 
-/// Lines that begin with `!` are invalid, empty ones blank; whole at the end if it says so.
+/// Lines that begin with `!` are invalid, with `?` unwanted, empty ones blank; whole at the end if it says so.
 #[derive(Clone, Copy)]
 struct Check {
     passes_all: bool,
@@ -29,10 +29,11 @@ impl LineCheck for Check {
     fn passes_all(&self) -> bool {
         self.passes_all
     }
-    fn check(&self, line: &[u8]) -> Verdict {
+    fn check(&mut self, line: &[u8]) -> Verdict {
         match line.first() {
             _ if self.passes_all => Verdict::Pass,
             None => Verdict::Blank,
+            Some(b'?') => Verdict::Filtered,
             Some(b'!') => Verdict::Invalid(Cow::Borrowed("begins with !")),
             Some(_) => Verdict::Pass,
         }
@@ -189,13 +190,13 @@ fn naive(case: &Case<'_>) -> (Vec<u8>, Vec<Line>) {
         } else if !whole && !case.check.whole_tail {
             reject(true)
         } else {
-            match case.check.check(line) {
+            match { case.check }.check(line) {
                 Verdict::Pass => {
                     written.extend_from_slice(line);
                     written.push(b'\n');
                     false
                 }
-                Verdict::Blank => false,
+                Verdict::Blank | Verdict::Filtered => false,
                 Verdict::Invalid(_) => reject(false),
             }
         };
@@ -218,11 +219,12 @@ fn agree(case: &Case<'_>) {
     assert_eq!(outcome.counters.lines_rejected.load(Relaxed), rejected.len() as u64);
 }
 
-/// Bytes with many newlines, some `!`, and any other byte.
+/// Bytes with many newlines, some `!` and `?`, and any other byte.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let byte = any::<u8>().prop_map(|byte| match byte {
         0..=40 => b'\n',
         41..=60 => b'!',
+        61..=70 => b'?',
         other => other,
     });
     prop::collection::vec(byte, 0..300)

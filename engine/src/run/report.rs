@@ -23,6 +23,8 @@ pub struct RunReport {
     pub bytes: u64,
     /// Blank lines, left out.
     pub lines_blank: u64,
+    /// Lines left out because the task's filter does not match them.
+    pub lines_filtered: u64,
     /// Lines left out because they were invalid, too long or cut off.
     pub lines_rejected: u64,
     /// What each output got.

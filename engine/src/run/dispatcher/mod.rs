@@ -283,6 +283,7 @@ impl<'a> Dispatcher<'a> {
             lines: count(|counters| &counters.lines_accepted),
             bytes: count(|counters| &counters.bytes_accepted),
             lines_blank: count(|counters| &counters.lines_blank),
+            lines_filtered: count(|counters| &counters.lines_filtered),
             lines_rejected: count(|counters| &counters.lines_rejected),
             outputs,
             elapsed: self.started.elapsed(),
