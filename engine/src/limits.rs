@@ -22,12 +22,20 @@ pub(crate) const OVERSIZE_BLOCKS_MAX: usize = 2;
 /// unprivileged user is bound by /proc/sys/fs/pipe-max-size), which costs speed and nothing else.
 pub(crate) const PIPE_BYTES: usize = 1024 * 1024;
 
+/// Bytes of a read below which the next one is copied instead of spliced: to copy so little costs
+/// less than the two system calls more that it takes to move it.
+pub(crate) const SPLICE_BYTES_MIN: usize = 16 * 1024;
+
 /// Batches that one `writev` takes together. More would not help: the queue is rarely longer,
 /// since a reader that waits for its writer finds larger reads afterwards.
 pub(crate) const WRITE_BATCHES_MAX: usize = 64;
 
 /// How long threads at a pipe have to notice that both its ends were killed.
 pub(crate) const KILLED_PIPE_WAIT: Duration = Duration::from_millis(500);
+
+/// The longest latency that is told apart, an hour; a longer one counts as this. Lower bound and
+/// digits make a histogram of some 200 KiB for each output.
+pub(crate) const LATENCY_US_MAX: u64 = 3_600_000_000;
 
 const _: () = assert!(BLOCK_BYTES <= PIPE_BYTES);
 const _: () = assert!(BLOCKS_MIN >= 3);

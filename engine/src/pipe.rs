@@ -15,6 +15,12 @@ pub(crate) fn widen(pipe: impl std::os::fd::AsFd) {
     let _ = (pipe, PIPE_BYTES);
 }
 
+/// Whether `file` is a pipe.
+pub(crate) fn is_pipe(file: &File) -> bool {
+    rustix::fs::fstat(file)
+        .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo())
+}
+
 /// Whether any process holds the writing end of `pipe`.
 pub(crate) fn has_writers(pipe: &File) -> bool {
     let mut pipe = [PollFd::new(pipe, PollFlags::IN)];

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Secrets;
+use crate::relay::Transport;
 use crate::resolve::ProviderRef;
 
 /// Which end of the stream a provider is at.
@@ -165,6 +166,8 @@ pub struct StreamOptions {
     pub line_bytes_max: usize,
     /// `buffer`: bytes that may be between the pipes. Default 8 MiB.
     pub buffer_bytes: usize,
+    /// `transport`: how the bytes are moved.
+    pub transport: Transport,
 }
 
 impl Default for StreamOptions {
@@ -176,6 +179,7 @@ impl Default for StreamOptions {
             dead_letter: None,
             line_bytes_max: 16 << 20,
             buffer_bytes: 8 << 20,
+            transport: Transport::default(),
         }
     }
 }

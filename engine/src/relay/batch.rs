@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::block::{Block, BlockPool};
+use super::meter::Moment;
 
 /// Whole lines, each with its newline, at the start of a block that is shared by all its writers.
 /// Dropping a batch brings its reference to the block home.
@@ -11,13 +12,15 @@ pub(super) struct Batch {
     block: Option<Arc<Block>>,
     bytes: usize,
     lines: u64,
+    /// When its last bytes were read.
+    pub(super) read: Moment,
     pool: Arc<BlockPool>,
 }
 
 impl Batch {
     /// The first `bytes` of `block`, which are `lines` lines.
     pub(super) fn new(block: Arc<Block>, bytes: usize, lines: u64, pool: &Arc<BlockPool>) -> Self {
-        Self { block: Some(block), bytes, lines, pool: Arc::clone(pool) }
+        Self { block: Some(block), bytes, lines, read: Moment::default(), pool: Arc::clone(pool) }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

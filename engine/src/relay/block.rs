@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::meter::{Meter, Phase};
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN, OVERSIZE_BLOCKS_MAX};
 
 /// A piece of memory that lines are read into.
@@ -53,6 +54,8 @@ impl Block {
 pub(super) struct BlockPool {
     state: Mutex<State>,
     came_home: Condvar,
+    /// Told when its reader waits for a block: then the outputs keep the stream waiting.
+    meter: Arc<Meter>,
 }
 
 struct State {
@@ -66,7 +69,7 @@ struct State {
 impl BlockPool {
     /// A pool of `bytes` in all, rounded up to [`BLOCKS_MIN`] blocks, each with up to `holders`
     /// holders at a time.
-    pub(super) fn new(bytes: usize, holders: usize) -> Self {
+    pub(super) fn new(bytes: usize, holders: usize, meter: Arc<Meter>) -> Self {
         let blocks_count = (bytes / BLOCK_BYTES).max(BLOCKS_MIN);
         let state = State {
             // Room for every reference that can ever come home: nothing is allocated later.
@@ -74,7 +77,7 @@ impl BlockPool {
             unborn: blocks_count,
             oversize: 0,
         };
-        Self { state: Mutex::new(state), came_home: Condvar::new() }
+        Self { state: Mutex::new(state), came_home: Condvar::new(), meter }
     }
 
     /// A block of [`BLOCK_BYTES`]; waits for one to come home if all are out.
@@ -143,7 +146,10 @@ impl BlockPool {
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        self.came_home.wait(state).unwrap_or_else(PoisonError::into_inner)
+        self.meter.enter(Phase::Output);
+        let state = self.came_home.wait(state).unwrap_or_else(PoisonError::into_inner);
+        self.meter.enter(Phase::Work);
+        state
     }
 }
 
@@ -182,9 +188,13 @@ impl State {
 mod tests {
     use super::*;
 
+    fn pool_of(blocks_count: usize, holders: usize) -> BlockPool {
+        BlockPool::new(blocks_count * BLOCK_BYTES, holders, Arc::new(Meter::new(0, false)))
+    }
+
     #[test]
     fn a_block_is_used_again_only_when_its_last_holder_brought_it_home() {
-        let pool = BlockPool::new(BLOCKS_MIN * BLOCK_BYTES, 2);
+        let pool = pool_of(BLOCKS_MIN, 2);
         let mut lease = pool.lease();
         lease.bytes_mut()[0] = 7;
         let address = lease.bytes().as_ptr();
@@ -200,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_block_that_came_home_last_goes_out_first() {
-        let pool = BlockPool::new(BLOCKS_MIN * BLOCK_BYTES, 1);
+        let pool = pool_of(BLOCKS_MIN, 1);
         let (one, two) = (pool.lease(), pool.lease());
         let hot = two.bytes().as_ptr();
         pool.give(one.share());
@@ -210,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_empty_pool_makes_its_reader_wait_for_a_writer() {
-        let pool = BlockPool::new(0, 1);
+        let pool = pool_of(0, 1);
         let mut out: Vec<_> = (0..BLOCKS_MIN).map(|_| pool.lease().share()).collect();
         assert_eq!(pool.free_and_oversize(), (0, 0));
         let last = out.pop().unwrap();
@@ -224,7 +234,7 @@ mod tests {
 
     #[test]
     fn oversize_blocks_are_freed_when_home_and_bounded_in_number() {
-        let pool = BlockPool::new(0, 1);
+        let pool = pool_of(0, 1);
         let mut first = pool.lease();
         first.bytes_mut()[..3].copy_from_slice(b"abc");
         let large = pool.enlarge(first, 3, 2 * BLOCK_BYTES);

@@ -42,6 +42,12 @@ impl RelayCounters {
         Self { outputs, ..Self::default() }
     }
 
+    /// Lines and their bytes are on their way to the outputs.
+    pub(super) fn accept(&self, lines: u64, bytes: u64) {
+        self.lines_accepted.fetch_add(lines, Relaxed);
+        self.bytes_accepted.fetch_add(bytes, Relaxed);
+    }
+
     pub(super) fn any_broken(&self) -> bool {
         self.outputs.iter().any(|output| output.broken.load(Acquire))
     }

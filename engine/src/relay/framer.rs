@@ -10,7 +10,8 @@ use memchr::{memchr, memchr_iter};
 use super::batch::Batch;
 use super::block::BlockPool;
 use super::check::{Disposition, LineCheck, Rejected, Rejects, Verdict};
-use super::counters::RelayCounters;
+use super::meter::Moment;
+use super::shared::Shared;
 use super::line_buffer::LineBuffer;
 use crate::limits::BLOCK_BYTES;
 
@@ -34,7 +35,18 @@ pub enum Refusal {
 #[derive(Default)]
 pub(super) struct Framed {
     pub(super) batch: Option<Batch>,
+    /// Whether the batch is, byte for byte, what was unfinished before and what was read after it.
+    pub(super) intact: bool,
     pub(super) refusal: Option<Refusal>,
+}
+
+impl Framed {
+    /// When the bytes were read.
+    pub(super) fn set_read(&mut self, read: Moment) {
+        if let Some(batch) = &mut self.batch {
+            batch.read = read;
+        }
+    }
 }
 
 /// Splits what is read into batches, with every line checked.
@@ -43,7 +55,7 @@ pub(super) struct Framer<C> {
     check: C,
     rejects: Box<dyn Rejects>,
     line_bytes_max: usize,
-    counters: Arc<RelayCounters>,
+    shared: Arc<Shared>,
     /// The place of the first byte in the buffer.
     line_number: u64,
     offset_bytes: u64,
@@ -57,14 +69,14 @@ impl<C: LineCheck> Framer<C> {
         check: C,
         rejects: Box<dyn Rejects>,
         line_bytes_max: usize,
-        counters: Arc<RelayCounters>,
+        shared: Arc<Shared>,
     ) -> Self {
         Self {
             buffer: LineBuffer::new(pool),
             check,
             rejects,
             line_bytes_max,
-            counters,
+            shared,
             line_number: 1,
             offset_bytes: 0,
             passing_over: None,
@@ -79,8 +91,9 @@ impl<C: LineCheck> Framer<C> {
 
     /// Takes `count` bytes at the front of [`Self::free_mut`] as read.
     pub(super) fn advance(&mut self, count: usize) -> Framed {
-        self.counters.bytes_read.fetch_add(count as u64, Relaxed);
+        self.shared.counters.bytes_read.fetch_add(count as u64, Relaxed);
         let mut end = self.buffer.advance(count);
+        let mut cut = false;
         if let Some(passed) = self.passing_over {
             let Some(newline) = memchr(b'\n', self.buffer.unfinished()) else {
                 self.passing_over = Some(passed + count as u64);
@@ -91,12 +104,19 @@ impl<C: LineCheck> Framer<C> {
             self.offset_bytes += passed;
             self.leave(newline + 1, 1);
             end = end.map(|end| end - newline - 1).filter(|&end| end > 0);
+            cut = true;
         }
         let mut framed = end.map_or_else(Framed::default, |end| self.take_lines(end));
+        framed.intact &= !cut;
         if framed.refusal.is_none() && self.buffer.unfinished().len() > self.line_bytes_max {
             framed.refusal = self.pass_over();
         }
         framed
+    }
+
+    /// Bytes of the line that is not finished yet.
+    pub(super) fn unfinished_bytes(&self) -> usize {
+        self.buffer.unfinished().len()
     }
 
     /// The input has ended: what is left is a line without its newline, or nothing.
@@ -120,7 +140,7 @@ impl<C: LineCheck> Framer<C> {
         self.buffer.truncate(0);
         // The stream is over: there is nothing left to stop.
         let refusal = refusal.filter(|refusal| matches!(refusal, Refusal::NotKept(_)));
-        Framed { batch: None, refusal }
+        Framed { batch: None, intact: false, refusal }
     }
 
     /// The first `end` bytes are whole lines: checks them and takes out those that pass.
@@ -129,7 +149,8 @@ impl<C: LineCheck> Framer<C> {
         let Some(odd) = first_odd else {
             self.line_number += lines;
             self.offset_bytes += end as u64;
-            return Framed { batch: Some(self.buffer.take(end, end, lines)), refusal: None };
+            let batch = Some(self.buffer.take(end, end, lines));
+            return Framed { batch, intact: true, refusal: None };
         };
         self.sift(odd, lines, end)
     }
@@ -173,10 +194,10 @@ impl<C: LineCheck> Framer<C> {
                     lines += 1;
                 }
                 Verdict::Blank => {
-                    self.counters.lines_blank.fetch_add(1, Relaxed);
+                    self.shared.counters.lines_blank.fetch_add(1, Relaxed);
                 }
                 Verdict::Filtered => {
-                    self.counters.lines_filtered.fetch_add(1, Relaxed);
+                    self.shared.counters.lines_filtered.fetch_add(1, Relaxed);
                 }
                 Verdict::Invalid(reason) => {
                     let offset = first_offset + start as u64;
@@ -191,9 +212,9 @@ impl<C: LineCheck> Framer<C> {
         self.offset_bytes = first_offset + start as u64;
         if lines == 0 {
             self.buffer.discard(start);
-            return Framed { batch: None, refusal };
+            return Framed { batch: None, intact: false, refusal };
         }
-        Framed { batch: Some(self.buffer.take(kept, start, lines)), refusal }
+        Framed { batch: Some(self.buffer.take(kept, start, lines)), intact: false, refusal }
     }
 
     /// The unfinished line is already too long: rejects it and passes over the rest of it.
@@ -224,7 +245,7 @@ impl<C: LineCheck> Framer<C> {
         let outcome = self.rejects.reject(&rejected);
         match outcome {
             Ok(disposition) => {
-                self.counters.lines_rejected.fetch_add(1, Relaxed);
+                self.shared.counters.lines_rejected.fetch_add(1, Relaxed);
                 (disposition == Disposition::Stop).then_some(Refusal::Line {
                     line_number,
                     offset_bytes,

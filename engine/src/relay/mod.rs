@@ -20,7 +20,12 @@ mod check;
 mod counters;
 mod framer;
 mod line_buffer;
+mod meter;
 mod portable;
+mod shared;
+#[cfg(target_os = "linux")]
+mod splice;
+mod transport;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +33,7 @@ mod tests;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread;
 
@@ -38,10 +43,13 @@ use crate::limits::{BLOCK_BYTES, BLOCKS_MIN, OVERSIZE_BLOCKS_MAX};
 use crate::pipe;
 use block::BlockPool;
 use framer::Framer;
+use shared::Shared;
 
 pub use check::{Disposition, LineCheck, Rejected, Rejects, Verdict};
 pub use counters::{OutputCounters, RelayCounters};
 pub use framer::Refusal;
+pub use meter::{Meter, Phase};
+pub use transport::Transport;
 
 /// How a relay's reading came to its end.
 #[derive(Debug)]
@@ -76,85 +84,104 @@ pub enum RelayEvent {
     OutputEnd(usize, OutputEnd),
 }
 
-/// The bounds of a relay.
+/// How a relay works.
 #[derive(Debug, Clone, Copy)]
-pub struct RelayLimits {
+pub struct RelayOptions {
     /// Bytes of the longest line, newline not counted.
     pub line_bytes_max: usize,
     /// Bytes that may be between the pipes, beyond what lines longer than a block need.
     pub buffer_bytes: usize,
+    /// The way that is wanted; one that cannot be had falls back to [`Transport::Portable`].
+    pub transport: Transport,
+    /// Whether times are measured: what [`Relay::meter`] tells.
+    pub measure: bool,
+}
+
+/// The two sides of a relay, and what is done between them.
+pub struct RelayEnds<C> {
+    /// The pipe that is read.
+    pub source: OwnedFd,
+    /// Bytes that were read from it before.
+    pub initial: Vec<u8>,
+    /// The pipes that are written; each gets every line.
+    pub sinks: Vec<OwnedFd>,
+    /// What a line must be.
+    pub check: C,
+    /// Where lines go that are not.
+    pub rejects: Box<dyn Rejects>,
 }
 
 /// A running relay. Its threads end by themselves when the input ends.
 pub struct Relay {
-    counters: Arc<RelayCounters>,
-    cancelled: Arc<AtomicBool>,
+    shared: Arc<Shared>,
+    transport: Transport,
     source: Weak<File>,
     sinks: Vec<Weak<File>>,
 }
 
+/// A relay that is about to run.
+struct Setup<C> {
+    source: Arc<File>,
+    initial: Vec<u8>,
+    sinks: Vec<Arc<File>>,
+    framer: Framer<C>,
+    queue_batches: usize,
+    shared: Arc<Shared>,
+}
+
 impl Relay {
-    /// Starts to move lines from `source` to all of `sinks`, `initial` first: the bytes that were
-    /// read from `source` before. `tell` is called from the relay's threads.
+    /// Starts to move lines from the source to all of the sinks. `tell` is called from the relay's
+    /// threads.
     ///
     /// # Errors
     ///
     /// If a thread cannot be started.
     pub fn start<C: LineCheck>(
-        source: OwnedFd,
-        initial: Vec<u8>,
-        sinks: Vec<OwnedFd>,
-        check: C,
-        rejects: Box<dyn Rejects>,
-        limits: RelayLimits,
+        ends: RelayEnds<C>,
+        options: RelayOptions,
         tell: impl Fn(RelayEvent) + Send + Clone + 'static,
     ) -> io::Result<Self> {
-        let counters = Arc::new(RelayCounters::new(sinks.len()));
-        let pool = Arc::new(BlockPool::new(limits.buffer_bytes, sinks.len()));
+        let sinks: Vec<Arc<File>> =
+            ends.sinks.into_iter().map(|sink| Arc::new(File::from(sink))).collect();
+        let source = Arc::new(File::from(ends.source));
+        let shared = Arc::new(Shared::new(sinks.len(), options.measure));
+        let meter = Arc::clone(&shared.meter);
+        let pool = Arc::new(BlockPool::new(options.buffer_bytes, sinks.len(), meter));
+        let framer = Framer::new(
+            pool,
+            ends.check,
+            ends.rejects,
+            options.line_bytes_max,
+            Arc::clone(&shared),
+        );
+        let mut relay = Self {
+            shared: Arc::clone(&shared),
+            transport: Transport::Portable,
+            source: Arc::downgrade(&source),
+            sinks: sinks.iter().map(Arc::downgrade).collect(),
+        };
         // Every batch holds a block, so this queue can never be what a reader waits for.
         let queue_batches =
-            (limits.buffer_bytes / BLOCK_BYTES).max(BLOCKS_MIN) + OVERSIZE_BLOCKS_MAX;
-        let mut outlets = Vec::with_capacity(sinks.len());
-        let mut kept_sinks = Vec::with_capacity(sinks.len());
-        for (index, sink) in sinks.into_iter().enumerate() {
-            let (outlet, batches) = bounded(queue_batches);
-            outlets.push(outlet);
-            let sink = Arc::new(File::from(sink));
-            kept_sinks.push(Arc::downgrade(&sink));
-            let (counters, tell) = (Arc::clone(&counters), tell.clone());
-            let write = move || {
-                let sink = portable::SharedFile(sink);
-                let end = portable::write_all(sink, &batches, &counters.outputs[index]);
-                tell(RelayEvent::OutputEnd(index, end));
-                batches.iter().for_each(drop);
-            };
-            thread::Builder::new().name(format!("write-{index}")).spawn(write)?;
-        }
-        let source = Arc::new(File::from(source));
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let relay = Self {
-            counters: Arc::clone(&counters),
-            cancelled: Arc::clone(&cancelled),
-            source: Arc::downgrade(&source),
-            sinks: kept_sinks,
-        };
-        let read = move || {
-            let framer_counters = Arc::clone(&counters);
-            let mut framer =
-                Framer::new(pool, check, rejects, limits.line_bytes_max, framer_counters);
-            let source = portable::SharedFile(source);
-            let end =
-                portable::read_all(source, &initial, &mut framer, &outlets, &counters, &cancelled);
-            drop(outlets);
-            tell(RelayEvent::InputEnd(end));
-        };
-        thread::Builder::new().name("read".to_owned()).spawn(read)?;
+            (options.buffer_bytes / BLOCK_BYTES).max(BLOCKS_MIN) + OVERSIZE_BLOCKS_MAX;
+        let setup =
+            Setup { source, initial: ends.initial, sinks, framer, queue_batches, shared };
+        relay.transport = setup.spawn(options.transport, tell)?;
         Ok(relay)
     }
 
+    /// How the bytes are moved.
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
     /// What has been done so far.
-    pub fn counters(&self) -> &Arc<RelayCounters> {
-        &self.counters
+    pub fn counters(&self) -> &RelayCounters {
+        &self.shared.counters
+    }
+
+    /// Where the time has gone so far.
+    pub fn meter(&self) -> &Meter {
+        &self.shared.meter
     }
 
     /// Whether some process can still write to the input's pipe.
@@ -166,13 +193,13 @@ impl Relay {
     /// what that something has not read counts as not written. Where the system offers no way to
     /// free a blocked write, the writing ends when the pipe does.
     pub fn abandon_output(&self, index: usize) {
-        let output = &self.counters.outputs[index];
+        let output = &self.shared.counters.outputs[index];
         output.abandoned.store(true, Ordering::Release);
         if let Some(sink) = self.sinks[index].upgrade() {
             let ended =
                 || output.broken.load(Ordering::Acquire) || output.complete.load(Ordering::Acquire);
             let (lines, bytes) = pipe::free_writer(&sink, ended);
-            self.counters.take_back(index, lines, bytes);
+            self.shared.counters.take_back(index, lines, bytes);
         }
     }
 
@@ -180,11 +207,75 @@ impl Relay {
     /// the outputs is still written. Where the system offers no way to wake a blocked read, the
     /// reading ends with the next byte that comes.
     pub fn cancel(&self) {
-        if self.cancelled.swap(true, Ordering::AcqRel) {
+        if self.shared.cancelled.swap(true, Ordering::AcqRel) {
             return; // one byte wakes the reader, and it takes out one
         }
         if let Some(source) = self.source.upgrade() {
             pipe::wake_reader(&source);
         }
+    }
+}
+
+impl<C: LineCheck> Setup<C> {
+    /// Starts the threads of the transport that is wanted, or of the next best. Returns which.
+    fn spawn(
+        self,
+        wanted: Transport,
+        tell: impl Fn(RelayEvent) + Send + Clone + 'static,
+    ) -> io::Result<Transport> {
+        #[cfg(target_os = "linux")]
+        if let (Transport::Auto | Transport::Splice, [sink]) = (wanted, &self.sinks[..])
+            && let Ok(splice) = splice::Splice::new(&self.source, sink)
+        {
+            self.spawn_splice(splice, tell)?;
+            return Ok(Transport::Splice);
+        }
+        let _ = wanted;
+        self.spawn_portable(tell)?;
+        Ok(Transport::Portable)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn spawn_splice(
+        self,
+        splice: splice::Splice,
+        tell: impl Fn(RelayEvent) + Send + Clone + 'static,
+    ) -> io::Result<()> {
+        let Self { source, initial, sinks, mut framer, shared, .. } = self;
+        let relay = move || {
+            let (input_end, output_end) = splice.relay_all(&initial, &mut framer, &shared);
+            drop((source, sinks));
+            tell(RelayEvent::InputEnd(input_end));
+            tell(RelayEvent::OutputEnd(0, output_end));
+        };
+        thread::Builder::new().name("relay".to_owned()).spawn(relay).map(drop)
+    }
+
+    fn spawn_portable(
+        self,
+        tell: impl Fn(RelayEvent) + Send + Clone + 'static,
+    ) -> io::Result<()> {
+        let mut outlets = Vec::with_capacity(self.sinks.len());
+        for (index, sink) in self.sinks.into_iter().enumerate() {
+            let (outlet, batches) = bounded(self.queue_batches);
+            outlets.push(outlet);
+            let (shared, tell) = (Arc::clone(&self.shared), tell.clone());
+            let write = move || {
+                let sink = portable::SharedFile(sink);
+                let end = portable::write_all(sink, &batches, &shared, index);
+                tell(RelayEvent::OutputEnd(index, end));
+                batches.iter().for_each(drop);
+            };
+            thread::Builder::new().name(format!("write-{index}")).spawn(write)?;
+        }
+        let (mut framer, source, initial, shared) =
+            (self.framer, self.source, self.initial, self.shared);
+        let read = move || {
+            let source = portable::SharedFile(source);
+            let end = portable::read_all(source, &initial, &mut framer, &outlets, &shared);
+            drop(outlets);
+            tell(RelayEvent::InputEnd(end));
+        };
+        thread::Builder::new().name("read".to_owned()).spawn(read).map(drop)
     }
 }

@@ -3,15 +3,16 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender};
 use memchr::memchr_iter;
 
 use super::batch::Batch;
 use super::check::LineCheck;
-use super::counters::{OutputCounters, RelayCounters};
 use super::framer::{Framed, Framer};
+use super::meter::Phase;
+use super::shared::Shared;
 use super::{InputEnd, OutputEnd};
 use crate::limits::WRITE_BATCHES_MAX;
 use crate::pipe;
@@ -19,66 +20,94 @@ use crate::pipe;
 /// Reads until the input ends, hands every batch to every outlet.
 ///
 /// Returns early when a line must not pass, when an output is gone (what its siblings were
-/// already given is still written), or when `cancelled` is set and something wakes the read.
+/// already given is still written), or when the relay is cancelled and something wakes the read.
 pub(super) fn read_all<C: LineCheck>(
     mut source: impl Source,
     initial: &[u8],
     framer: &mut Framer<C>,
     outlets: &[Sender<Batch>],
-    counters: &RelayCounters,
-    cancelled: &AtomicBool,
+    shared: &Shared,
 ) -> InputEnd {
-    let hand_over = |framed: Framed| -> Option<InputEnd> {
-        if let Some(batch) = framed.batch {
-            counters.lines_accepted.fetch_add(batch.lines(), Ordering::Relaxed);
-            counters.bytes_accepted.fetch_add(batch.bytes().len() as u64, Ordering::Relaxed);
-            let (last, others) = outlets.split_last()?;
-            let gone = others.iter().any(|outlet| outlet.send(batch.clone()).is_err());
-            if last.send(batch).is_err() || gone || counters.any_broken() {
-                return Some(InputEnd::OutputGone);
-            }
+    let meter = &shared.meter;
+    meter.enter(Phase::Work);
+    if let Some(end) = feed(initial, framer, |framed| hand_over(framed, outlets, shared)) {
+        return end;
+    }
+    loop {
+        meter.enter(Phase::Input);
+        let count = match source.read(framer.free_mut()) {
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return InputEnd::Failed(error),
+        };
+        let read = meter.enter(Phase::Work);
+        let pass_on = |mut framed: Framed| {
+            framed.set_read(read);
+            hand_over(framed, outlets, shared)
+        };
+        // What was written before the cancelling is still taken.
+        if shared.cancelled.load(Ordering::Acquire) && source.is_empty() {
+            return end_cancelled(framer, count, pass_on);
         }
-        framed.refusal.map(InputEnd::Refused)
-    };
+        if count == 0 {
+            return pass_on(framer.finish()).unwrap_or(InputEnd::Ended);
+        }
+        if let Some(end) = pass_on(framer.advance(count)) {
+            return end;
+        }
+    }
+}
+
+/// Frames bytes that were read before the relay began.
+pub(super) fn feed<C: LineCheck>(
+    initial: &[u8],
+    framer: &mut Framer<C>,
+    mut pass_on: impl FnMut(Framed) -> Option<InputEnd>,
+) -> Option<InputEnd> {
     let mut rest = initial;
     while !rest.is_empty() {
         let free = framer.free_mut();
         let (now, later) = rest.split_at(rest.len().min(free.len()));
         free[..now.len()].copy_from_slice(now);
         rest = later;
-        if let Some(end) = hand_over(framer.advance(now.len())) {
-            return end;
+        if let Some(end) = pass_on(framer.advance(now.len())) {
+            return Some(end);
         }
     }
-    loop {
-        let count = match source.read(framer.free_mut()) {
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return InputEnd::Failed(error),
-        };
-        // What was written before the cancelling is still taken.
-        if cancelled.load(Ordering::Acquire) && source.is_empty() {
-            return end_cancelled(framer, count, hand_over);
+    None
+}
+
+/// Gives what was framed to every outlet; returns why the reading must end, if it must.
+pub(super) fn hand_over(
+    framed: Framed,
+    outlets: &[Sender<Batch>],
+    shared: &Shared,
+) -> Option<InputEnd> {
+    if let Some(batch) = framed.batch {
+        shared.counters.accept(batch.lines(), batch.bytes().len() as u64);
+        let (last, others) = outlets.split_last()?;
+        let mut gone = false;
+        for outlet in others {
+            gone |= outlet.send(batch.clone()).is_err();
         }
-        if count == 0 {
-            return hand_over(framer.finish()).unwrap_or(InputEnd::Ended);
-        }
-        if let Some(end) = hand_over(framer.advance(count)) {
-            return end;
+        gone |= last.send(batch).is_err();
+        if gone || shared.counters.any_broken() {
+            return Some(InputEnd::OutputGone);
         }
     }
+    framed.refusal.map(InputEnd::Refused)
 }
 
 /// The last read of a cancelled stream: its last byte is the newline that woke the reader, which
 /// must not complete a line that was cut off.
-fn end_cancelled<C: LineCheck>(
+pub(super) fn end_cancelled<C: LineCheck>(
     framer: &mut Framer<C>,
     count: usize,
-    hand_over: impl Fn(Framed) -> Option<InputEnd>,
+    mut pass_on: impl FnMut(Framed) -> Option<InputEnd>,
 ) -> InputEnd {
     let count = count.saturating_sub(1);
-    let end = if count > 0 { hand_over(framer.advance(count)) } else { None };
-    end.or_else(|| hand_over(framer.finish())).unwrap_or(InputEnd::Cancelled)
+    let end = if count > 0 { pass_on(framer.advance(count)) } else { None };
+    end.or_else(|| pass_on(framer.finish())).unwrap_or(InputEnd::Cancelled)
 }
 
 /// Writes every batch that comes, several in one call where several wait, until no more can come.
@@ -87,13 +116,15 @@ fn end_cancelled<C: LineCheck>(
 pub(super) fn write_all(
     mut sink: impl Write,
     batches: &Receiver<Batch>,
-    counters: &OutputCounters,
+    shared: &Shared,
+    index: usize,
 ) -> OutputEnd {
+    let counters = &shared.counters.outputs[index];
     let mut waiting: Vec<Batch> = Vec::with_capacity(WRITE_BATCHES_MAX);
     while let Ok(batch) = batches.recv() {
         waiting.push(batch);
         waiting.extend(batches.try_iter().take(WRITE_BATCHES_MAX - 1));
-        if let Err(error) = write_batches(&mut sink, &waiting, counters) {
+        if let Err(error) = write_batches(&mut sink, &waiting, shared, index) {
             counters.broken.store(true, Ordering::Release);
             return OutputEnd::Broken(error);
         }
@@ -104,46 +135,73 @@ pub(super) fn write_all(
     OutputEnd::Complete
 }
 
-fn write_batches(
+/// Writes all of `batches`, in as few calls as the sink allows.
+pub(super) fn write_batches(
     sink: &mut impl Write,
     batches: &[Batch],
-    counters: &OutputCounters,
+    shared: &Shared,
+    index: usize,
 ) -> io::Result<()> {
-    let (mut first, mut offset) = (0, 0);
-    while first < batches.len() {
-        let written = if counters.abandoned.load(Ordering::Acquire) {
+    let mut progress = Progress::default();
+    while progress.first < batches.len() {
+        let written = if shared.counters.outputs[index].abandoned.load(Ordering::Acquire) {
             Err(ErrorKind::BrokenPipe.into())
         } else {
-            write_some(sink, &batches[first..], offset)
+            write_some(sink, &batches[progress.first..], progress.offset_bytes)
         };
-        let written = match written {
-            Ok(0) => Err(ErrorKind::WriteZero.into()),
-            Ok(written) => Ok(written),
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => Err(error),
-        };
-        let mut left = match written {
-            Ok(written) => written,
-            Err(error) => {
-                let cut = &batches[first].bytes()[..offset];
-                let lines = memchr_iter(b'\n', cut).count() as u64;
-                counters.lines_written.fetch_add(lines, Ordering::Relaxed);
-                return Err(error);
-            }
-        };
-        counters.bytes_written.fetch_add(left as u64, Ordering::Relaxed);
-        while left > 0 {
-            let rest = batches[first].bytes().len() - offset;
-            if left < rest {
-                offset += left;
-                break;
-            }
-            counters.lines_written.fetch_add(batches[first].lines(), Ordering::Relaxed);
-            left -= rest;
-            (first, offset) = (first + 1, 0);
+        match written {
+            Ok(0) => return Err(progress.broken(batches, shared, index, ErrorKind::WriteZero.into())),
+            Ok(count) => progress.advance(batches, count, shared, index),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(progress.broken(batches, shared, index, error)),
         }
     }
     Ok(())
+}
+
+/// How much of some batches has been written.
+#[derive(Default)]
+pub(super) struct Progress {
+    /// The first batch that is not written whole.
+    pub(super) first: usize,
+    /// Bytes of it that are written.
+    pub(super) offset_bytes: usize,
+}
+
+impl Progress {
+    /// Takes note of `count` bytes that have just been written.
+    pub(super) fn advance(&mut self, batches: &[Batch], count: usize, shared: &Shared, index: usize) {
+        let counters = &shared.counters.outputs[index];
+        counters.bytes_written.fetch_add(count as u64, Ordering::Relaxed);
+        let written = shared.meter.now();
+        let mut left = count;
+        while left > 0 {
+            let batch = &batches[self.first];
+            let rest = batch.bytes().len() - self.offset_bytes;
+            if left < rest {
+                self.offset_bytes += left;
+                break;
+            }
+            counters.lines_written.fetch_add(batch.lines(), Ordering::Relaxed);
+            shared.meter.record(index, batch.read, written, batch.lines());
+            left -= rest;
+            (self.first, self.offset_bytes) = (self.first + 1, 0);
+        }
+    }
+
+    /// Counts the whole lines of the batch that was cut off.
+    pub(super) fn broken(
+        &self,
+        batches: &[Batch],
+        shared: &Shared,
+        index: usize,
+        error: io::Error,
+    ) -> io::Error {
+        let cut = &batches[self.first].bytes()[..self.offset_bytes];
+        let lines = memchr_iter(b'\n', cut).count() as u64;
+        shared.counters.outputs[index].lines_written.fetch_add(lines, Ordering::Relaxed);
+        error
+    }
 }
 
 /// One system call for what is left of the first batch and all the others.

@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use proptest::prelude::*;
 
 use super::block::BlockPool;
-use super::counters::RelayCounters;
 use super::framer::{Framer, Refusal};
 use super::portable::{Source, read_all, write_all};
+use super::shared::Shared;
 use super::{Disposition, InputEnd, LineCheck, OutputEnd, Rejected, Rejects, Verdict};
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN};
 
@@ -119,7 +119,7 @@ impl Write for Narrow {
 struct Outcome {
     written: Vec<u8>,
     end: InputEnd,
-    counters: Arc<RelayCounters>,
+    shared: Arc<Shared>,
     rejected: Vec<Line>,
 }
 
@@ -135,8 +135,8 @@ struct Case<'a> {
 impl Case<'_> {
     /// Reads and writes in turn on one thread, so that the result is the same every time.
     fn run(&self) -> Outcome {
-        let counters = Arc::new(RelayCounters::new(1));
-        let pool = Arc::new(BlockPool::new(0, 1));
+        let shared = Arc::new(Shared::new(1, false));
+        let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
         let seen = Seen::default();
         let rejects = Box::new(Keep(Arc::clone(&seen), self.disposition));
         let mut framer = Framer::new(
@@ -144,7 +144,7 @@ impl Case<'_> {
             self.check,
             rejects,
             self.line_bytes_max,
-            Arc::clone(&counters),
+            Arc::clone(&shared),
         );
         let (outlet, batches) = unbounded();
         let source = Chunked::new(self.bytes, self.chunks);
@@ -152,21 +152,20 @@ impl Case<'_> {
             let sink = Narrow { taken: Vec::new(), most: 70_001, room: usize::MAX };
             let writer = scope.spawn(|| {
                 let mut sink = sink;
-                let end = write_all(&mut sink, &batches, &counters.outputs[0]);
+                let end = write_all(&mut sink, &batches, &shared, 0);
                 assert!(matches!(end, OutputEnd::Complete));
                 sink.taken
             });
-            let never = AtomicBool::new(false);
             let outlets = [outlet];
-            let end = read_all(source, self.initial, &mut framer, &outlets, &counters, &never);
+            let end = read_all(source, self.initial, &mut framer, &outlets, &shared);
             drop(outlets);
             (end, writer.join().unwrap())
         });
         drop(framer);
         assert_eq!(pool.free_and_oversize(), (BLOCKS_MIN, 0), "every block came home");
-        assert_eq!(counters.unwritten(0), (0, 0));
+        assert_eq!(shared.counters.unwritten(0), (0, 0));
         let rejected = seen.lock().unwrap().clone();
-        Outcome { written: end.1, end: end.0, counters, rejected }
+        Outcome { written: end.1, end: end.0, shared, rejected }
     }
 }
 
@@ -216,7 +215,7 @@ fn agree(case: &Case<'_>) {
     let stopped =
         case.disposition == Disposition::Stop && rejected.iter().any(|(_, _, _, cut_off)| !cut_off);
     assert_eq!(matches!(outcome.end, InputEnd::Refused(Refusal::Line { .. })), stopped);
-    assert_eq!(outcome.counters.lines_rejected.load(Relaxed), rejected.len() as u64);
+    assert_eq!(outcome.shared.counters.lines_rejected.load(Relaxed), rejected.len() as u64);
 }
 
 /// Bytes with many newlines, some `!` and `?`, and any other byte.
@@ -330,17 +329,16 @@ impl Source for Endless<'_> {
 #[test]
 fn a_writer_that_stops_stops_the_reader_after_exactly_the_pool() {
     let taken = std::sync::atomic::AtomicU64::new(0);
-    let counters = Arc::new(RelayCounters::new(1));
+    let shared = Arc::new(Shared::new(1, false));
     let blocks = BLOCKS_MIN + 3;
-    let pool = Arc::new(BlockPool::new(blocks * BLOCK_BYTES, 1));
+    let pool = Arc::new(BlockPool::new(blocks * BLOCK_BYTES, 1, Arc::clone(&shared.meter)));
     let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
-    let mut framer = Framer::new(Arc::clone(&pool), LAX, keep, 1 << 20, Arc::clone(&counters));
+    let mut framer = Framer::new(Arc::clone(&pool), LAX, keep, 1 << 20, Arc::clone(&shared));
     let (outlet, batches): (_, Receiver<_>) = bounded(blocks);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let never = AtomicBool::new(false);
             let outlets = [outlet];
-            let end = read_all(Endless(&taken), b"", &mut framer, &outlets, &counters, &never);
+            let end = read_all(Endless(&taken), b"", &mut framer, &outlets, &shared);
             assert!(matches!(end, InputEnd::OutputGone));
         });
         // The reader holds one block, which it has filled, and waits for the next.
@@ -356,65 +354,65 @@ fn a_writer_that_stops_stops_the_reader_after_exactly_the_pool() {
         while taken.load(Relaxed) < bound + BLOCK_BYTES as u64 {
             std::thread::yield_now();
         }
-        counters.outputs[0].broken.store(true, Relaxed);
+        shared.counters.outputs[0].broken.store(true, Relaxed);
         batches.iter().for_each(drop);
     });
 }
 
 #[test]
 fn an_output_that_breaks_has_its_whole_lines_counted() {
-    let counters = Arc::new(RelayCounters::new(2));
-    let pool = Arc::new(BlockPool::new(0, 2));
+    let shared = Arc::new(Shared::new(2, false));
+    let pool = Arc::new(BlockPool::new(0, 2, Arc::clone(&shared.meter)));
     let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
-    let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&counters));
+    let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&shared));
     let lines: Vec<u8> = (0..1000).flat_map(|n| format!("line {n:04}\n").into_bytes()).collect();
     let (first, to_first) = unbounded();
     let (second, to_second) = unbounded();
-    let never = AtomicBool::new(false);
     let source = Chunked::new(&lines, &[64]);
     let end = std::thread::scope(|scope| {
         // Both drain, so that the pool cannot run dry; one breaks.
-        let counters = &counters;
+        let shared = &shared;
         scope.spawn(move || {
             let sink = Narrow { taken: Vec::new(), most: 7, room: 105 };
-            let end = write_all(sink, &to_first, &counters.outputs[0]);
+            let end = write_all(sink, &to_first, &shared, 0);
             assert!(matches!(end, OutputEnd::Broken(_)));
             to_first.iter().for_each(drop);
         });
         let whole = scope.spawn(move || {
             let mut sink = Narrow { taken: Vec::new(), most: 7, room: usize::MAX };
-            let end = write_all(&mut sink, &to_second, &counters.outputs[1]);
+            let end = write_all(&mut sink, &to_second, &shared, 1);
             assert!(matches!(end, OutputEnd::Complete));
             sink.taken
         });
         let outlets = [first, second];
-        let end = read_all(source, b"", &mut framer, &outlets, counters, &never);
+        let end = read_all(source, b"", &mut framer, &outlets, shared);
         drop(outlets);
         (end, whole.join().unwrap())
     });
     assert!(matches!(end.0, InputEnd::OutputGone | InputEnd::Ended));
-    assert_eq!(counters.outputs[0].lines_written.load(Relaxed), 10);
-    assert_eq!(counters.outputs[0].bytes_written.load(Relaxed), 105);
-    assert!(!counters.outputs[0].complete.load(Relaxed));
-    assert!(counters.outputs[1].complete.load(Relaxed));
+    assert_eq!(shared.counters.outputs[0].lines_written.load(Relaxed), 10);
+    assert_eq!(shared.counters.outputs[0].bytes_written.load(Relaxed), 105);
+    assert!(!shared.counters.outputs[0].complete.load(Relaxed));
+    assert!(shared.counters.outputs[1].complete.load(Relaxed));
     assert!(lines.starts_with(&end.1), "the other output got whole lines in order");
-    assert_eq!(counters.unwritten(1), (0, 0));
+    assert_eq!(shared.counters.unwritten(1), (0, 0));
     drop(framer);
     assert_eq!(pool.free_and_oversize(), (BLOCKS_MIN, 0));
 }
 
 #[test]
 fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed() {
-    let counters = Arc::new(RelayCounters::new(1));
-    let pool = Arc::new(BlockPool::new(0, 1));
+    let shared = Arc::new(Shared::new(1, false));
+    let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
     let seen = Seen::default();
     let keep = Box::new(Keep(Arc::clone(&seen), Disposition::Stop));
-    let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&counters));
+    let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&shared));
     let (outlet, batches) = unbounded();
     // The last newline is the byte that wakes the reader.
+    shared.cancelled.store(true, Relaxed);
     let source = Chunked::new(b"one\ntwo\n{cut\n", &[3]);
     let outlets = [outlet];
-    let end = read_all(source, b"", &mut framer, &outlets, &counters, &AtomicBool::new(true));
+    let end = read_all(source, b"", &mut framer, &outlets, &shared);
     drop(outlets);
     assert!(matches!(end, InputEnd::Cancelled));
     let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();

@@ -5,6 +5,7 @@ use super::task::TaskReader;
 use crate::config::limits::{BUFFER_BYTES_MAX, BUFFER_BYTES_MIN, LINE_BYTES_MAX, LINE_BYTES_MIN};
 use crate::config::values::evaluate::span_of;
 use crate::config::{Delivery, OnInvalid, StreamOptions, Validate};
+use crate::relay::Transport;
 
 impl TaskReader<'_> {
     /// The options of a block, defaults filled in. What is wrong is in the log.
@@ -43,6 +44,16 @@ impl TaskReader<'_> {
             let help = "leave `delivery` out, or write \"auto\" or \"at_most_once\"";
             values.fail_with(&span_of(&attribute.value), message, Some(help.to_owned()));
         }
+        let transport = values.choice(
+            fields,
+            "transport",
+            &[
+                ("auto", Transport::Auto),
+                ("splice", Transport::Splice),
+                ("uring", Transport::Uring),
+                ("portable", Transport::Portable),
+            ],
+        );
         self.dead_letters(fields, on_invalid);
         Some(StreamOptions {
             delivery: delivery.unwrap_or_default(),
@@ -51,6 +62,7 @@ impl TaskReader<'_> {
             dead_letter: dead_letter.map(|path| self.surroundings.base_dir.join(path.text)),
             line_bytes_max: line.unwrap_or(defaults.line_bytes_max),
             buffer_bytes: buffer.unwrap_or(defaults.buffer_bytes),
+            transport: transport.unwrap_or_default(),
         })
     }
 

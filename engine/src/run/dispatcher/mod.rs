@@ -258,7 +258,7 @@ impl<'a> Dispatcher<'a> {
 
     /// What there is to say at the end.
     pub(super) fn report(mut self) -> RunReport {
-        let counters = self.relay.as_ref().map(|relay| &**relay.counters());
+        let counters = self.relay.as_ref().map(Relay::counters);
         let output = |index: usize| {
             let got = counters.map(|counters| &counters.outputs[index]);
             let unwritten = counters.map_or((0, 0), |counters| counters.unwritten(index));

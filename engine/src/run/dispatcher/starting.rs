@@ -13,7 +13,7 @@ use crate::delivery::RejectedLines;
 use crate::limits::{BROKEN_PIPE_WAIT, SILENT_OUTPUT_GRACE};
 use crate::protocol::{Command, EnvelopeCheck, Greeting, command_line};
 use crate::provider::{FirstLine, ProcessEvent, ProviderProcess, greet_input, greet_output};
-use crate::relay::{Rejected, Relay, RelayLimits};
+use crate::relay::{Rejected, Relay, RelayEnds, RelayOptions};
 use crate::resolve::ResolvedProvider;
 use crate::run::failure::FailureKind;
 use crate::run::member::{Member, launch};
@@ -246,14 +246,17 @@ impl Dispatcher<'_> {
             return self.close_outputs();
         };
         let stream = &self.task.stream;
-        let limits = RelayLimits {
+        let options = RelayOptions {
             line_bytes_max: stream.line_bytes_max,
             buffer_bytes: stream.buffer_bytes,
+            transport: stream.transport,
+            measure: true,
         };
         let check = EnvelopeCheck::new(stream.validate);
+        let ends = RelayEnds { source: stdout.into(), initial, sinks, check, rejects };
         let events = self.events.clone();
         let tell = move |event| drop(events.send(Event::Relay(event)));
-        match Relay::start(stdout.into(), initial, sinks, check, rejects, limits, tell) {
+        match Relay::start(ends, options, tell) {
             Ok(relay) => {
                 self.relay = Some(relay);
                 self.relay_ends_open = self.members.len();

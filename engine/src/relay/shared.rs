@@ -1,0 +1,25 @@
+//! What the threads of one relay share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::counters::RelayCounters;
+use super::meter::Meter;
+
+/// Counts, times, and the wish to end.
+pub(super) struct Shared {
+    pub(super) counters: RelayCounters,
+    pub(super) meter: Arc<Meter>,
+    /// Set to have the reading end although something still holds the input's pipe.
+    pub(super) cancelled: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn new(outputs_count: usize, measure: bool) -> Self {
+        Self {
+            counters: RelayCounters::new(outputs_count),
+            meter: Arc::new(Meter::new(outputs_count, measure)),
+            cancelled: AtomicBool::new(false),
+        }
+    }
+}
