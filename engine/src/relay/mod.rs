@@ -26,6 +26,8 @@ mod shared;
 #[cfg(target_os = "linux")]
 mod splice;
 mod transport;
+#[cfg(target_os = "linux")]
+mod uring;
 
 #[cfg(test)]
 mod tests;
@@ -37,10 +39,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN, OVERSIZE_BLOCKS_MAX};
 use crate::pipe;
+use batch::Batch;
 use block::BlockPool;
 use framer::Framer;
 use shared::Shared;
@@ -230,8 +233,13 @@ impl<C: LineCheck> Setup<C> {
             self.spawn_splice(splice, tell)?;
             return Ok(Transport::Splice);
         }
+        #[cfg(target_os = "linux")]
+        if wanted == Transport::Uring && uring::is_available() {
+            self.spawn_pair(Plumbing::Ring, tell)?;
+            return Ok(Transport::Uring);
+        }
         let _ = wanted;
-        self.spawn_portable(tell)?;
+        self.spawn_pair(Plumbing::Plain, tell)?;
         Ok(Transport::Portable)
     }
 
@@ -251,8 +259,10 @@ impl<C: LineCheck> Setup<C> {
         thread::Builder::new().name("relay".to_owned()).spawn(relay).map(drop)
     }
 
-    fn spawn_portable(
+    /// A thread that reads, and one for each output that writes.
+    fn spawn_pair(
         self,
+        plumbing: Plumbing,
         tell: impl Fn(RelayEvent) + Send + Clone + 'static,
     ) -> io::Result<()> {
         let mut outlets = Vec::with_capacity(self.sinks.len());
@@ -261,8 +271,7 @@ impl<C: LineCheck> Setup<C> {
             outlets.push(outlet);
             let (shared, tell) = (Arc::clone(&self.shared), tell.clone());
             let write = move || {
-                let sink = portable::SharedFile(sink);
-                let end = portable::write_all(sink, &batches, &shared, index);
+                let end = plumbing.write_all(sink, &batches, &shared, index);
                 tell(RelayEvent::OutputEnd(index, end));
                 batches.iter().for_each(drop);
             };
@@ -271,11 +280,49 @@ impl<C: LineCheck> Setup<C> {
         let (mut framer, source, initial, shared) =
             (self.framer, self.source, self.initial, self.shared);
         let read = move || {
-            let source = portable::SharedFile(source);
-            let end = portable::read_all(source, &initial, &mut framer, &outlets, &shared);
+            let end = plumbing.read_all(source, &initial, &mut framer, &outlets, &shared);
             drop(outlets);
             tell(RelayEvent::InputEnd(end));
         };
         thread::Builder::new().name("read".to_owned()).spawn(read).map(drop)
+    }
+}
+
+/// How a thread reads or writes its pipe.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plumbing {
+    Plain,
+    #[cfg(target_os = "linux")]
+    Ring,
+}
+
+impl Plumbing {
+    fn read_all<C: LineCheck>(
+        self,
+        source: Arc<File>,
+        initial: &[u8],
+        framer: &mut Framer<C>,
+        outlets: &[Sender<Batch>],
+        shared: &Shared,
+    ) -> InputEnd {
+        #[cfg(target_os = "linux")]
+        if let (Self::Ring, Ok(source)) = (self, uring::RingFile::new(Arc::clone(&source))) {
+            return portable::read_all(source, initial, framer, outlets, shared);
+        }
+        portable::read_all(portable::SharedFile(source), initial, framer, outlets, shared)
+    }
+
+    fn write_all(
+        self,
+        sink: Arc<File>,
+        batches: &Receiver<Batch>,
+        shared: &Shared,
+        index: usize,
+    ) -> OutputEnd {
+        #[cfg(target_os = "linux")]
+        if let (Self::Ring, Ok(sink)) = (self, uring::RingFile::new(Arc::clone(&sink))) {
+            return portable::write_all(sink, batches, shared, index);
+        }
+        portable::write_all(portable::SharedFile(sink), batches, shared, index)
     }
 }
