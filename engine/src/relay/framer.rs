@@ -10,9 +10,9 @@ use memchr::{memchr, memchr_iter};
 use super::batch::Batch;
 use super::block::BlockPool;
 use super::check::{Disposition, LineCheck, Rejected, Rejects, Verdict};
+use super::line_buffer::LineBuffer;
 use super::meter::Moment;
 use super::shared::Shared;
-use super::line_buffer::LineBuffer;
 use crate::limits::BLOCK_BYTES;
 
 /// Why nothing more is read although the input has not ended.

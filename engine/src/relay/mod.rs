@@ -166,8 +166,7 @@ impl Relay {
         // Every batch holds a block, so this queue can never be what a reader waits for.
         let queue_batches =
             (options.buffer_bytes / BLOCK_BYTES).max(BLOCKS_MIN) + OVERSIZE_BLOCKS_MAX;
-        let setup =
-            Setup { source, initial: ends.initial, sinks, framer, queue_batches, shared };
+        let setup = Setup { source, initial: ends.initial, sinks, framer, queue_batches, shared };
         relay.transport = setup.spawn(options.transport, tell)?;
         Ok(relay)
     }

@@ -150,7 +150,9 @@ pub(super) fn write_batches(
             write_some(sink, &batches[progress.first..], progress.offset_bytes)
         };
         match written {
-            Ok(0) => return Err(progress.broken(batches, shared, index, ErrorKind::WriteZero.into())),
+            Ok(0) => {
+                return Err(progress.broken(batches, shared, index, ErrorKind::WriteZero.into()));
+            }
             Ok(count) => progress.advance(batches, count, shared, index),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(progress.broken(batches, shared, index, error)),
@@ -170,7 +172,13 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Takes note of `count` bytes that have just been written.
-    pub(super) fn advance(&mut self, batches: &[Batch], count: usize, shared: &Shared, index: usize) {
+    pub(super) fn advance(
+        &mut self,
+        batches: &[Batch],
+        count: usize,
+        shared: &Shared,
+        index: usize,
+    ) {
         let counters = &shared.counters.outputs[index];
         counters.bytes_written.fetch_add(count as u64, Ordering::Relaxed);
         let written = shared.meter.now();

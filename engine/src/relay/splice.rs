@@ -202,7 +202,14 @@ impl Splice {
                 splice(from, None, to, None, rest.len(), SpliceFlags::empty()).map_err(Errno::into)
             };
             match moved {
-                Ok(0) => return Err(progress.broken(batches, shared, OUTPUT, ErrorKind::WriteZero.into())),
+                Ok(0) => {
+                    return Err(progress.broken(
+                        batches,
+                        shared,
+                        OUTPUT,
+                        ErrorKind::WriteZero.into(),
+                    ));
+                }
                 Ok(count) => progress.advance(batches, count, shared, OUTPUT),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(progress.broken(batches, shared, OUTPUT, error)),

@@ -374,13 +374,13 @@ fn an_output_that_breaks_has_its_whole_lines_counted() {
         let shared = &shared;
         scope.spawn(move || {
             let sink = Narrow { taken: Vec::new(), most: 7, room: 105 };
-            let end = write_all(sink, &to_first, &shared, 0);
+            let end = write_all(sink, &to_first, shared, 0);
             assert!(matches!(end, OutputEnd::Broken(_)));
             to_first.iter().for_each(drop);
         });
         let whole = scope.spawn(move || {
             let mut sink = Narrow { taken: Vec::new(), most: 7, room: usize::MAX };
-            let end = write_all(&mut sink, &to_second, &shared, 1);
+            let end = write_all(&mut sink, &to_second, shared, 1);
             assert!(matches!(end, OutputEnd::Complete));
             sink.taken
         });

@@ -67,9 +67,9 @@ impl RingFile {
     /// into memory that is used for something else.
     fn complete(&self, operation: Entry) -> io::Result<usize> {
         let bomb = AbortOnUnwind;
-        let result = self.runtime.block_on(async {
-            UnsubmittedOneshot::new((), Count, operation).submit().await
-        });
+        let result = self
+            .runtime
+            .block_on(async { UnsubmittedOneshot::new((), Count, operation).submit().await });
         std::mem::forget(bomb);
         result
     }
