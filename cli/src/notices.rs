@@ -52,6 +52,8 @@ impl Observer for LogNotices {
                     "line {line_number}, which begins at byte {offset_bytes}, is {what}: {became}{more}"
                 );
             }
+            Notice::Relaying { transport } => debug!("lines flow by {transport}"),
+            Notice::Stats { .. } => {}
             Notice::Stopping { reason } => info!("stopping: {reason}"),
             Notice::StillRunning { side, provider, left: Some(left) } => {
                 warn!(

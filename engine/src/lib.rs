@@ -17,3 +17,5 @@ pub mod provider;
 pub mod resolve;
 #[cfg(feature = "run")]
 pub mod run;
+#[cfg(feature = "run")]
+pub mod stats;

@@ -38,6 +38,7 @@ pub(super) fn context(global: &Global, task: &Task) -> io::Result<RunContext> {
         env: vec![("DSTREAM_LOG_LEVEL".into(), global.log_level.as_str().into())],
         terminal: Terminal::new(io::stdout()),
         stop: stop_signals()?,
+        stats_every: None,
         observer: Arc::new(LogNotices { format: global.log_format, secrets: task.secrets.clone() }),
     })
 }

@@ -23,6 +23,8 @@ pub enum Phase {
     Work,
     /// Waiting for an output to take bytes, so that there is room for more.
     Output,
+    /// It has read everything; this time is nobody's.
+    Ended,
 }
 
 /// Nanoseconds since a meter began; 0 from one that is switched off.
@@ -38,7 +40,7 @@ pub struct Meter {
     /// phase below them. One word, so that it is never seen half changed.
     current: AtomicU64,
     /// Nanoseconds spent in each phase before the current one.
-    spent_ns: [AtomicU64; 3],
+    spent_ns: [AtomicU64; 4],
     /// Microseconds from read to written, one histogram for each output.
     latency_us: Box<[Mutex<Histogram<u64>>]>,
 }
@@ -134,7 +136,8 @@ fn unpack(word: u64) -> (u64, Phase) {
     let phase = match word & 3 {
         0 => Phase::Input,
         1 => Phase::Work,
-        _ => Phase::Output,
+        2 => Phase::Output,
+        _ => Phase::Ended,
     };
     (word >> 2, phase)
 }

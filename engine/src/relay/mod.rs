@@ -251,6 +251,7 @@ impl<C: LineCheck> Setup<C> {
         let Self { source, initial, sinks, mut framer, shared, .. } = self;
         let relay = move || {
             let (input_end, output_end) = splice.relay_all(&initial, &mut framer, &shared);
+            shared.meter.enter(Phase::Ended);
             drop((source, sinks));
             tell(RelayEvent::InputEnd(input_end));
             tell(RelayEvent::OutputEnd(0, output_end));
@@ -280,6 +281,7 @@ impl<C: LineCheck> Setup<C> {
             (self.framer, self.source, self.initial, self.shared);
         let read = move || {
             let end = plumbing.read_all(source, &initial, &mut framer, &outlets, &shared);
+            shared.meter.enter(Phase::Ended);
             drop(outlets);
             tell(RelayEvent::InputEnd(end));
         };

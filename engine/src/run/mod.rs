@@ -10,6 +10,7 @@ mod timers;
 
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, never};
 
@@ -47,6 +48,8 @@ pub struct RunContext {
     pub terminal: Terminal,
     /// Signals: the first asks for an orderly end, the second ends at once.
     pub stop: Receiver<StopSignal>,
+    /// How often [`Notice::Stats`] comes; without it nothing is measured.
+    pub stats_every: Option<Duration>,
     /// Told of everything that happens.
     pub observer: Arc<dyn Observer>,
 }

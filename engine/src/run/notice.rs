@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use crate::config::Side;
+use crate::relay::Transport;
+use crate::stats::StreamStats;
 
 /// Takes notices, from several threads.
 pub trait Observer: Send + Sync {
@@ -33,6 +35,10 @@ pub enum Notice<'a> {
         kept: bool,
         last: bool,
     },
+    /// Lines begin to flow.
+    Relaying { transport: Transport },
+    /// How the stream is doing.
+    Stats { stats: &'a StreamStats },
     /// An orderly end has begun.
     Stopping { reason: &'a str },
     /// It is still running although its work is over; `left` until it is killed.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::StopSignal;
 use super::failure::Failure;
+use crate::stats::StreamStats;
 
 /// A finished run.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct RunReport {
     pub lines_rejected: u64,
     /// What each output got.
     pub outputs: Vec<OutputReport>,
+    /// What the stream did, if that was asked for and there was one.
+    pub stats: Option<StreamStats>,
     /// From the start of the first provider to the end of the last.
     pub elapsed: Duration,
 }

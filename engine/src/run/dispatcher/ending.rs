@@ -11,13 +11,23 @@ use crate::limits::{
 };
 use crate::pipe;
 use crate::provider::ProviderExit;
-use crate::relay::{InputEnd, OutputEnd, Refusal};
+use crate::relay::{InputEnd, OutputEnd, Refusal, RelayEvent};
 use crate::run::failure::FailureKind;
 use crate::run::notice::Notice;
 
 impl Dispatcher<'_> {
-    pub(super) fn on_input_end(&mut self, end: InputEnd) {
+    pub(super) fn on_relay_end(&mut self, end: RelayEvent) {
         self.relay_ends_open = self.relay_ends_open.saturating_sub(1);
+        if self.relay_ends_open == 0 {
+            self.final_stats(); // how long the outputs then take to leave is not the stream's time
+        }
+        match end {
+            RelayEvent::InputEnd(end) => self.on_input_end(end),
+            RelayEvent::OutputEnd(index, end) => self.on_output_end(index + 1, end),
+        }
+    }
+
+    fn on_input_end(&mut self, end: InputEnd) {
         self.input_ended = true;
         self.input_cut = !matches!(end, InputEnd::Ended);
         match end {
@@ -40,8 +50,7 @@ impl Dispatcher<'_> {
         self.reap(INPUT);
     }
 
-    pub(super) fn on_output_end(&mut self, id: usize, end: OutputEnd) {
-        self.relay_ends_open = self.relay_ends_open.saturating_sub(1);
+    fn on_output_end(&mut self, id: usize, end: OutputEnd) {
         match end {
             OutputEnd::Complete => self.members[id].fed = true,
             // Its exit, if that is what broke the pipe, says more.

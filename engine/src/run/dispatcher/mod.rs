@@ -29,6 +29,7 @@ use crate::config::Task;
 use crate::protocol::Greeting;
 use crate::provider::{FirstLine, Guard, ProviderExit};
 use crate::relay::{Rejects, Relay, RelayCounters, RelayEvent};
+use crate::stats::{Sampler, StreamStats};
 
 /// The input's place among the members; the outputs follow in the task's order.
 const INPUT: usize = 0;
@@ -82,6 +83,8 @@ enum Timer {
     KilledPipe,
     /// Say who is still running.
     Report,
+    /// Say how the stream is doing.
+    Stats,
 }
 
 /// A channel that holds every event a run of this task can have.
@@ -97,6 +100,10 @@ pub(super) struct Dispatcher<'a> {
     guard: Option<Guard>,
     rejects: Option<Box<dyn Rejects>>,
     relay: Option<Relay>,
+    /// Takes snapshots of the relay, where that is asked for.
+    sampler: Option<Sampler>,
+    /// The last of them, when the stream is over.
+    stats: Option<StreamStats>,
     /// How many ends of the relay are still to come.
     relay_ends_open: usize,
     input_ended: bool,
@@ -125,6 +132,8 @@ impl<'a> Dispatcher<'a> {
             guard: None,
             rejects: None,
             relay: None,
+            sampler: None,
+            stats: None,
             relay_ends_open: 0,
             input_ended: false,
             input_cut: false,
@@ -188,8 +197,7 @@ impl<'a> Dispatcher<'a> {
                 self.conclude(id, false);
             }
             Event::Exited(id, exit) => self.on_exited(id, exit),
-            Event::Relay(RelayEvent::InputEnd(end)) => self.on_input_end(end),
-            Event::Relay(RelayEvent::OutputEnd(index, end)) => self.on_output_end(index + 1, end),
+            Event::Relay(end) => self.on_relay_end(end),
         }
     }
 
@@ -252,6 +260,7 @@ impl<'a> Dispatcher<'a> {
                 }
                 Timer::KilledPipe => self.on_killed_pipes(),
                 Timer::Report => self.report_running(),
+                Timer::Stats => self.tell_stats(),
             }
         }
     }
@@ -286,9 +295,33 @@ impl<'a> Dispatcher<'a> {
             lines_filtered: count(|counters| &counters.lines_filtered),
             lines_rejected: count(|counters| &counters.lines_rejected),
             outputs,
+            stats: self.final_stats(),
             elapsed: self.started.elapsed(),
             failure: self.failure.take(),
         }
+    }
+
+    /// Says how the stream is doing, and again in a while.
+    fn tell_stats(&mut self) {
+        let (Some(sampler), Some(relay), Some(every)) =
+            (&mut self.sampler, &self.relay, self.context.stats_every)
+        else {
+            return;
+        };
+        if self.relay_ends_open > 0 {
+            let now = Instant::now();
+            let stats = sampler.sample(relay, now);
+            self.timers.set(now + every, Timer::Stats);
+            self.tell(&Notice::Stats { stats: &stats });
+        }
+    }
+
+    /// What the stream did, as soon as it is over.
+    fn final_stats(&mut self) -> Option<StreamStats> {
+        if let (Some(mut sampler), Some(relay)) = (self.sampler.take(), &self.relay) {
+            self.stats = Some(sampler.report(relay, Instant::now()));
+        }
+        self.stats.clone()
     }
 
     fn tell(&self, notice: &Notice<'_>) {

@@ -18,6 +18,7 @@ use crate::resolve::ResolvedProvider;
 use crate::run::failure::FailureKind;
 use crate::run::member::{Member, launch};
 use crate::run::notice::Notice;
+use crate::stats::Sampler;
 
 /// Characters of a wrong first line that are kept, of which fewer are shown.
 const KEPT_CHARS: usize = 4096;
@@ -250,7 +251,7 @@ impl Dispatcher<'_> {
             line_bytes_max: stream.line_bytes_max,
             buffer_bytes: stream.buffer_bytes,
             transport: stream.transport,
-            measure: true,
+            measure: self.context.stats_every.is_some(),
         };
         let check = EnvelopeCheck::new(stream.validate);
         let ends = RelayEnds { source: stdout.into(), initial, sinks, check, rejects };
@@ -258,6 +259,11 @@ impl Dispatcher<'_> {
         let tell = move |event| drop(events.send(Event::Relay(event)));
         match Relay::start(ends, options, tell) {
             Ok(relay) => {
+                self.tell(&Notice::Relaying { transport: relay.transport() });
+                self.sampler = self.context.stats_every.map(|every| {
+                    self.timers.set(Instant::now() + every, Timer::Stats);
+                    Sampler::new(stream.buffer_bytes)
+                });
                 self.relay = Some(relay);
                 self.relay_ends_open = self.members.len();
             }
