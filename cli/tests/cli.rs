@@ -9,6 +9,7 @@
 //! - `handshake`: how a provider starts: ready, error, silence, crash; and those that cannot start.
 //! - `failures`: providers that fail while the stream runs.
 //! - `lines`: which bytes arrive: order, completeness, what is left out, rejected or cut off.
+//! - `transports`: every way to move the bytes, and what happens where one is not to be had.
 //! - `stopping`: signals, grace, and that no process stays behind.
 //!
 //! `harness` runs the binary. Providers come from `fixtures/providers`. Edge cases of one part
@@ -35,3 +36,5 @@ mod lines;
 mod quickstart;
 #[path = "cli/stopping.rs"]
 mod stopping;
+#[path = "cli/transports.rs"]
+mod transports;

@@ -96,6 +96,11 @@ fn fixture_provider() -> &'static Path {
     })
 }
 
+/// The program that runs another one without io_uring.
+pub(crate) fn deny_io_uring() -> PathBuf {
+    fixture_provider().with_file_name("deny-io-uring")
+}
+
 /// An `input` or `output` block of a task.
 #[derive(Clone)]
 pub(crate) struct Block {
