@@ -39,6 +39,8 @@ struct State {
     /// Log lines dropped that nobody has been told of. While there are any, more are: what is told
     /// stands where they would have.
     dropped: u64,
+    /// How many they were is about to be put into the queue.
+    telling: bool,
     /// What `written` was when a flush gave up; none before.
     stalled_at: Option<u64>,
 }
@@ -85,10 +87,15 @@ impl Queue {
     /// until `give_up`.
     pub(super) fn flush(&self, give_up: impl Fn() -> bool) {
         let mut state = self.lock();
-        let target = state.added;
+        let mut target = state.added;
         let (mut seen, mut since) = (state.written, Instant::now());
-        while (state.written < target || state.dropped > 0) && state.stalled_at != Some(seen) {
-            if give_up() {
+        let mut untold = true;
+        while state.stalled_at != Some(seen) && !give_up() {
+            // How many were dropped is to be written, too.
+            if std::mem::replace(&mut untold, state.dropped > 0 || state.telling) {
+                target = state.added;
+            }
+            if !untold && state.written >= target {
                 return;
             }
             if since.elapsed() >= STALLED {
@@ -115,8 +122,10 @@ impl Queue {
             // Half empty: it goes on, and not only to drop the next line.
             if state.dropped > 0 && state.waiting.len() <= self.bytes_max / 2 {
                 let dropped = std::mem::take(&mut state.dropped);
+                state.telling = true;
                 drop(state);
                 tell(self, dropped);
+                self.lock().telling = false;
                 continue;
             }
             if state.waiting.is_empty() {
@@ -185,12 +194,12 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_dropped_and_counted_where_it_would_have_stood() {
-        let (queue, may, written) = slow(8);
+        let (queue, may, written) = slow(20);
         queue.keep(b"first\n");
         while !queue.lock().waiting.is_empty() {
             thread::yield_now(); // until it is on its way and the queue is empty
         }
-        for line in [b"aaa\n", b"bbb\n", b"ccc\n", b"ddd\n"] {
+        for line in [b"aaaaaaaaa\n", b"bbbbbbbbb\n", b"ccccccccc\n", b"ddddddddd\n"] {
             queue.log(line);
         }
         queue.keep(b"kept\n");
@@ -200,7 +209,7 @@ mod tests {
         queue.flush(|| false);
         drop(queue);
         let all: String = std::iter::from_fn(|| written.try_recv().ok()).collect();
-        assert_eq!(all, "first\naaa\nbbb\nkept\n2 dropped\neee\n");
+        assert_eq!(all, "first\naaaaaaaaa\nbbbbbbbbb\nkept\n2 dropped\neee\n");
     }
 
     #[test]
