@@ -86,16 +86,15 @@ pub(crate) enum LogFormat {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Run a task until its input ends or it is stopped.
+    /// Run tasks until their inputs end or they are stopped.
     #[command(after_help = "Example:
   dstream run quickstart
   dstream run orders --log-level debug --var tables='[\"Orders\"]'
+  dstream run orders customers       two tasks side by side
+  dstream run --all --fail-fast      all tasks of the file; the first failure stops the others
 
-Ctrl-C drains: what the input has written is delivered first. A second Ctrl-C ends at once.")]
-    Run {
-        /// The task's name in the configuration.
-        task: String,
-    },
+Ctrl-C drains: what the inputs have written is delivered first. A second Ctrl-C ends at once.")]
+    Run(Run),
     /// Show the tasks of the configuration.
     #[command(after_help = "Example:
   dstream list
@@ -153,6 +152,19 @@ Ctrl-C drains: what the input has written is delivered first. A second Ctrl-C en
         /// The shell to complete in.
         shell: Shell,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct Run {
+    /// The tasks' names in the configuration; several run side by side.
+    #[arg(value_name = "TASK", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) tasks: Vec<String>,
+    /// Run every task of the configuration.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Stop the other tasks in good order when one fails.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
 }
 
 #[derive(Args)]

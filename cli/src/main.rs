@@ -9,6 +9,7 @@ mod failures;
 mod logging;
 mod notices;
 mod plural;
+mod signals;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;

@@ -34,6 +34,16 @@ pub enum StopSignal {
     Hangup,
     /// Whoever read what outputs print has left.
     TerminalClosed,
+    /// Another task of the same process has failed, and none is to go on without it.
+    SiblingFailed,
+}
+
+impl StopSignal {
+    /// Whether somebody has asked, rather than circumstances: after that the next one who asks is
+    /// asking a second time.
+    fn is_asked(self) -> bool {
+        matches!(self, Self::Interrupt | Self::Terminate | Self::Hangup)
+    }
 }
 
 /// What a run needs from outside, the same for every task.

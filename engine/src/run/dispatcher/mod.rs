@@ -186,11 +186,7 @@ impl<'a> Dispatcher<'a> {
             Event::Commanded(id, stdin) => self.on_commanded(id, stdin),
             Event::InputGreeted(first, stdout) => self.on_input_greeted(first, stdout),
             Event::OutputGreeted(id, said) => self.on_output_greeted(id, said),
-            Event::TerminalClosed => {
-                if self.stopped_by.is_none() {
-                    self.on_stop(StopSignal::TerminalClosed);
-                }
-            }
+            Event::TerminalClosed => self.on_stop(StopSignal::TerminalClosed),
             Event::Printed(id) => self.members[id].printed = true,
             Event::LogEnded(id) => {
                 self.members[id].log_ended = true;
@@ -203,7 +199,11 @@ impl<'a> Dispatcher<'a> {
 
     /// The first signal asks for an orderly end, any later one ends at once.
     pub(super) fn on_stop(&mut self, signal: StopSignal) {
-        if self.stopped_by == Some(StopSignal::TerminalClosed) {
+        let failed = signal == StopSignal::SiblingFailed && self.failure.is_some();
+        if failed || (!signal.is_asked() && self.stopped_by.is_some()) {
+            return; // it is ending already, and nobody has asked a second time
+        }
+        if self.stopped_by.is_some_and(|earlier| !earlier.is_asked()) {
             self.stopped_by = Some(signal); // the first that somebody sent
             return;
         }
@@ -221,6 +221,7 @@ impl<'a> Dispatcher<'a> {
             StopSignal::Terminate => "SIGTERM",
             StopSignal::Hangup => "the terminal was closed",
             StopSignal::TerminalClosed => "nobody reads the output any more",
+            StopSignal::SiblingFailed => "another task failed",
         };
         self.tell(&Notice::Stopping { reason });
         self.wind_down();

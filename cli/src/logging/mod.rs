@@ -1,19 +1,27 @@
-//! Log lines on stderr: `LEVEL provider: message`, or JSON.
+//! Log lines on stderr: `LEVEL provider: message`, or JSON; and whatever else goes to stderr.
 
+mod queue;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::io::{self, Write};
+use std::panic;
+use std::sync::{Arc, OnceLock};
 
 use anstyle::{AnsiColor, Style};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Subscriber, warn};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use self::queue::{Queue, WAITING_BYTES_MAX};
 use crate::arguments::{Global, LogFormat, LogLevel};
 use crate::diagnostics::is_coloured;
+use crate::plural::count;
+use crate::signals::Stops;
 
 /// Starts logging.
 pub(crate) fn start(global: &Global) {
@@ -38,12 +46,64 @@ pub(crate) fn start(global: &Global) {
     }
 }
 
+/// There during a run: what goes to stderr is put here, so that a reader that has stopped reading
+/// does not stop the run.
+static QUEUE: OnceLock<Arc<Queue>> = OnceLock::new();
+
+/// From now on a thread of its own writes to stderr, and nobody waits for it but [`flush`].
+///
+/// # Errors
+///
+/// If there is no thread to be had.
+pub(crate) fn detach() -> io::Result<()> {
+    let tell = |_: &Queue, lines| {
+        warn!("{} dropped since nobody read them", were(lines));
+    };
+    let queue = Queue::start(io::stderr(), WAITING_BYTES_MAX, tell)?;
+    let _ = QUEUE.set(queue);
+    // A panic must not wait for a reader, either.
+    panic::set_hook(Box::new(|panic| {
+        let trace = Backtrace::capture();
+        let trace = match trace.status() {
+            BacktraceStatus::Captured => format!("\n{trace}"),
+            _ => String::new(),
+        };
+        say(&format!("{panic}{trace}"));
+    }));
+    Ok(())
+}
+
+fn were(lines: u64) -> String {
+    format!("{} {}", count(lines, "log line"), if lines == 1 { "was" } else { "were" })
+}
+
+/// Waits until what has been said has been read. Not for ever: a reader may have stopped reading.
+pub(crate) fn flush(stops: &Stops) {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(|| stops.is_urgent());
+    }
+}
+
+/// Writes a line to stderr that is no log line and is never dropped. Nothing can be done about a
+/// closed stderr.
+pub(crate) fn say(line: &str) {
+    let line = format!("{line}\n");
+    match QUEUE.get() {
+        Some(queue) => queue.keep(line.as_bytes()),
+        None => drop(io::stderr().write_all(line.as_bytes())),
+    }
+}
+
 /// Stderr whose refusals are overlooked: there is nobody left to tell.
 struct Stderr;
 
 impl Write for Stderr {
+    /// Takes a whole line.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().write_all(bytes);
+        match QUEUE.get() {
+            Some(queue) => queue.log(bytes),
+            None => drop(io::stderr().write_all(bytes)),
+        }
         Ok(bytes.len())
     }
 
@@ -52,7 +112,7 @@ impl Write for Stderr {
     }
 }
 
-/// `INFO counter: message`, the time before it if wanted.
+/// `INFO counter: message`, or `INFO task/counter: message`, the time before it if wanted.
 struct Text {
     time: bool,
 }
@@ -60,6 +120,7 @@ struct Text {
 /// The fields of an event that this format knows.
 #[derive(Default)]
 struct Fields {
+    task: Option<String>,
     provider: Option<String>,
     message: String,
 }
@@ -67,6 +128,7 @@ struct Fields {
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
+            "task" => self.task = Some(value.to_owned()),
             "provider" => self.provider = Some(value.to_owned()),
             "message" => value.clone_into(&mut self.message),
             _ => {}
@@ -106,7 +168,11 @@ where
         let ansi = writer.has_ansi_escapes();
         let style = |style: Style| if ansi { style } else { Style::new() };
         let (level, name) = (style(color.on_default()), style(Style::new().bold()));
-        let provider = fields.provider.as_deref().unwrap_or("dstream");
-        writeln!(writer, "{level}{word}{level:#} {name}{provider}{name:#}: {}", fields.message)
+        let speaker = match (fields.task, fields.provider) {
+            (Some(task), Some(provider)) => format!("{task}/{provider}"),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => "dstream".to_owned(),
+        };
+        writeln!(writer, "{level}{word}{level:#} {name}{speaker}{name:#}: {}", fields.message)
     }
 }
