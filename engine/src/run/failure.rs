@@ -37,6 +37,8 @@ pub enum FailureKind {
     ReportedError { class: Option<ErrorClass>, message: String },
     #[error("ended before it was ready ({exit}, after {} ms)", after.as_millis())]
     EndedBeforeReady { exit: ProviderExit, after: Duration },
+    #[error("has not read its command within {} s", .0.as_secs_f32())]
+    NotCommanded(Duration),
     #[error("has not said that it is ready within {} s", .0.as_secs_f32())]
     NotReady(Duration),
     #[error("did not say that it is ready: its first line is `{0}`")]

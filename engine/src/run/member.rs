@@ -29,6 +29,8 @@ pub(super) struct Member<'a> {
     pub(super) printed: bool,
     /// Its command is on its way.
     pub(super) commanded: bool,
+    /// It has taken all of it, or has shown that it never will.
+    pub(super) taken: bool,
     /// Its first line is there, or it has closed its stdout without one.
     pub(super) greeted: bool,
     /// It can do its work.
@@ -60,6 +62,7 @@ impl<'a> Member<'a> {
             stdout: Weak::new(),
             printed: block.side == Side::Input,
             commanded: false,
+            taken: false,
             greeted: false,
             ready: false,
             said_ready: false,

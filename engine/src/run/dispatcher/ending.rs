@@ -159,7 +159,8 @@ impl Dispatcher<'_> {
         self.relay_ends_open = 0;
         for member in &mut self.members {
             let held = member.stdout.upgrade().is_some_and(|stdout| pipe::has_writers(&stdout));
-            member.printed |= held || self.at_once;
+            // Without its command it had nothing to print.
+            member.printed |= held || self.at_once || !member.taken;
         }
         self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::KilledPipe);
     }

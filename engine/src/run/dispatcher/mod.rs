@@ -38,6 +38,8 @@ const INPUT: usize = 0;
 pub(super) enum Event {
     /// An output has its command; its stdin is free for lines.
     Commanded(usize, OwnedFd),
+    /// The input has its command.
+    InputCommanded,
     /// An input's first line, and the pipe from which the rest will come.
     InputGreeted(FirstLine, File),
     /// An output's first line, or that there will be none.
@@ -62,7 +64,7 @@ pub(super) struct Said {
 enum Timer {
     /// A silent output is taken as ready.
     Silent(usize),
-    /// A required handshake is overdue.
+    /// A command should have been taken, and a required handshake said.
     Startup(usize),
     /// A stdout was closed before ready was said, and its provider does not leave.
     Unsaid(usize),
@@ -175,6 +177,7 @@ impl<'a> Dispatcher<'a> {
     pub(super) fn on_event(&mut self, event: Event) {
         match event {
             Event::Commanded(id, stdin) => self.on_commanded(id, stdin),
+            Event::InputCommanded => self.members[INPUT].taken = true,
             Event::InputGreeted(first, stdout) => self.on_input_greeted(first, stdout),
             Event::OutputGreeted(id, said) => self.on_output_greeted(id, said),
             Event::TerminalClosed => {
@@ -222,13 +225,7 @@ impl<'a> Dispatcher<'a> {
         while let Some(timer) = self.timers.take_due(Instant::now()) {
             match timer {
                 Timer::Silent(id) => self.on_silent(id),
-                Timer::Startup(id) => {
-                    if !self.members[id].greeted && self.members[id].is_running() {
-                        let timeout = self.members[id].block.startup_timeout;
-                        self.fail(id, FailureKind::NotReady(timeout));
-                        self.terminate(id);
-                    }
-                }
+                Timer::Startup(id) => self.on_startup_timeout(id),
                 Timer::Unsaid(id) => {
                     if self.members[id].is_running() && !self.members[id].told {
                         self.fail(id, FailureKind::ClosedBeforeReady);

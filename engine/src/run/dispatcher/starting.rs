@@ -89,9 +89,7 @@ impl Dispatcher<'_> {
             return Ok(());
         }
         self.members[id].commanded = true;
-        if block.handshake == Handshake::Required {
-            self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(id));
-        }
+        self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(id));
         let command = command_line(Command::Run, &block.config, block.config_format);
         let (events, terminal) = (self.events.clone(), self.context.terminal.clone());
         let required = block.handshake == Handshake::Required;
@@ -121,6 +119,7 @@ impl Dispatcher<'_> {
     }
 
     pub(super) fn on_commanded(&mut self, id: usize, stdin: OwnedFd) {
+        self.members[id].taken = true;
         if self.members[id].fed {
             return; // closes it
         }
@@ -129,6 +128,24 @@ impl Dispatcher<'_> {
             self.timers.set(Instant::now() + SILENT_OUTPUT_GRACE, Timer::Silent(id));
         }
         self.open_stream();
+    }
+
+    /// A command larger than a pipe is taken only by a provider that reads it.
+    pub(super) fn on_startup_timeout(&mut self, id: usize) {
+        let member = &self.members[id];
+        let required = member.block.handshake == Handshake::Required;
+        let timeout = member.block.startup_timeout;
+        if self.winding_down || !member.is_running() {
+            return;
+        }
+        if !member.taken {
+            self.fail(id, FailureKind::NotCommanded(timeout));
+        } else if required && !member.greeted {
+            self.fail(id, FailureKind::NotReady(timeout));
+        } else {
+            return;
+        }
+        self.terminate(id);
     }
 
     pub(super) fn on_silent(&mut self, id: usize) {
@@ -178,14 +195,13 @@ impl Dispatcher<'_> {
         };
         self.members[INPUT].commanded = true;
         let block = self.members[INPUT].block;
-        if block.handshake == Handshake::Required {
-            self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(INPUT));
-        }
+        self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(INPUT));
         let command = command_line(Command::Run, &block.config, block.config_format);
         let events = self.events.clone();
         let greet = move || {
             let mut stdout = File::from(pipes.stdout);
-            let first = greet_input(pipes.stdin, &mut stdout, &command);
+            let commanded = || drop(events.send(Event::InputCommanded));
+            let first = greet_input(pipes.stdin, &mut stdout, &command, commanded);
             let _ = events.send(Event::InputGreeted(first, stdout));
         };
         let thread = thread::Builder::new().name(format!("greet-{}", block.name)).spawn(greet);
