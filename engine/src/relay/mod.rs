@@ -123,8 +123,12 @@ impl Relay {
             kept_sinks.push(Arc::downgrade(&sink));
             let (counters, tell) = (Arc::clone(&counters), tell.clone());
             let write = move || {
-                let sink = portable::SharedFile(sink);
-                let end = portable::write_all(sink, &batches, &counters.outputs[index]);
+                let writing = portable::SharedFile(Arc::clone(&sink));
+                let end = portable::write_all(writing, &batches, &counters.outputs[index]);
+                if matches!(end, OutputEnd::Complete) {
+                    counters.outputs[index].keep_rest(&sink);
+                }
+                drop(sink);
                 tell(RelayEvent::OutputEnd(index, end));
                 batches.iter().for_each(drop);
             };
@@ -160,6 +164,12 @@ impl Relay {
     /// Whether some process can still write to the input's pipe.
     pub fn is_source_held(&self) -> bool {
         self.source.upgrade().is_some_and(|source| pipe::has_writers(&source))
+    }
+
+    /// After an output's end that came after its [`OutputEnd::Complete`]: how many bytes it has left
+    /// unread, which count as not written from now on. Where the system cannot tell, it is 0.
+    pub fn settle_output(&self, index: usize) -> u64 {
+        self.counters.settle(index)
     }
 
     /// Ends the writing to an output that has gone although something still holds its pipe open;

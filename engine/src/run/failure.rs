@@ -49,6 +49,8 @@ pub enum FailureKind {
     Exited(ProviderExit),
     #[error("ended while the stream was running ({0})")]
     EndedEarly(ProviderExit),
+    #[error("ended with {bytes} bytes unread ({exit})")]
+    LeftUnread { exit: ProviderExit, bytes: u64 },
     #[error("closed its stdin while the stream was running")]
     ClosedStdin,
     #[error("could not be written to")]

@@ -48,6 +48,8 @@ pub(super) struct Member<'a> {
     /// All of its log has been read.
     pub(super) log_ended: bool,
     pub(super) exit: Option<ProviderExit>,
+    /// Nothing more that it had to say is waited for.
+    pub(super) waited: bool,
     /// Its end has been judged.
     pub(super) concluded: bool,
 }
@@ -72,6 +74,7 @@ impl<'a> Member<'a> {
             killed: false,
             log_ended: false,
             exit: None,
+            waited: false,
             concluded: false,
         }
     }

@@ -53,7 +53,7 @@ impl Dispatcher<'_> {
                 self.terminate(id);
             }
         }
-        self.conclude(id, false);
+        self.conclude(id);
     }
 
     pub(super) fn on_exited(&mut self, id: usize, exit: ProviderExit) {
@@ -66,15 +66,17 @@ impl Dispatcher<'_> {
                 self.limit_outputs();
             }
         }
-        self.conclude(id, false);
+        self.conclude(id);
     }
 
-    /// Judges a provider's end, once everything that it had to say has been heard or `at_once`.
-    pub(super) fn conclude(&mut self, id: usize, at_once: bool) {
+    /// Judges a provider's end, once everything that it had to say has been heard or waited for.
+    pub(super) fn conclude(&mut self, id: usize) {
         let member = &self.members[id];
         let Some(exit) = member.exit else { return };
         let heard = member.log_ended && (member.greeted || !member.commanded);
-        if member.concluded || !(heard || at_once) {
+        // What it has left unread is known in a moment, when the relay has closed its pipe.
+        let closing = id != INPUT && !member.fed && self.is_complete(id);
+        if member.concluded || closing || !(heard || member.waited) {
             return;
         }
         self.members[id].concluded = true;
@@ -109,17 +111,22 @@ impl Dispatcher<'_> {
         }
     }
 
+    /// Whether all that an output should get has been written to it.
+    fn is_complete(&self, id: usize) -> bool {
+        let relay = self.relay.as_ref();
+        relay.is_some_and(|relay| relay.counters().outputs[id - 1].complete.load(Acquire))
+    }
+
     pub(super) fn output_failure(&self, id: usize, exit: ProviderExit) -> Option<FailureKind> {
         let member = &self.members[id];
-        let complete = member.fed
-            || self.relay.as_ref().is_some_and(|relay| {
-                let complete = &relay.counters().outputs[id - 1].complete;
-                complete.load(Acquire)
-            });
+        let complete = member.fed || self.is_complete(id);
+        let bytes = self.relay.as_ref().map_or(0, |relay| relay.settle_output(id - 1));
         if self.failed(id) || member.was_forced() || (member.told && exit.is_stop()) {
             None
+        } else if complete && exit.is_success() {
+            (bytes > 0).then_some(FailureKind::LeftUnread { exit, bytes })
         } else if complete {
-            (!exit.is_success()).then_some(FailureKind::Exited(exit))
+            Some(FailureKind::Exited(exit))
         } else if !member.ready {
             let after = member.started().elapsed();
             Some(FailureKind::EndedBeforeReady { exit, after })

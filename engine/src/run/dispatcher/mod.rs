@@ -188,7 +188,7 @@ impl<'a> Dispatcher<'a> {
             Event::Printed(id) => self.members[id].printed = true,
             Event::LogEnded(id) => {
                 self.members[id].log_ended = true;
-                self.conclude(id, false);
+                self.conclude(id);
             }
             Event::Exited(id, exit) => self.on_exited(id, exit),
             Event::Relay(RelayEvent::InputEnd(end)) => self.on_input_end(end),
@@ -233,7 +233,10 @@ impl<'a> Dispatcher<'a> {
                     }
                 }
                 Timer::Kill(id) => self.on_overrun(id),
-                Timer::LastWords(id) => self.conclude(id, true),
+                Timer::LastWords(id) => {
+                    self.members[id].waited = true;
+                    self.conclude(id);
+                }
                 Timer::BrokenPipe(id) => {
                     if self.members[id].is_running() && !self.members[id].told {
                         self.fail(id, FailureKind::ClosedStdin);

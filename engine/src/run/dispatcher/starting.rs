@@ -175,7 +175,7 @@ impl Dispatcher<'_> {
             // Taken as ready already; or it prints nothing, which it need not.
             Some(_) | None => {}
         }
-        self.conclude(id, false);
+        self.conclude(id);
     }
 
     /// A provider has closed its stdout without having said that it is ready: its exit, if that is
@@ -249,7 +249,7 @@ impl Dispatcher<'_> {
             let handshake = if self.members[INPUT].said_ready { end.unwrap_or(0) } else { 0 };
             self.start_relay(stdout, bytes[handshake..].to_vec());
         }
-        self.conclude(INPUT, false);
+        self.conclude(INPUT);
     }
 
     pub(super) fn start_relay(&mut self, stdout: File, initial: Vec<u8>) {
