@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dstream_engine::run::{RunReport, StopSignal};
+use dstream_engine::run::{Failure, FailureKind, RunReport, StopSignal};
 
 /// The task succeeded, or was stopped by a service manager and drained.
 pub(crate) const SUCCESS: u8 = 0;
@@ -12,6 +12,15 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// Stopped by SIGINT: 128 + 2, as a shell has it.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// What a lifecycle command exits with that did not succeed. One that was stopped has not done its
+/// work, whoever asked for it.
+pub(crate) fn of_lifecycle(failure: &Failure) -> ExitCode {
+    ExitCode::from(match failure.kind {
+        FailureKind::Stopped(StopSignal::Interrupt) => INTERRUPTED,
+        _ => FAILED,
+    })
+}
 
 /// What a finished run exits with.
 pub(crate) fn of_run(report: &RunReport) -> ExitCode {

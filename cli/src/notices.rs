@@ -53,6 +53,9 @@ impl Observer for LogNotices {
                 );
             }
             Notice::Stopping { reason } => info!("stopping: {reason}"),
+            Notice::StillAtWork { provider, after } => {
+                warn!(provider, "still at work after {} s; Ctrl-C ends the wait", after.as_secs());
+            }
             Notice::StillRunning { side, provider, left: Some(left) } => {
                 warn!(
                     provider,

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::StopSignal;
 use crate::config::Side;
 use crate::protocol::{ErrorClass, ResultError};
 use crate::provider::ProviderExit;
@@ -70,7 +71,7 @@ pub enum FailureKind {
     #[error("gave a result longer than {0} bytes")]
     LongResult(usize),
     #[error("was stopped before it gave its result")]
-    Stopped,
+    Stopped(StopSignal),
     #[error("cannot be relayed: no thread can be started")]
     NoThread(#[source] io::Error),
 }

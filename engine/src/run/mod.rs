@@ -35,6 +35,18 @@ pub enum StopSignal {
     TerminalClosed,
 }
 
+impl StopSignal {
+    /// The word for it in a notice.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+            Self::Hangup => "the terminal was closed",
+            Self::TerminalClosed => "nobody reads the output any more",
+        }
+    }
+}
+
 /// What a run needs from outside, the same for every task.
 pub struct RunContext {
     /// Where providers are looked for.

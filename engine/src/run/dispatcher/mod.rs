@@ -211,13 +211,7 @@ impl<'a> Dispatcher<'a> {
             return;
         }
         self.stopped_by = Some(signal);
-        let reason = match signal {
-            StopSignal::Interrupt => "SIGINT",
-            StopSignal::Terminate => "SIGTERM",
-            StopSignal::Hangup => "the terminal was closed",
-            StopSignal::TerminalClosed => "nobody reads the output any more",
-        };
-        self.tell(&Notice::Stopping { reason });
+        self.tell(&Notice::Stopping { reason: signal.reason() });
         self.wind_down();
     }
 
