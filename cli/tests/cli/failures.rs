@@ -186,3 +186,21 @@ fn an_output_that_leaves_lines_in_its_pipe_has_failed() {
     ];
     Sandbox::task(&input, &[output]).run_task().has(1, "", &stderr);
 }
+
+/// However many others have failed before.
+#[test]
+fn each_provider_fails_once() {
+    let sandbox = Sandbox::new();
+    let (closed, go) = (sandbox.at("closed"), sandbox.at("go"));
+    let input = Block::script(&["ready", &format!("wait {closed}"), "emit 10 100", "exit 3"]);
+    let touch = format!("touch {closed}");
+    let steps = ["ready", "ignore-term", "close-stdin", &touch, &format!("wait {go}"), "exit 7"];
+    sandbox.write_task(&input, &[Block::script(&steps)], "");
+    let running = sandbox.start(&["run", "t"]);
+    running.says("error: input provider `source` failed (exit status 3)");
+    running.says("error: output provider `sink` closed its stdin");
+    sandbox.write("go", "");
+    let outcome = running.outcome();
+    outcome.has(1, "", &[FAILED]);
+    assert_eq!(outcome.stderr.matches("error: output provider").count(), 1, "{}", outcome.stderr);
+}

@@ -39,6 +39,8 @@ pub(super) struct Member<'a> {
     pub(super) said_ready: bool,
     /// Its stdin was closed on purpose: an output has got all that it will get.
     pub(super) fed: bool,
+    /// A failure of it has been told; what follows from it is not another.
+    pub(super) failed: bool,
     /// It was told to leave.
     pub(super) told: bool,
     /// It had not left within its grace.
@@ -69,6 +71,7 @@ impl<'a> Member<'a> {
             ready: false,
             said_ready: false,
             fed: false,
+            failed: false,
             told: false,
             overran: false,
             killed: false,

@@ -102,7 +102,7 @@ impl Dispatcher<'_> {
         let never_asked = member.told && !member.commanded;
         let excused =
             member.was_forced() || self.input_cut || never_asked || (member.told && exit.is_stop());
-        if excused || self.failed(INPUT) {
+        if excused || member.failed {
             None
         } else if !member.ready && (required || !exit.is_success()) {
             Some(FailureKind::EndedBeforeReady { exit, after })
@@ -121,7 +121,7 @@ impl Dispatcher<'_> {
         let member = &self.members[id];
         let complete = member.fed || self.is_complete(id);
         let bytes = self.relay.as_ref().map_or(0, |relay| relay.settle_output(id - 1));
-        if self.failed(id) || member.was_forced() || (member.told && exit.is_stop()) {
+        if member.failed || member.was_forced() || (member.told && exit.is_stop()) {
             None
         } else if complete && exit.is_success() {
             (bytes > 0).then_some(FailureKind::LeftUnread { exit, bytes })
@@ -133,13 +133,6 @@ impl Dispatcher<'_> {
         } else {
             Some(FailureKind::EndedEarly(exit))
         }
-    }
-
-    /// Whether this provider's failure is the one that is already known.
-    pub(super) fn failed(&self, id: usize) -> bool {
-        let block = self.members[id].block;
-        let known = self.failure.as_ref();
-        known.is_some_and(|known| known.side == block.side && known.provider == block.name)
     }
 
     /// Frees a process that has been judged; an input only when nothing of it can write any more.
@@ -173,6 +166,7 @@ impl Dispatcher<'_> {
     }
 
     pub(super) fn fail(&mut self, id: usize, kind: FailureKind) {
+        self.members[id].failed = true;
         let mut failure = self.members[id].failure(kind, &self.task.secrets);
         if let (Some(relay), true) = (&self.relay, id != INPUT) {
             let output = &relay.counters().outputs[id - 1];
