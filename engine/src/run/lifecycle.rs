@@ -99,8 +99,12 @@ fn ask(
     };
     let talking = thread::Builder::new().name(format!("talk-{}", block.name)).spawn(talk);
     if let Err(error) = talking {
-        process.kill();
-        return Err(fail(Some(&process), FailureKind::NoThread(error)));
+        let failure = fail(Some(&process), FailureKind::NoThread(error));
+        if let Some(guard) = &mut guard {
+            guard.forget(process.id());
+        }
+        process.reap();
+        return Err(failure);
     }
     let (answer, failed) = judge(Talk::new(block, &process, context).wait(&inbox), block);
     let goes_on = answer.as_ref().is_none_or(|(result, _)| result.error.is_none());

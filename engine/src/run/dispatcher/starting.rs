@@ -207,6 +207,10 @@ impl Dispatcher<'_> {
         let thread = thread::Builder::new().name(format!("greet-{}", block.name)).spawn(greet);
         if let Err(error) = thread {
             self.fail(INPUT, FailureKind::NoThread(error));
+            // Its pipes have been closed: nothing will come of it.
+            self.members[INPUT].greeted = true;
+            self.input_ended = true;
+            self.close_outputs();
         }
     }
 
