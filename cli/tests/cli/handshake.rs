@@ -151,11 +151,13 @@ fn a_provider_that_cannot_be_executed_is_named_with_the_reason() {
     let sandbox = Sandbox::new();
     sandbox.write("plain", "#!/bin/sh\n");
     sandbox.write_executable("script", "#!/nonexistent/interpreter\n");
+    sandbox.write_executable("crlf", "#!/bin/sh\r\necho\r\n");
     sandbox.write_executable("elf", &other_machine);
     std::fs::create_dir(sandbox.path("folder")).unwrap();
     for (name, reason) in [
         ("plain", "not executable"),
         ("script", "/nonexistent/interpreter"),
+        ("crlf", "carriage return (CRLF)"),
         ("elf", "this machine"),
         ("folder", "folder"),
     ] {
