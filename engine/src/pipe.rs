@@ -29,23 +29,24 @@ pub(crate) fn has_writers(pipe: &File) -> bool {
 ///
 /// Reading through `poll` would cost every wake-up a system call more, for a case that needs a
 /// process that has escaped from its group. Instead the pipe is opened once more, for writing, and
-/// one byte wakes the reader.
+/// one byte wakes the reader. Returns whether it was written.
 #[cfg(target_os = "linux")]
-pub(crate) fn wake_reader(pipe: &File) {
+pub(crate) fn wake_reader(pipe: &File) -> bool {
     use rustix::fs::{Mode, OFlags};
     use std::os::fd::AsRawFd;
 
     let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     // A full pipe refuses the byte, but then its reader is not blocked.
-    if let Ok(writer) = rustix::fs::open(path, flags, Mode::empty()) {
-        let _ = rustix::io::write(&writer, b"\n");
-    }
+    rustix::fs::open(path, flags, Mode::empty())
+        .is_ok_and(|writer| rustix::io::write(&writer, b"\n") == Ok(1))
 }
 
 /// Where the system offers no way to wake it, the thread goes on with the next byte that comes.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn wake_reader(_pipe: &File) {}
+pub(crate) fn wake_reader(_pipe: &File) -> bool {
+    false
+}
 
 /// Bytes that can be read from `pipe` at once.
 pub(crate) fn unread_bytes(pipe: &File) -> u64 {
@@ -144,11 +145,23 @@ mod tests {
         assert!(has_writers(&reader));
         std::thread::scope(|scope| {
             let read = scope.spawn(|| (&reader).read(&mut [0; 8]).unwrap());
-            wake_reader(&reader);
+            assert!(wake_reader(&reader));
             assert_eq!(read.join().unwrap(), 1);
         });
         drop(writer);
         assert!(!has_writers(&reader));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_pipe_takes_no_byte_to_wake_its_reader() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        while rustix::io::write(&writer, &[b'x'; 4096]).is_ok() {}
+        let reader = File::from(OwnedFd::from(reader));
+        let full = unread_bytes(&reader);
+        assert!(!wake_reader(&reader));
+        assert_eq!(unread_bytes(&reader), full);
     }
 
     #[test]

@@ -16,6 +16,7 @@
 
 mod batch;
 mod block;
+mod cancel;
 mod check;
 mod counters;
 mod framer;
@@ -28,7 +29,7 @@ mod tests;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread;
 
@@ -37,6 +38,7 @@ use crossbeam_channel::bounded;
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN, OVERSIZE_BLOCKS_MAX};
 use crate::pipe;
 use block::BlockPool;
+use cancel::Cancel;
 use framer::Framer;
 
 pub use check::{Disposition, LineCheck, Rejected, Rejects, Verdict};
@@ -88,7 +90,7 @@ pub struct RelayLimits {
 /// A running relay. Its threads end by themselves when the input ends.
 pub struct Relay {
     counters: Arc<RelayCounters>,
-    cancelled: Arc<AtomicBool>,
+    cancelled: Arc<Cancel>,
     source: Weak<File>,
     sinks: Vec<Weak<File>>,
 }
@@ -135,7 +137,7 @@ impl Relay {
             thread::Builder::new().name(format!("write-{index}")).spawn(write)?;
         }
         let source = Arc::new(File::from(source));
-        let cancelled = Arc::new(AtomicBool::new(false));
+        let cancelled = Arc::new(Cancel::default());
         let relay = Self {
             counters: Arc::clone(&counters),
             cancelled: Arc::clone(&cancelled),
@@ -190,11 +192,7 @@ impl Relay {
     /// the outputs is still written. Where the system offers no way to wake a blocked read, the
     /// reading ends with the next byte that comes.
     pub fn cancel(&self) {
-        if self.cancelled.swap(true, Ordering::AcqRel) {
-            return; // one byte wakes the reader, and it takes out one
-        }
-        if let Some(source) = self.source.upgrade() {
-            pipe::wake_reader(&source);
-        }
+        self.cancelled
+            .request(|| self.source.upgrade().is_some_and(|source| pipe::wake_reader(&source)));
     }
 }

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender};
 use memchr::memchr_iter;
 
 use super::batch::Batch;
+use super::cancel::Cancel;
 use super::check::LineCheck;
 use super::counters::{OutputCounters, RelayCounters};
 use super::framer::{Framed, Framer};
@@ -26,15 +27,19 @@ pub(super) fn read_all<C: LineCheck>(
     framer: &mut Framer<C>,
     outlets: &[Sender<Batch>],
     counters: &RelayCounters,
-    cancelled: &AtomicBool,
+    cancelled: &Cancel,
 ) -> InputEnd {
     let hand_over = |framed: Framed| -> Option<InputEnd> {
         if let Some(batch) = framed.batch {
             counters.lines_accepted.fetch_add(batch.lines(), Ordering::Relaxed);
             counters.bytes_accepted.fetch_add(batch.bytes().len() as u64, Ordering::Relaxed);
             let (last, others) = outlets.split_last()?;
-            let gone = others.iter().any(|outlet| outlet.send(batch.clone()).is_err());
-            if last.send(batch).is_err() || gone || counters.any_broken() {
+            let mut gone = false;
+            for outlet in others {
+                gone |= outlet.send(batch.clone()).is_err();
+            }
+            gone |= last.send(batch).is_err();
+            if gone || counters.any_broken() {
                 return Some(InputEnd::OutputGone);
             }
         }
@@ -57,8 +62,10 @@ pub(super) fn read_all<C: LineCheck>(
             Err(error) => return InputEnd::Failed(error),
         };
         // What was written before the cancelling is still taken.
-        if cancelled.load(Ordering::Acquire) && source.is_empty() {
-            return end_cancelled(framer, count, hand_over);
+        if let Some(woken) = cancelled.requested()
+            && source.is_empty()
+        {
+            return end_cancelled(framer, count.saturating_sub(usize::from(woken)), hand_over);
         }
         if count == 0 {
             return hand_over(framer.finish()).unwrap_or(InputEnd::Ended);
@@ -69,14 +76,13 @@ pub(super) fn read_all<C: LineCheck>(
     }
 }
 
-/// The last read of a cancelled stream: its last byte is the newline that woke the reader, which
-/// must not complete a line that was cut off.
+/// The last read of a cancelled stream, without the newline that woke the reader: it must not
+/// complete a line that was cut off.
 fn end_cancelled<C: LineCheck>(
     framer: &mut Framer<C>,
     count: usize,
     hand_over: impl Fn(Framed) -> Option<InputEnd>,
 ) -> InputEnd {
-    let count = count.saturating_sub(1);
     let end = if count > 0 { hand_over(framer.advance(count)) } else { None };
     end.or_else(|| hand_over(framer.finish())).unwrap_or(InputEnd::Cancelled)
 }

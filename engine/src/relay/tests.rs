@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use proptest::prelude::*;
 
 use super::block::BlockPool;
+use super::cancel::Cancel;
 use super::counters::RelayCounters;
 use super::framer::{Framer, Refusal};
 use super::portable::{Source, read_all, write_all};
@@ -156,7 +157,7 @@ impl Case<'_> {
                 assert!(matches!(end, OutputEnd::Complete));
                 sink.taken
             });
-            let never = AtomicBool::new(false);
+            let never = Cancel::default();
             let outlets = [outlet];
             let end = read_all(source, self.initial, &mut framer, &outlets, &counters, &never);
             drop(outlets);
@@ -338,7 +339,7 @@ fn a_writer_that_stops_stops_the_reader_after_exactly_the_pool() {
     let (outlet, batches): (_, Receiver<_>) = bounded(blocks);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let never = AtomicBool::new(false);
+            let never = Cancel::default();
             let outlets = [outlet];
             let end = read_all(Endless(&taken), b"", &mut framer, &outlets, &counters, &never);
             assert!(matches!(end, InputEnd::OutputGone));
@@ -370,7 +371,7 @@ fn an_output_that_breaks_has_its_whole_lines_counted() {
     let lines: Vec<u8> = (0..1000).flat_map(|n| format!("line {n:04}\n").into_bytes()).collect();
     let (first, to_first) = unbounded();
     let (second, to_second) = unbounded();
-    let never = AtomicBool::new(false);
+    let never = Cancel::default();
     let source = Chunked::new(&lines, &[64]);
     let end = std::thread::scope(|scope| {
         // Both drain, so that the pool cannot run dry; one breaks.
@@ -405,19 +406,39 @@ fn an_output_that_breaks_has_its_whole_lines_counted() {
 
 #[test]
 fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed() {
-    let counters = Arc::new(RelayCounters::new(1));
-    let pool = Arc::new(BlockPool::new(0, 1));
-    let seen = Seen::default();
-    let keep = Box::new(Keep(Arc::clone(&seen), Disposition::Stop));
-    let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&counters));
-    let (outlet, batches) = unbounded();
-    // The last newline is the byte that wakes the reader.
-    let source = Chunked::new(b"one\ntwo\n{cut\n", &[3]);
-    let outlets = [outlet];
-    let end = read_all(source, b"", &mut framer, &outlets, &counters, &AtomicBool::new(true));
-    drop(outlets);
-    assert!(matches!(end, InputEnd::Cancelled));
-    let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
-    assert_eq!(written, b"one\ntwo\n");
-    assert_eq!(*seen.lock().unwrap(), [(3, 8, b"{cut".to_vec(), true)]);
+    // The last newline is the byte that wakes the reader; without one, all is the input's.
+    for (bytes, woken) in [(b"one\ntwo\n{cut\n".as_slice(), true), (b"one\ntwo\n{cut", false)] {
+        let counters = Arc::new(RelayCounters::new(1));
+        let pool = Arc::new(BlockPool::new(0, 1));
+        let seen = Seen::default();
+        let keep = Box::new(Keep(Arc::clone(&seen), Disposition::Stop));
+        let mut framer =
+            Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&counters));
+        let (outlet, batches) = unbounded();
+        let source = Chunked::new(bytes, &[3]);
+        let outlets = [outlet];
+        let cancelled = Cancel::default();
+        cancelled.request(|| woken);
+        cancelled.request(|| !woken);
+        let end = read_all(source, b"", &mut framer, &outlets, &counters, &cancelled);
+        drop(outlets);
+        assert!(matches!(end, InputEnd::Cancelled));
+        let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+        assert_eq!(written, b"one\ntwo\n");
+        assert_eq!(*seen.lock().unwrap(), [(3, 8, b"{cut".to_vec(), true)]);
+    }
+}
+
+#[test]
+fn outputs_after_one_that_has_gone_get_the_same_batch() {
+    let counters = Arc::new(RelayCounters::new(3));
+    let pool = Arc::new(BlockPool::new(0, 3));
+    let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
+    let mut framer = Framer::new(pool, STRICT, keep, 1 << 20, Arc::clone(&counters));
+    let (outlets, mut queues): (Vec<_>, Vec<_>) = (0..3).map(|_| unbounded()).unzip();
+    drop(queues.remove(0));
+    let source = Chunked::new(b"one\ntwo\n", &[100]);
+    let end = read_all(source, b"", &mut framer, &outlets, &counters, &Cancel::default());
+    assert!(matches!(end, InputEnd::OutputGone));
+    assert_eq!(queues.iter().map(|batches| batches.try_iter().count()).collect::<Vec<_>>(), [1, 1]);
 }
