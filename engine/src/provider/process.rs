@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::exit::ProviderExit;
 use super::log::{LogTail, read_log};
+use crate::config::Secrets;
 use crate::pipe;
 use crate::resolve::ResolvedProvider;
 
@@ -21,6 +22,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) provider: &'a ResolvedProvider,
     /// Added to the inherited environment; later entries win.
     pub(crate) env: Vec<(OsString, OsString)>,
+    /// Masked in its log.
+    pub(crate) secrets: Secrets,
 }
 
 /// Our ends of a provider's pipes.
@@ -51,7 +54,7 @@ impl ProcessGroup {
 
 /// What a process does by itself, told from threads of its own.
 pub(crate) enum ProcessEvent {
-    /// A line on stderr.
+    /// A line on stderr, clear of secrets.
     Log(String),
     /// Nothing holds its stderr any more.
     LogEnded,
@@ -85,9 +88,9 @@ impl ProviderProcess {
         pipe::widen(&pipes.stdin);
         pipe::widen(&pipes.stdout);
         let log = LogTail::default();
-        let (tail, tell_log) = (log.clone(), tell.clone());
+        let (secrets, tail, tell_log) = (launch.secrets, log.clone(), tell.clone());
         thread::Builder::new().name(format!("log-{}", launch.name)).spawn(move || {
-            read_log(stderr, &tail, |line| tell_log(ProcessEvent::Log(line)));
+            read_log(stderr, &secrets, &tail, |line| tell_log(ProcessEvent::Log(line)));
             tell_log(ProcessEvent::LogEnded);
         })?;
         thread::Builder::new().name(format!("wait-{}", launch.name)).spawn(move || {

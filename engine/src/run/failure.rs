@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::StopSignal;
 use crate::config::Side;
+use crate::delivery::DeadLetterError;
 use crate::protocol::{ErrorClass, ResultError};
 use crate::provider::ProviderExit;
 use crate::resolve::ResolveError;
@@ -62,8 +63,8 @@ pub enum FailureKind {
         "sent an invalid line: line {line_number}, which begins at byte {offset_bytes}, is {reason}"
     )]
     InvalidLine { line_number: u64, offset_bytes: u64, reason: Cow<'static, str> },
-    #[error("sent an invalid line that could not be kept in `{}`", path.display())]
-    NoDeadLetter { path: PathBuf, source: io::Error },
+    #[error("cannot have its invalid lines kept in `{}`", path.display())]
+    NoDeadLetter { path: PathBuf, source: DeadLetterError },
     #[error("gave no result ({0})")]
     NoResult(ProviderExit),
     #[error("gave a result that cannot be understood")]

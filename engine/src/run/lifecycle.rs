@@ -11,12 +11,12 @@ use crossbeam_channel::bounded;
 
 use super::RunContext;
 use super::failure::{Failure, FailureKind};
-use super::member::{failure, launch};
+use super::member::{failure, launch, start_guard};
 use super::notice::Notice;
 use crate::config::{ProviderBlock, Task};
 use crate::limits::RESULT_BYTES_MAX;
 use crate::protocol::{Command, Greeting, LifecycleResult, command_line};
-use crate::provider::{Guard, ProcessEvent, ProviderExit, ProviderProcess};
+use crate::provider::{ProcessEvent, ProviderExit, ProviderProcess};
 use talk::{EVENTS_MAX, Event, Printed, Talk, TalkEnd};
 
 /// What one output answered.
@@ -66,20 +66,19 @@ fn ask(
     };
     let provider = context.sources.resolve(&block.provider);
     let provider = provider.map_err(|error| fail(None, FailureKind::NotFound(error)))?;
-    let mut guard = context.guard.as_ref().and_then(|program| Guard::start(program).ok());
+    let mut guard = start_guard(context);
     let (events, inbox) = bounded(EVENTS_MAX);
     let observer = Arc::clone(&context.observer);
-    let (tell_events, secrets) = (events.clone(), task.secrets.clone());
+    let tell_events = events.clone();
     let (side, name) = (block.side, block.name.clone());
     let tell = move |event| match event {
         ProcessEvent::Log(line) => {
-            let line = &secrets.mask(&line);
-            observer.notice(&Notice::Log { side, provider: &name, line });
+            observer.notice(&Notice::Log { side, provider: &name, line: &line });
         }
         ProcessEvent::LogEnded => drop(tell_events.send(Event::LogEnded)),
         ProcessEvent::Exited(exit) => drop(tell_events.send(Event::Exited(exit))),
     };
-    let started = ProviderProcess::spawn(launch(block, &provider, context), tell);
+    let started = ProviderProcess::spawn(launch(block, &provider, context, &task.secrets), tell);
     let (process, pipes) = started.map_err(|source| {
         fail(None, FailureKind::NotStarted { program: provider.program.clone(), source })
     })?;

@@ -10,8 +10,9 @@ use rustix::process::Pid;
 
 use super::RunContext;
 use super::failure::{Failure, FailureKind};
+use super::notice::Notice;
 use crate::config::{ProviderBlock, Secrets, Side};
-use crate::provider::{Launch, Pipes, ProviderExit, ProviderProcess};
+use crate::provider::{Guard, Launch, Pipes, ProviderExit, ProviderProcess};
 use crate::resolve::ResolvedProvider;
 
 /// A provider of a run.
@@ -149,8 +150,54 @@ pub(super) fn launch<'a>(
     block: &'a ProviderBlock,
     provider: &'a ResolvedProvider,
     context: &RunContext,
+    secrets: &Secrets,
 ) -> Launch<'a> {
     let own = block.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let env = context.env.iter().cloned().chain(own).collect();
-    Launch { name: &block.name, provider, env }
+    Launch { name: &block.name, provider, env, secrets: secrets.clone() }
+}
+
+/// Starts the guard, if there is one; that it cannot be started is told.
+pub(super) fn start_guard(context: &RunContext) -> Option<Guard> {
+    let program = context.guard.as_ref()?;
+    let told = |error: std::io::Error| {
+        context.observer.notice(&Notice::NoGuard { reason: &error.to_string() });
+    };
+    Guard::start(program).map_err(told).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::provider::Terminal;
+    use crate::resolve::ProviderSources;
+    use crate::run::Observer;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Observer for Told {
+        fn notice(&self, notice: &Notice<'_>) {
+            self.0.lock().unwrap().push(format!("{notice:?}"));
+        }
+    }
+
+    #[test]
+    fn a_guard_that_cannot_be_started_is_told() {
+        let nothing = ResolvedProvider { program: "/no/such/program".into(), args: Vec::new() };
+        let told = Arc::new(Told::default());
+        let context = RunContext {
+            sources: ProviderSources { builtin: nothing.clone(), search_path: OsString::new() },
+            guard: Some(nothing),
+            env: Vec::new(),
+            terminal: Terminal::new(std::io::sink()),
+            stop: crossbeam_channel::never(),
+            observer: Arc::clone(&told) as Arc<dyn Observer>,
+        };
+        assert!(start_guard(&context).is_none());
+        let told = told.0.lock().unwrap();
+        assert!(told.len() == 1 && told[0].starts_with("NoGuard"), "{told:?}");
+    }
 }

@@ -17,6 +17,7 @@ use crate::config::Task;
 use crate::provider::Terminal;
 use crate::resolve::{ProviderSources, ResolvedProvider};
 
+pub use crate::delivery::DeadLetterError;
 pub use failure::{Failure, FailureKind};
 pub use lifecycle::{LifecycleOutcome, run_lifecycle};
 pub use notice::{Notice, Observer};

@@ -28,7 +28,7 @@ impl Dispatcher<'_> {
             }
             InputEnd::Refused(Refusal::NotKept(source)) => {
                 let path = self.task.stream.dead_letter.clone().unwrap_or_default();
-                self.fail(INPUT, FailureKind::NoDeadLetter { path, source });
+                self.fail(INPUT, FailureKind::NoDeadLetter { path, source: source.into() });
             }
             InputEnd::Failed(error) => self.fail(INPUT, FailureKind::NotRead(error)),
         }

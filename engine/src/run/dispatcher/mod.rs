@@ -20,7 +20,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::failure::{Failure, FailureKind};
-use super::member::Member;
+use super::member::{Member, start_guard};
 use super::notice::Notice;
 use super::report::{OutputReport, RunReport};
 use super::timers::Timers;
@@ -153,12 +153,7 @@ impl<'a> Dispatcher<'a> {
         if let Err(kind) = self.prepare_rejects() {
             return self.fail(INPUT, kind);
         }
-        if let Some(program) = &self.context.guard {
-            match Guard::start(program) {
-                Ok(guard) => self.guard = Some(guard),
-                Err(error) => self.tell(&Notice::NoGuard { reason: &error.to_string() }),
-            }
-        }
+        self.guard = start_guard(self.context);
         for id in (0..self.members.len()).rev() {
             if let Err(kind) = self.spawn(id, &resolved[id]) {
                 return self.fail(id, kind);

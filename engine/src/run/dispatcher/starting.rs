@@ -44,6 +44,7 @@ impl Dispatcher<'_> {
             stream.dead_letter.as_deref(),
             &self.task.name,
             &self.task.input.name,
+            &self.task.secrets,
             tell,
         );
         let path = stream.dead_letter.clone().unwrap_or_default();
@@ -59,17 +60,17 @@ impl Dispatcher<'_> {
     ) -> Result<(), FailureKind> {
         let block = self.members[id].block;
         let observer = Arc::clone(&self.context.observer);
-        let (events, secrets) = (self.events.clone(), self.task.secrets.clone());
+        let events = self.events.clone();
         let (side, name) = (block.side, block.name.clone());
         let tell = move |event| match event {
             ProcessEvent::Log(line) => {
-                let line = &secrets.mask(&line);
-                observer.notice(&Notice::Log { side, provider: &name, line });
+                observer.notice(&Notice::Log { side, provider: &name, line: &line });
             }
             ProcessEvent::LogEnded => drop(events.send(Event::LogEnded(id))),
             ProcessEvent::Exited(exit) => drop(events.send(Event::Exited(id, exit))),
         };
-        let started = ProviderProcess::spawn(launch(block, provider, self.context), tell);
+        let started =
+            ProviderProcess::spawn(launch(block, provider, self.context, &self.task.secrets), tell);
         let (process, pipes) = started.map_err(|source| FailureKind::NotStarted {
             program: provider.program.clone(),
             source,
