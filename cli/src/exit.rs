@@ -1,5 +1,7 @@
 //! Exit statuses: part of the stable surface, listed in `docs/cli.md`.
 
+use dstream_engine::run::{Failure, FailureKind, StopSignal};
+
 /// The task succeeded, or was stopped by a service manager and drained.
 pub(crate) const SUCCESS: u8 = 0;
 /// The task failed, or a stop had to be forced and lines were left.
@@ -8,6 +10,15 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// Stopped by SIGINT: 128 + 2, as a shell has it.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// What a lifecycle command exits with that did not succeed. One that was stopped has not done its
+/// work, whoever asked for it.
+pub(crate) fn of_lifecycle(failure: &Failure) -> u8 {
+    match failure.kind {
+        FailureKind::Stopped(StopSignal::Interrupt) => INTERRUPTED,
+        _ => FAILED,
+    }
+}
 
 /// The worst of several runs' statuses: a failure before an interruption before a success.
 pub(crate) fn worst(statuses: impl IntoIterator<Item = u8>) -> u8 {

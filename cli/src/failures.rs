@@ -118,6 +118,9 @@ fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
         FailureKind::EndedBeforeReady { .. } if silent => {
             "it said nothing on stderr; try it by hand: echo '{\"command\":\"run\",\"config\":{}}' | PROVIDER"
         }
+        FailureKind::NotCommanded(_) => {
+            "a provider reads one line from its stdin before anything else; a slow one needs a longer startup_timeout"
+        }
         FailureKind::NotReady(_) => {
             "it must print {\"status\":\"ready\"} as its first line; a slow one needs a longer startup_timeout"
         }

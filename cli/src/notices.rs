@@ -63,6 +63,14 @@ impl Observer for LogNotices {
             Notice::Relaying { transport } => debug!(task, "lines flow by {transport}"),
             Notice::Stats { .. } => {}
             Notice::Stopping { reason } => info!(task, "stopping: {reason}"),
+            Notice::StillAtWork { provider, after } => {
+                warn!(
+                    task,
+                    provider,
+                    "still at work after {} s; Ctrl-C ends the wait",
+                    after.as_secs()
+                );
+            }
             Notice::StillRunning { side, provider, left: Some(left) } => {
                 warn!(
                     task,

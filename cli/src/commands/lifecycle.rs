@@ -78,7 +78,10 @@ fn carry_out(global: &Global, task: &Task, command: Command, json: bool) -> Exit
                 .print();
         }
     });
-    ExitCode::from(if failed || done.is_err() { exit::FAILED } else { exit::SUCCESS })
+    match done {
+        Err(failure) => exit::of_lifecycle(&failure).into(),
+        Ok(()) => ExitCode::from(if failed { exit::FAILED } else { exit::SUCCESS }),
+    }
 }
 
 /// The answer as it came, on one line.

@@ -170,3 +170,38 @@ fn an_output_that_closes_its_stdin_has_failed() {
     let outcome = Sandbox::task(&input, &[output]).run_task();
     outcome.has(1, "", &["error: output provider `sink`", FAILED]);
 }
+
+/// What is in a pipe has been written, and has still not arrived.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_leaves_lines_in_its_pipe_has_failed() {
+    let input = Block::script(&["ready", "emit 3 100"]);
+    let output = Block::script(&["ready", "read 1", "until-stdin-closed", "exit 0"]);
+    let stderr = [
+        "error: output provider `sink` ended with 200 bytes unread (exit status 0); \
+         1 line (100 B) had been written to it\n",
+        "INFO  dstream: 1 line (100 B) written to sink in [TIME]\n",
+        "error: 2 lines (200 B) of task `t` were taken from the input and never written to `sink`\n",
+        FAILED,
+    ];
+    Sandbox::task(&input, &[output]).run_task().has(1, "", &stderr);
+}
+
+/// However many others have failed before.
+#[test]
+fn each_provider_fails_once() {
+    let sandbox = Sandbox::new();
+    let wait = |name: &str| format!("wait {}", sandbox.at(name));
+    let steps = ["ignore-term", &wait("one"), "error config no", &wait("two"), "exit 7"];
+    let output = Block::script(&steps).with("handshake = \"required\"");
+    sandbox.write_executable("crash.sh", "#!/bin/sh\nexit 3\n");
+    sandbox.write_task(&Block::path("./crash.sh"), &[output], "");
+    let running = sandbox.start(&["run", "t"]);
+    running.says("error: input provider `source` ended before it was ready (exit status 3");
+    sandbox.write("one", "");
+    running.says("error: output provider `sink` reported an error (config)");
+    sandbox.write("two", "");
+    let outcome = running.outcome();
+    outcome.has(1, "", &[FAILED]);
+    assert_eq!(outcome.stderr.matches("error: output provider").count(), 1, "{}", outcome.stderr);
+}

@@ -171,6 +171,24 @@ fn full_validation_can_drop_a_line() {
 }
 
 #[test]
+fn a_named_pipe_is_no_place_for_dead_letters() {
+    let sandbox = Sandbox::new();
+    let fifo = std::process::Command::new("mkfifo").arg(sandbox.path("pipe")).status();
+    assert!(fifo.unwrap().success());
+    let stream = "    on_invalid = \"dead_letter\"\n    dead_letter = \"pipe\"";
+    sandbox.write_task(&Block::builtin("counter"), &[Block::builtin("null")], stream);
+    sandbox.run_task().has(
+        1,
+        "",
+        &[
+            "error: input provider `source` cannot have its invalid lines kept in `",
+            "cause: it is a named pipe, not a file\n",
+            FAILED,
+        ],
+    );
+}
+
+#[test]
 fn full_validation_can_keep_a_line_as_a_dead_letter() {
     for bad in [NUL, INVALID_UTF8, NO_JSON] {
         let stream = "    validate = \"full\"\n    on_invalid = \"dead_letter\"\n    \

@@ -218,6 +218,30 @@ fn kill_9_of_dstream_leaves_no_provider() {
     gone(&sandbox, 6);
 }
 
+/// `pkill -9 dstream` and `killall -9 dstream` must not hit the guard.
+#[test]
+#[cfg(target_os = "linux")]
+fn only_dstream_is_named_dstream() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    let input = Block::script(&[&pid, "ready", "emit-until-term 100"]);
+    sandbox.write_task(&input, &[Block::builtin("null")], "");
+    let running = sandbox.start(&["run", "t"]);
+    sandbox.process_ids("pids", 1);
+    let id = running.child.id();
+    let comm = |id: u32| std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
+    let mut names = Vec::new();
+    eventually("a guard and a provider with names of their own", || {
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let children = children.split_whitespace().map(|child| child.parse().unwrap());
+        names = children.map(comm).collect();
+        names.sort();
+        names == ["ds-guard\n", "ds:null\n", "fixture-provide\n"]
+    });
+    running.signal(Signal::TERM);
+    assert_eq!(running.outcome().status, "0");
+}
+
 #[test]
 fn a_grandchild_does_not_keep_the_stream_open() {
     let sandbox = Sandbox::new();

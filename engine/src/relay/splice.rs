@@ -108,8 +108,10 @@ impl Splice {
                 framed.set_read(read);
                 settle(self.copy(framed, shared))
             };
-            if shared.cancelled.load(Ordering::Acquire) && self.has_taken_all(taken) {
-                break end_cancelled(framer, taken.bytes, copy);
+            if let Some(woken) = shared.cancelled.requested()
+                && self.has_taken_all(taken)
+            {
+                break end_cancelled(framer, taken.bytes.saturating_sub(usize::from(woken)), copy);
             }
             if taken.bytes == 0 {
                 break copy(framer.finish()).unwrap_or(InputEnd::Ended);

@@ -18,6 +18,7 @@ use crate::config::Task;
 use crate::provider::Terminal;
 use crate::resolve::{ProviderSources, ResolvedProvider};
 
+pub use crate::delivery::DeadLetterError;
 pub use failure::{Failure, FailureKind};
 pub use lifecycle::{LifecycleOutcome, run_lifecycle};
 pub use notice::{Notice, Observer};
@@ -43,6 +44,17 @@ impl StopSignal {
     /// asking a second time.
     fn is_asked(self) -> bool {
         matches!(self, Self::Interrupt | Self::Terminate | Self::Hangup)
+    }
+
+    /// The word for it in a notice.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+            Self::Hangup => "the terminal was closed",
+            Self::TerminalClosed => "nobody reads the output any more",
+            Self::SiblingFailed => "another task failed",
+        }
     }
 }
 
