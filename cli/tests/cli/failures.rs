@@ -205,3 +205,33 @@ fn each_provider_fails_once() {
     outcome.has(1, "", &[FAILED]);
     assert_eq!(outcome.stderr.matches("error: output provider").count(), 1, "{}", outcome.stderr);
 }
+
+/// Wherever a secret has got to: a path, a cause, a log line, an error with an escape in it.
+#[test]
+fn secrets_are_masked_in_failures_and_the_log_stays_json() {
+    let sandbox = Sandbox::new();
+    let run = |format: &str| {
+        let mut command = sandbox.command(&["run", "t", "-l", "debug", "-f", format]);
+        command.env("SECRET", "hunter\"2&2");
+        let outcome = sandbox.start_command(command).outcome();
+        assert_eq!(outcome.status, "1");
+        assert!(!outcome.stderr.contains("hunter"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("(secret)"), "{}", outcome.stderr);
+        let objects = outcome.stderr.lines().filter(|line| line.starts_with('{'));
+        let objects = objects.inspect(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap();
+        });
+        assert_eq!(objects.count() > 0, format == "json", "{}", outcome.stderr);
+    };
+    let hcl = "task \"t\" {\n  type = \"providers\"\n  \
+               input { provider_path = \"./missing-${env(\"SECRET\")}\" }\n  \
+               output { provider = \"null\" }\n}\n";
+    sandbox.write("dstream.hcl", hcl);
+    run("json");
+    run("text");
+    let error = r#"line {"status":"error","message":"no access with hunter\"2\u00262"}"#;
+    let input = Block::script(&[error, "exit 1"]).config("password = env(\"SECRET\")");
+    sandbox.write_task(&input, &[Block::builtin("null")], "");
+    run("json");
+    run("text");
+}

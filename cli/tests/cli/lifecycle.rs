@@ -200,3 +200,41 @@ fn an_output_that_does_not_read_its_command_has_failed_it() {
     let said = "error: output provider `sink` has not read its command within 0.3 s\n";
     sandbox.run(&["status", "t"]).has(1, "", &[said]);
 }
+
+#[test]
+fn an_answer_does_not_wait_for_a_process_that_the_output_leaves_behind() {
+    let sandbox = Sandbox::new();
+    let grandchild = format!("grandchild {}", sandbox.at("pids"));
+    let output = Block::script(&[&grandchild, "line {\"status\":\"ok\"}"]);
+    sandbox.write_task(&Block::builtin("counter"), &[output], "");
+    sandbox.run(&["status", "t"]).is(0, "sink: ok\n", "");
+    let ids = sandbox.process_ids("pids", 1);
+    eventually("the end of what was left behind", || !alive(ids[0]));
+}
+
+/// Whatever form a secret takes in an answer, and the answer stays JSON.
+#[test]
+fn secrets_in_an_answer_are_masked_and_it_stays_json() {
+    let sandbox = Sandbox::new();
+    let answer =
+        r#"line {"status":"ok","message":"a\u0026b-hunter","metadata":{"pin":48151623,"x":1}}"#;
+    let output =
+        Block::script(&[answer]).config("word = env(\"WORD\")").config("pin = env(\"PIN\")");
+    sandbox.write_task(&Block::builtin("counter"), &[output], "");
+    let run = |args: &[&str]| {
+        let mut command = sandbox.command(args);
+        command.env("WORD", "a&b-hunter").env("PIN", "48151623");
+        let outcome = sandbox.start_command(command).outcome();
+        assert_eq!((outcome.status.as_str(), outcome.stderr.as_str()), ("0", ""));
+        outcome.stdout
+    };
+    let json: serde_json::Value = serde_json::from_str(&run(&["status", "t", "--json"])).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "status": "ok", "message": "(secret)", "metadata": { "pin": "(secret)", "x": 1 }
+        })
+    );
+    let text = run(&["status", "t"]);
+    assert_eq!(text, "sink: ok: (secret)\n  pin = (secret)\n  x = 1\n");
+}

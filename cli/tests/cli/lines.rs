@@ -111,6 +111,18 @@ fn a_last_line_without_newline_is_delivered_if_it_is_whole() {
     );
 }
 
+/// Nothing but `full` asks how deep a line is.
+#[test]
+fn a_deep_last_line_without_newline_is_delivered() {
+    let deep = format!("{{\"data\":{}{}}}", "[".repeat(1000), "]".repeat(1000));
+    let (sandbox, outcome) = through(&["emit 1 100", &format!("half {deep}")], "");
+    outcome.has(0, DONE, &["2 lines"]);
+    same_bytes(
+        &sandbox.read("out"),
+        &[emitted(1, 1, 100), deep.into_bytes(), b"\n".to_vec()].concat(),
+    );
+}
+
 #[test]
 fn a_carriage_return_is_kept() {
     let text = b"{\"data\":1}\r\n{\"data\":2}\n{\"data\":3}\r\n";

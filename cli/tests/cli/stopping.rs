@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{
     Block, Sandbox, alive, emitted, eventually, has_python, holds_in_time, same_bytes,
@@ -324,4 +324,63 @@ fn a_closed_stdout_is_no_panic() {
         let stderr = String::from_utf8(sandbox.read("stderr")).unwrap();
         assert_eq!(stderr, "", "{args:?}");
     }
+}
+
+/// However much is waiting to be printed.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_second_signal_ends_a_run_whose_stdout_nobody_reads() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    let long = |block: Block| block.with("shutdown_timeout = \"10m\"");
+    let input = long(Block::script(&[&pid, "ready", "emit-until-term 1000"]));
+    let output = long(Block::fixture("bash/ready_then_reads.sh"));
+    sandbox.write_task(&input, &[output], "");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = sandbox.command(&["run", "t"]);
+    command.stdout(writer).stderr(File::create(sandbox.path("stderr")).unwrap());
+    let mut child = command.spawn().unwrap();
+    drop(command); // and with it the pipe's writing end
+    let unread = || rustix::io::ioctl_fionread(&reader).unwrap();
+    let full = holds_in_time(|| unread() > 60_000);
+    let signal = |signal| kill_process(Pid::from_child(&child), signal).unwrap();
+    signal(Signal::INT);
+    let stderr = || String::from_utf8(sandbox.read("stderr")).unwrap();
+    let stops = holds_in_time(|| stderr().contains("stopping: SIGINT"));
+    signal(Signal::TERM);
+    let ends = holds_in_time(|| child.try_wait().unwrap().is_some());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(full && stops && ends, "full {full}, stops {stops}, ends {ends}:\n{}", stderr());
+    gone(&sandbox, 1);
+}
+
+/// That nobody reads stdout any more is no signal: the first one that somebody sends is the first.
+#[test]
+fn the_first_signal_after_stdout_was_closed_is_the_first() {
+    let sandbox = Sandbox::new();
+    let go = format!("wait {}", sandbox.at("go"));
+    let input = Block::script(&["ignore-term", "ready", "emit 3 100", &go, "emit 1 100"])
+        .with("shutdown_timeout = \"10m\"");
+    let out = sandbox.at("out");
+    let (some, rest) = (format!("sink-lines 3 {out}"), format!("sink {out}"));
+    let output = Block::script(&["ready", &some, "line hello", &rest]);
+    sandbox.write_task(&input, &[output], "");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = sandbox.command(&["run", "t"]);
+    command.stdout(writer).stderr(File::create(sandbox.path("stderr")).unwrap());
+    let mut child = command.spawn().unwrap();
+    let stderr = || String::from_utf8(sandbox.read("stderr")).unwrap();
+    let stops = holds_in_time(|| stderr().contains("stopping: nobody reads the output any more"));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    sandbox.write("go", "");
+    let ends = holds_in_time(|| child.try_wait().unwrap().is_some());
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert!(stops && ends, "{}", stderr());
+    // 0 if the run was over before the signal had been seen.
+    assert!(matches!(status.code(), Some(0 | 130)), "{status}\n{}", stderr());
+    assert!(!stderr().contains("asked a second time"), "{}", stderr());
+    same_bytes(&sandbox.read("out"), &emitted(1, 4, 100));
 }
