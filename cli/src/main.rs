@@ -10,6 +10,7 @@ mod logging;
 mod notices;
 mod plural;
 mod signals;
+mod stats;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;

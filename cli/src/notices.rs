@@ -6,6 +6,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::arguments::LogFormat;
 use crate::failures::describe;
+use crate::stats::{Subject, View};
 
 /// Renders notices to the log.
 pub(crate) struct LogNotices {
@@ -14,6 +15,8 @@ pub(crate) struct LogNotices {
     pub(crate) task: Option<String>,
     /// Cleared from whatever a failure shows: paths and causes can hold one, too.
     pub(crate) secrets: Secrets,
+    /// How the stream's statistics are shown, and whose they are.
+    pub(crate) stats: Option<(View, Subject)>,
 }
 
 impl Observer for LogNotices {
@@ -61,7 +64,11 @@ impl Observer for LogNotices {
                 );
             }
             Notice::Relaying { transport } => debug!(task, "lines flow by {transport}"),
-            Notice::Stats { .. } => {}
+            Notice::Stats { stats } => {
+                if let Some((view, subject)) = &self.stats {
+                    view.show(subject, stats);
+                }
+            }
             Notice::Stopping { reason } => info!(task, "stopping: {reason}"),
             Notice::StillAtWork { provider, after } => {
                 warn!(

@@ -1,7 +1,7 @@
 //! What a run needs from this process: itself as a program, its signals, its stdout.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
@@ -12,7 +12,9 @@ use dstream_engine::run::{Observer, RunContext, StopSignal};
 
 use super::internal::{GUARD, PROVIDER};
 use crate::arguments::{Global, LogFormat};
+use crate::logging::screen::Beside;
 use crate::notices::LogNotices;
+use crate::stats::{Subject, View};
 
 /// What all tasks of this process have in common.
 pub(super) struct Host {
@@ -22,19 +24,25 @@ pub(super) struct Host {
     log_format: LogFormat,
     /// One for all tasks, so that their lines do not mix.
     pub(super) terminal: Terminal,
+    /// How statistics are shown, if at all.
+    pub(super) stats: Option<View>,
 }
 
 impl Host {
     /// # Errors
     ///
     /// If this program cannot find itself.
-    pub(super) fn new(global: &Global) -> io::Result<Self> {
+    pub(super) fn new(global: &Global, stats: Option<View>) -> io::Result<Self> {
         Ok(Self {
             itself: std::env::current_exe()?.into_os_string(),
             search_path: std::env::var_os("PATH").unwrap_or_default(),
             log_level: global.log_level.as_str(),
             log_format: global.log_format,
-            terminal: Terminal::new(io::stdout()),
+            terminal: match stats {
+                Some(View::Live) if io::stdout().is_terminal() => Terminal::new(Beside),
+                _ => Terminal::new(io::stdout()),
+            },
+            stats,
         })
     }
 
@@ -57,7 +65,7 @@ impl Host {
             env: vec![("DSTREAM_LOG_LEVEL".into(), self.log_level.into())],
             terminal: self.terminal.clone(),
             stop,
-            stats_every: None,
+            stats_every: self.stats.map(View::every),
             observer,
         }
     }
@@ -70,6 +78,7 @@ impl Host {
             format: self.log_format,
             task: named.then(|| task.name.clone()),
             secrets: task.secrets.clone(),
+            stats: self.stats.map(|view| (view, Subject::of(task))),
         }
     }
 }

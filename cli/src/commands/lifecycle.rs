@@ -56,7 +56,7 @@ fn confirmed(task: &Task) -> bool {
 }
 
 fn carry_out(global: &Global, task: &Task, command: Command, json: bool) -> ExitCode {
-    let prepared = Host::new(global).and_then(|host| Ok((host, Stops::listen(1)?)));
+    let prepared = Host::new(global, None).and_then(|host| Ok((host, Stops::listen(1)?)));
     let (host, (_, stop)) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {

@@ -1,6 +1,7 @@
 //! Log lines on stderr: `LEVEL provider: message`, or JSON; and whatever else goes to stderr.
 
 mod queue;
+pub(crate) mod screen;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
@@ -50,16 +51,21 @@ pub(crate) fn start(global: &Global) {
 /// does not stop the run.
 static QUEUE: OnceLock<Arc<Queue>> = OnceLock::new();
 
-/// From now on a thread of its own writes to stderr, and nobody waits for it but [`flush`].
+/// From now on a thread of its own writes to stderr, and nobody waits for it but [`flush`]; with a
+/// `live` line below, where that is a terminal.
 ///
 /// # Errors
 ///
 /// If there is no thread to be had.
-pub(crate) fn detach() -> io::Result<()> {
+pub(crate) fn detach(live: bool) -> io::Result<()> {
     let tell = |_: &Queue, lines| {
         warn!("{} dropped since nobody read them", were(lines));
     };
-    let queue = Queue::start(io::stderr(), WAITING_BYTES_MAX, tell)?;
+    let queue = if live {
+        Queue::start(screen::Above, WAITING_BYTES_MAX, tell)?
+    } else {
+        Queue::start(io::stderr(), WAITING_BYTES_MAX, tell)?
+    };
     let _ = QUEUE.set(queue);
     // A panic must not wait for a reader, either.
     panic::set_hook(Box::new(|panic| {
@@ -91,6 +97,21 @@ pub(crate) fn say(line: &str) {
     match QUEUE.get() {
         Some(queue) => queue.keep(line.as_bytes()),
         None => drop(io::stderr().write_all(line.as_bytes())),
+    }
+}
+
+/// Writes a line to stderr that may be dropped if nobody reads.
+pub(crate) fn pass(line: &str) {
+    if let Some(queue) = QUEUE.get() {
+        queue.log(format!("{line}\n").as_bytes());
+    }
+}
+
+/// Changes a task's part of the live line, or takes it away.
+pub(crate) fn live(task: &str, part: Option<String>) {
+    if let Some(queue) = QUEUE.get() {
+        screen::set(task, part);
+        queue.refresh();
     }
 }
 

@@ -39,6 +39,8 @@ struct State {
     /// Log lines dropped that nobody has been told of. While there are any, more are: what is told
     /// stands where they would have.
     dropped: u64,
+    /// The writer is to be flushed although there is nothing to write.
+    refresh: bool,
     /// How many they were is about to be put into the queue.
     telling: bool,
     /// What `written` was when a flush gave up; none before.
@@ -81,6 +83,12 @@ impl Queue {
     /// Adds what must not be dropped: the few lines that say how a run ended.
     pub(super) fn keep(&self, text: &[u8]) {
         self.add(self.lock(), text);
+    }
+
+    /// Has the writer flushed once more: what it shows has changed.
+    pub(super) fn refresh(&self) {
+        self.lock().refresh = true;
+        self.filled.notify_one();
     }
 
     /// Waits until all that is in the queue has been written, as long as anything of it is, or
@@ -126,6 +134,11 @@ impl Queue {
                 drop(state);
                 tell(self, dropped);
                 self.lock().telling = false;
+                continue;
+            }
+            if state.waiting.is_empty() && std::mem::take(&mut state.refresh) {
+                drop(state);
+                let _ = writer.flush();
                 continue;
             }
             if state.waiting.is_empty() {

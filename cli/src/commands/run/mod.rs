@@ -14,16 +14,21 @@ use super::context::Host;
 use crate::arguments::{Global, Run};
 use crate::failures::Problem;
 use crate::signals::Stops;
+use crate::stats::View;
 use crate::{configuration, exit, logging};
 
 pub(super) fn run(global: &Global, arguments: &Run) -> ExitCode {
     let names = (!arguments.all).then_some(arguments.tasks.as_slice());
-    let Ok(tasks) = configuration::tasks(global, names) else {
+    let Ok(mut tasks) = configuration::tasks(global, names) else {
         return ExitCode::from(exit::USAGE);
     };
+    if let Some(transport) = arguments.transport {
+        tasks.iter_mut().for_each(|task| task.stream.transport = transport.into());
+    }
     let prepare = || -> io::Result<_> {
-        let prepared = (Host::new(global)?, Stops::listen(tasks.len())?);
-        logging::detach()?;
+        let stats = View::of(global, arguments);
+        let prepared = (Host::new(global, stats)?, Stops::listen(tasks.len())?);
+        logging::detach(stats == Some(View::Live))?;
         Ok(prepared)
     };
     let (host, (stops, receivers)) = match prepare() {

@@ -12,6 +12,7 @@ use super::summary;
 use crate::exit;
 use crate::notices::LogNotices;
 use crate::signals::Stops;
+use crate::stats::Subject;
 
 /// A task that is to run, and what it runs with.
 pub(super) struct TaskRun<'a> {
@@ -74,6 +75,9 @@ impl TaskRun<'_> {
         };
         let context = self.host.context(self.stop.clone(), observer);
         let report = run_task(self.task, &context);
+        if let Some(view) = self.host.stats {
+            view.conclude(&Subject::of(self.task), report.stats.as_ref());
+        }
         if report.failure.is_none() || report.lines > 0 {
             info!(task, "{}", summary::of(&report));
         }
