@@ -17,8 +17,8 @@ const WRITE_BYTES_MAX: usize = 4096;
 /// A flush gives up after this time in which nothing at all was taken.
 const STALLED: Duration = Duration::from_secs(2);
 
-/// The same when everything is to end at once: a reader that reads has no need of more.
-const STALLED_URGENT: Duration = Duration::from_millis(250);
+/// All that it has when everything is to end at once: a reader that reads has no need of more.
+const URGENT: Duration = Duration::from_millis(250);
 
 /// How often a flush asks whether it has become urgent.
 const ASK_EVERY: Duration = Duration::from_millis(20);
@@ -92,6 +92,7 @@ impl Queue {
         let mut state = self.lock();
         let mut target = state.added;
         let (mut seen, mut since) = (state.written, Instant::now());
+        let mut urgent_since = None;
         let mut untold = true;
         while state.stalled_at != Some(seen) {
             // How many were dropped is to be written, too.
@@ -101,8 +102,10 @@ impl Queue {
             if !untold && state.written >= target {
                 return;
             }
-            let limit = if is_urgent() { STALLED_URGENT } else { STALLED };
-            if since.elapsed() >= limit {
+            let urgent = urgent_since.or_else(|| is_urgent().then(Instant::now));
+            urgent_since = urgent;
+            if since.elapsed() >= STALLED || urgent.is_some_and(|urgent| urgent.elapsed() >= URGENT)
+            {
                 state.stalled_at = Some(seen);
                 return;
             }
