@@ -15,6 +15,12 @@ mod stats;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// For the built-in providers too, which are this program: many small pieces, from several threads.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     // DStream starts itself for these; they must be up within a millisecond or two.
     let mut args = std::env::args_os().skip(1);

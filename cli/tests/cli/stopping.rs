@@ -384,3 +384,32 @@ fn the_first_signal_after_stdout_was_closed_is_the_first() {
     assert!(!stderr().contains("asked a second time"), "{}", stderr());
     same_bytes(&sandbox.read("out"), &emitted(1, 4, 100));
 }
+
+/// `nohup dstream run t`, and `dstream run t &` in a shell without job control.
+#[test]
+fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
+    for (name, signal) in [("HUP", Signal::HUP), ("INT", Signal::INT)] {
+        let sandbox = Sandbox::new();
+        let (pids, go) = (sandbox.at("pids"), sandbox.at("go"));
+        let steps = [&format!("pidfile {pids}"), "ready", "emit 3 100", &format!("wait {go}")];
+        let input = Block::script(&[&steps[..], &["emit 3 100"]].concat());
+        let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
+        sandbox.write_task(&input, &[output], "");
+        let script = format!("trap '' {name}; exec \"$0\" \"$@\"");
+        let running = sandbox.start_command(sandbox.wrapped(&["sh", "-c", &script], &["run", "t"]));
+        eventually("lines", || sandbox.read_or_empty("out").len() == 300);
+        running.signal(signal);
+        // One that is not ignored would have been taken note of long before the stream ends.
+        sandbox.write("go", "");
+        let outcome = running.outcome();
+        outcome.has(0, "✅ Task \"t\" executed successfully\n", &["6 lines (600 B)"]);
+        assert!(!outcome.stderr.contains("stopping"), "{}", outcome.stderr);
+        // The others still count.
+        sandbox.write("out", "");
+        std::fs::remove_file(sandbox.path("go")).unwrap();
+        let running = sandbox.start_command(sandbox.wrapped(&["sh", "-c", &script], &["run", "t"]));
+        eventually("lines", || sandbox.read_or_empty("out").len() == 300);
+        running.signal(Signal::TERM);
+        running.outcome().has(0, "", &["stopping: SIGTERM"]);
+    }
+}

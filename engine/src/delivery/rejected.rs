@@ -91,7 +91,8 @@ impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> Rejects for RejectedLines<T
 
 impl DeadLetterFile {
     /// One JSON line for one line, the line itself unchanged: as text, or in base64 where it is
-    /// not UTF-8. Written in pieces, so that a long line is not held twice.
+    /// not UTF-8. Written in pieces, so that a long line is not held twice; meanwhile the file is
+    /// locked, since other tasks may write to it.
     fn keep(&mut self, rejected: &Rejected<'_>) -> io::Result<()> {
         let line = std::str::from_utf8(rejected.line);
         let letter = DeadLetter {
@@ -104,10 +105,18 @@ impl DeadLetterFile {
             line: line.ok(),
             line_base64: line.is_err().then_some(rejected.line),
         };
+        // Where files cannot be locked, only a long letter can mix with another.
+        let locked = self.file.lock();
         let mut file = BufWriter::with_capacity(WRITE_BYTES, &self.file);
-        serde_json::to_writer(&mut file, &letter)?;
-        file.write_all(b"\n")?;
-        file.flush()
+        let written = serde_json::to_writer(&mut file, &letter)
+            .map_err(io::Error::from)
+            .and_then(|()| file.write_all(b"\n"))
+            .and_then(|()| file.flush());
+        drop(file);
+        if locked.is_ok() {
+            let _ = self.file.unlock();
+        }
+        written
     }
 }
 

@@ -58,7 +58,7 @@ impl StopSignal {
     }
 }
 
-/// What a run needs from outside, the same for every task.
+/// What a run needs from outside.
 pub struct RunContext {
     /// Where providers are looked for.
     pub sources: ProviderSources,

@@ -1,6 +1,7 @@
 //! Several tasks side by side, each in a thread of its own: what becomes of one is not the others'
 //! concern, unless `--fail-fast` makes it so.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
 use super::super::context::Host;
@@ -13,8 +14,7 @@ use crate::signals::Stops;
 /// Runs them all to their ends; the exit status is that of the worst.
 pub(super) fn run(runs: &[TaskRun<'_>], host: &Host, stops: &Stops) -> u8 {
     let outcomes = side_by_side(runs, TaskRun::run, |run, problem| {
-        problem.of_task(Some(&run.task.name)).print();
-        summary::failed(&run.task.name);
+        run.broken(problem);
         if run.fail_fast {
             stops.sibling_failed(run.index);
         }
@@ -37,10 +37,7 @@ fn side_by_side<T: Sync>(
     thread::scope(|scope| {
         let start = |one| {
             let guarded = move || {
-                let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(one)));
-                ran.unwrap_or_else(|_| {
-                    let problem = Problem::new("DStream itself has failed")
-                        .hint("this is a bug in DStream: please report it");
+                isolated(|| run(one)).unwrap_or_else(|problem| {
                     broken(one, problem);
                     Outcome::Failed
                 })
@@ -56,6 +53,14 @@ fn side_by_side<T: Sync>(
             thread.ok().and_then(|thread| thread.join().ok()).unwrap_or(Outcome::Failed)
         };
         threads.into_iter().map(outcome).collect()
+    })
+}
+
+/// Makes a panic a problem; the panic itself has been told of.
+pub(super) fn isolated(run: impl FnOnce() -> Outcome) -> Result<Outcome, Problem> {
+    // Nothing that was being changed meanwhile is looked at again.
+    panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
+        Problem::new("DStream itself has failed").hint("this is a bug in DStream: please report it")
     })
 }
 

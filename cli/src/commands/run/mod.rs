@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use crossbeam_channel::never;
 
-use self::one::TaskRun;
+use self::one::{Outcome, TaskRun};
 use super::context::Host;
 use crate::arguments::{Global, Run};
 use crate::failures::Problem;
@@ -53,7 +53,13 @@ pub(super) fn run(global: &Global, arguments: &Run) -> ExitCode {
         })
         .collect();
     let status = match runs.as_slice() {
-        [only] => only.run().status(),
+        [only] => {
+            let outcome = many::isolated(|| only.run()).unwrap_or_else(|problem| {
+                only.broken(problem);
+                Outcome::Failed
+            });
+            outcome.status()
+        }
         _ => many::run(&runs, &host, &stops),
     };
     logging::flush(&stops);

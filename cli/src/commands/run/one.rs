@@ -10,6 +10,7 @@ use tracing::info;
 use super::super::context::Host;
 use super::summary;
 use crate::exit;
+use crate::failures::Problem;
 use crate::notices::LogNotices;
 use crate::signals::Stops;
 use crate::stats::Subject;
@@ -84,6 +85,12 @@ impl TaskRun<'_> {
         let outcome = Outcome::of(&report);
         summary::conclude(&self.task.name, &report, outcome, self.host, self.stops);
         outcome
+    }
+
+    /// Says that it was not the task that failed but what runs it.
+    pub(super) fn broken(&self, problem: Problem) {
+        problem.of_task(self.several.then_some(&self.task.name)).print();
+        summary::failed(&self.task.name);
     }
 }
 
