@@ -76,7 +76,15 @@ const RESTART: Shape = Shape {
 };
 const STREAM: Shape = Shape {
     title: "a `stream` block",
-    attributes: &["delivery", "validate", "on_invalid", "dead_letter", "max_line", "buffer"],
+    attributes: &[
+        "delivery",
+        "validate",
+        "filter",
+        "on_invalid",
+        "dead_letter",
+        "max_line",
+        "buffer",
+    ],
     blocks: &[],
     hint: None,
 };

@@ -250,7 +250,7 @@ impl Dispatcher<'_> {
             line_bytes_max: stream.line_bytes_max,
             buffer_bytes: stream.buffer_bytes,
         };
-        let check = EnvelopeCheck::new(stream.validate);
+        let check = EnvelopeCheck::new(stream.validate, stream.filter.clone());
         let events = self.events.clone();
         let tell = move |event| drop(events.send(Event::Relay(event)));
         match Relay::start(stdout.into(), initial, sinks, check, rejects, limits, tell) {
