@@ -12,7 +12,8 @@
 //!   what it is given gives false if it asks something, else null.
 //!
 //! Evaluation takes no memory, unless letters have to be changed by `lower` or `upper`, or objects
-//! of many keys are compared. Its depth is bounded when the filter is made.
+//! of many keys are counted, or compared with others that have theirs in another order. Its depth is
+//! bounded when the filter is made.
 
 mod evaluate;
 mod expression;

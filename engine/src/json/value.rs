@@ -149,10 +149,7 @@ impl<'a> Object<'a> {
         if entries > FEW_KEYS {
             return self.sorted().len();
         }
-        let is_last = |&(index, key): &(usize, &str)| {
-            !self.iter().skip(index + 1).any(|(other, _)| other == key)
-        };
-        self.iter().map(|(key, _)| key).enumerate().filter(is_last).count()
+        self.keys().enumerate().filter(|(index, key)| self.is_last(*index, key)).count()
     }
 
     /// Whether it has none.
@@ -219,20 +216,57 @@ impl PartialEq for Value<'_> {
 
 impl PartialEq for Object<'_> {
     fn eq(&self, other: &Self) -> bool {
-        // Each value is compared once, whatever the depth: one that were compared twice a level
-        // would take for ever on a deep line.
-        if self.iter().count().max(other.iter().count()) > FEW_KEYS {
+        // Each value is compared at most once, whatever the depth: one that were compared twice a
+        // level would take for ever on a deep line.
+        if self.keys().eq(other.keys()) {
+            return self.eq_in_order(other);
+        }
+        let (one, two) = (self.keys().count(), other.keys().count());
+        let keys_are_in =
+            |one: &Self, two: &Self| one.keys().all(|key| two.keys().any(|other| other == key));
+        if one.min(two) <= FEW_KEYS && !(keys_are_in(self, other) && keys_are_in(other, self)) {
+            return false;
+        }
+        if one.max(two) > FEW_KEYS {
             return self.sorted() == other.sorted();
         }
-        let keys_are_in = |one: &Self, two: &Self| {
-            one.iter().all(|(key, _)| two.iter().any(|(other, _)| other == key))
-        };
-        let is_last =
-            |index: usize, key: &str| !self.iter().skip(index + 1).any(|(other, _)| other == key);
-        keys_are_in(self, other)
-            && keys_are_in(other, self)
-            && self.iter().enumerate().all(|(index, (key, value))| {
-                !is_last(index, key) || other.get(key).is_some_and(|other| other == value)
-            })
+        self.iter().enumerate().all(|(index, (key, value))| {
+            !self.is_last(index, key) || other.get(key).is_some_and(|other| other == value)
+        })
+    }
+}
+
+impl<'a> Object<'a> {
+    fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.iter().map(|(key, _)| key)
+    }
+
+    /// Whether the key at an index does not come again.
+    fn is_last(&self, index: usize, key: &str) -> bool {
+        !self.keys().skip(index + 1).any(|other| other == key)
+    }
+
+    /// For objects with the same keys in the same order, such as the two states of a row. What
+    /// differs at the same place differs, unless its key comes again.
+    fn eq_in_order(&self, other: &Self) -> bool {
+        let mut looked_for = 0;
+        let mut last: Option<BTreeMap<&str, usize>> = None;
+        for (index, ((key, one), (_, two))) in self.iter().zip(other.iter()).enumerate() {
+            if one == two {
+                continue;
+            }
+            looked_for += 1;
+            if looked_for > FEW_KEYS && last.is_none() {
+                last = Some(self.keys().enumerate().map(|(index, key)| (key, index)).collect());
+            }
+            let is_last = match &last {
+                Some(last) => last.get(key) == Some(&index),
+                None => self.is_last(index, key),
+            };
+            if is_last {
+                return false;
+            }
+        }
+        true
     }
 }

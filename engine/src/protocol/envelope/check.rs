@@ -134,14 +134,14 @@ mod tests {
             (
                 b"{\"data\":1,\"\x01\":2}",
                 "pass",
-                "not an envelope: control character (\\u0000-\\u001F) found while parsing a string, at byte 13",
+                "not an envelope: control character (\\u0000-\\u001F) found while parsing a string, at byte 11",
             ),
             (
                 b"{\"data\":1,\"metadata\":{\"a\x1f\":2}}",
                 "pass",
-                "not an envelope: control character (\\u0000-\\u001F) found while parsing a string, at byte 26",
+                "not an envelope: control character (\\u0000-\\u001F) found while parsing a string, at byte 24",
             ),
-            (br#"{"data":"\u12"}"#, "pass", "not an envelope: invalid escape, at byte 14"),
+            (br#"{"data":"\u12"}"#, "pass", "not an envelope: invalid escape, at byte 15"),
             (b"{\"data\":\0}", "pass", "not an envelope: expected value, at byte 9"),
             (br#"{"data":01}"#, "pass", "not an envelope: invalid number, at byte 10"),
             (br#"{"data":1} {}"#, "pass", "not an envelope: trailing characters, at byte 12"),
