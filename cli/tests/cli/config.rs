@@ -59,7 +59,7 @@ fn a_wrong_filter_is_reported_at_its_place_and_nothing_starts() {
     sandbox.write_task(&input, &[Block::builtin("console")], stream);
     for command in [&["validate"][..], &["run", "t"]] {
         let parts =
-            ["unknown name `metdata`", "did you mean `metadata`?", "dstream.hcl:", "^^^^^^^"];
+            ["unknown name `metdata`", "dstream.hcl:15:14", "^^^^^^^", "did you mean `metadata`?"];
         sandbox.run(command).has(2, "", &parts);
     }
     assert!(!sandbox.path("started").exists());

@@ -211,7 +211,7 @@ fn a_filter_leaves_out_what_does_not_match_and_changes_no_byte() {
             "    validate = \"{level}\"\n    filter = metadata.table == \"users\" && metadata.operation != \"delete\""
         );
         let (sandbox, outcome) = through(&[&bytes(&text)], &stream);
-        let count = "4 lines (280 B) written to sink, 1 blank line left out, 3 lines filtered out";
+        let count = "4 lines (256 B) written to sink, 1 blank line left out, 3 lines filtered out";
         outcome.has(0, DONE, &[count]);
         same_bytes(&sandbox.read("out"), &[&wanted[..], wanted].concat());
     }
