@@ -2,7 +2,7 @@
 //! on.
 //!
 //! [`Scratch`] parses a line with simd-json into memory that the next line uses again. The few
-//! lines that simd-json refuses although they are JSON are read by [`reader`] into a [`Tree`], so
+//! lines that simd-json refuses although they are JSON are read by hand (`reader`) into a tree, so
 //! that no valid line is refused. A [`Value`] does not show which of the two it comes from.
 //!
 //! Where an object has a key twice, the last one counts, as it does for those who read the lines
