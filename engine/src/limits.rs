@@ -85,9 +85,13 @@ mod run {
     /// How long providers have between SIGTERM and SIGKILL when DStream itself has died.
     pub(crate) const GUARD_GRACE: Duration = Duration::from_secs(2);
 
-    /// Depth of nesting of a line under `validate = "full"`, which is serde_json's; a deeper line
-    /// is invalid.
+    /// Depth of nesting of a line. Under `validate = "full"` a deeper line is invalid; for a filter,
+    /// what lies deeper is null. Bounds the stack of whatever walks over a line's values.
     pub(crate) const JSON_DEPTH_MAX: usize = 127;
+
+    /// Bytes of a line up to which the memory it was parsed in is kept for the next one. A parsed
+    /// line can take twenty times its length; that of a longer line is given back at once.
+    pub(crate) const JSON_SCRATCH_LINE_BYTES_KEPT: usize = super::BLOCK_BYTES;
 
     const _: () = assert!(super::PIPE_BYTES > HANDSHAKE_BYTES_MAX);
 }

@@ -228,12 +228,57 @@ fn the_shape_is_checked_by_default_and_bytes_are_not() {
     same_bytes(&sandbox.read("out"), b"{\"data\":1}\n");
 }
 
+/// Every byte of what passes is as it was: simd-json rewrites escapes in what it parses.
+#[test]
+fn a_filter_leaves_out_what_does_not_match_and_changes_no_byte() {
+    let wanted = b"{\"metadata\":{\"\\u0074able\":\"users\"},\"data\":\"a\\n\\u00e9\"}\r\n\
+                   {\"data\":1e400,\"metadata\":{\"table\":\"users\",\"lsn\":123456789012345678901}}\n";
+    let other = b"{\"data\":{},\"metadata\":{\"table\":\"orders\"}}\n{\"data\":1}\n\n\
+                  {\"metadata\":{\"table\":\"users\",\"operation\":\"delete\"},\"data\":null}\n";
+    let text = [&wanted[..], other, wanted].concat();
+    for level in ["off", "shape", "full"] {
+        let stream = format!(
+            "    validate = \"{level}\"\n    filter = metadata.table == \"users\" && metadata.operation != \"delete\""
+        );
+        let (sandbox, outcome) = through(&[&bytes(&text)], &stream);
+        let count = "4 lines (256 B) written to sink, 1 blank line left out, 3 lines filtered out";
+        outcome.has(0, DONE, &[count]);
+        same_bytes(&sandbox.read("out"), &[&wanted[..], wanted].concat());
+    }
+}
+
+#[test]
+fn a_filter_works_on_a_long_stream() {
+    let (sandbox, outcome) = through(&["emit 100000 200"], "    filter = data.seq > 60000");
+    outcome.has(0, DONE, &["40,000 lines (7.6 MiB) written to sink, 60,000 lines filtered out"]);
+    same_bytes(&sandbox.read("out"), &emitted(60_001, 40_000, 200));
+}
+
+#[test]
+fn a_line_that_a_filter_cannot_read_goes_by_on_invalid() {
+    for level in ["off", "shape", "full"] {
+        for bad in [NUL, INVALID_UTF8, NO_JSON, NO_OBJECT] {
+            let stream = format!("    validate = \"{level}\"\n    filter = data != 3");
+            let (sandbox, outcome) = through(&[&bytes(&around(bad))], &stream);
+            outcome.has(1, "", &["error: ", "line 2", FAILED]);
+            same_bytes(&sandbox.read("out"), b"{\"data\":1}\n");
+            let stream = format!("{stream}\n    on_invalid = \"drop\"");
+            let (sandbox, outcome) = through(&[&bytes(&around(bad))], &stream);
+            let count = "1 line (11 B) written to sink, 1 line filtered out, 1 line rejected";
+            outcome.has(0, DONE, &[count]);
+            same_bytes(&sandbox.read("out"), b"{\"data\":1}\n");
+        }
+    }
+}
+
 #[test]
 fn deep_nesting_is_no_way_to_crash() {
     let deep = format!("{{\"data\":{}1{}}}\n", "[".repeat(200_000), "]".repeat(200_000));
-    let stream = "    validate = \"full\"\n    on_invalid = \"drop\"";
-    let (_, outcome) = through(&[&format!("half {deep}")], stream);
-    outcome.has(0, DONE, &["written to sink"]);
+    for stream in ["    validate = \"full\"", "    filter = data == 1 || data == metadata"] {
+        let stream = format!("{stream}\n    on_invalid = \"drop\"");
+        let (_, outcome) = through(&[&format!("half {deep}")], &stream);
+        outcome.has(0, DONE, &["written to sink"]);
+    }
 }
 
 #[test]

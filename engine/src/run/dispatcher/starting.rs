@@ -274,7 +274,7 @@ impl Dispatcher<'_> {
             transport: stream.transport,
             measure: self.context.stats_every.is_some(),
         };
-        let check = EnvelopeCheck::new(stream.validate);
+        let check = EnvelopeCheck::new(stream.validate, stream.filter.clone());
         let ends = RelayEnds { source: stdout.into(), initial, sinks, check, rejects };
         let events = self.events.clone();
         let tell = move |event| drop(events.send(Event::Relay(event)));
