@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn percentiles_are_values_that_occurred() {
-        let percentiles = Percentiles::of((1..=1_000).rev().map(|us| us * 1_000).collect()).unwrap();
+        let percentiles =
+            Percentiles::of((1..=1_000).rev().map(|us| us * 1_000).collect()).unwrap();
         assert_eq!(percentiles.lines, 1_000);
         assert_eq!((percentiles.p50_us, percentiles.p90_us), (500.0, 900.0));
         assert_eq!((percentiles.p99_us, percentiles.p99_9_us), (990.0, 999.0));

@@ -46,7 +46,9 @@ pub fn arguments(
     }
     let line = first_line(stdin).map_err(|error| ProviderError(format!("stdin: {error}")))?;
     let command: Command = serde_json::from_slice(&line).map_err(|error| {
-        ProviderError(format!("no arguments, and no command with config.arguments on stdin: {error}"))
+        ProviderError(format!(
+            "no arguments, and no command with config.arguments on stdin: {error}"
+        ))
     })?;
     own.extend(command.config.arguments.into_iter().map(OsString::from));
     stdout
@@ -83,7 +85,8 @@ mod tests {
 
     #[test]
     fn without_arguments_they_come_with_the_command_and_the_stream_stays() {
-        let text = b"{\"command\":\"run\",\"config\":{\"arguments\":[\"--lines\",\"5\"]}}\n{\"data\":1}\n";
+        let text =
+            b"{\"command\":\"run\",\"config\":{\"arguments\":[\"--lines\",\"5\"]}}\n{\"data\":1}\n";
         let (mut stdin, mut stdout) = (&text[..], Vec::new());
         let taken = arguments(words(&["sink"]), &mut stdin, &mut stdout).unwrap();
         assert_eq!(taken, ["sink", "--lines", "5"]);
