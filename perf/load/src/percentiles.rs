@@ -22,7 +22,8 @@ pub struct Percentiles {
 impl Percentiles {
     /// Of nothing there are none.
     #[must_use]
-    pub fn of(mut latencies_ns: Vec<u64>) -> Option<Self> {
+    pub fn of(latencies_ns: impl IntoIterator<Item = u64>) -> Option<Self> {
+        let mut latencies_ns: Vec<u64> = latencies_ns.into_iter().collect();
         latencies_ns.sort_unstable();
         let max_ns = *latencies_ns.last()?;
         let count = latencies_ns.len();
@@ -47,8 +48,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_values_that_occurred() {
-        let percentiles =
-            Percentiles::of((1..=1_000).rev().map(|us| us * 1_000).collect()).unwrap();
+        let percentiles = Percentiles::of((1..=1_000).rev().map(|us| us * 1_000)).unwrap();
         assert_eq!(percentiles.lines, 1_000);
         assert_eq!((percentiles.p50_us, percentiles.p90_us), (500.0, 900.0));
         assert_eq!((percentiles.p99_us, percentiles.p99_9_us), (990.0, 999.0));
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn one_value_is_all_of_them_and_none_is_none() {
-        assert_eq!(Percentiles::of(vec![7_000]).unwrap().p99_us, 7.0);
-        assert_eq!(Percentiles::of(Vec::new()), None);
+        assert_eq!(Percentiles::of([7_000]).unwrap().p99_us, 7.0);
+        assert_eq!(Percentiles::of([]), None);
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn run(
 
     let load_average = measure::load_average().unwrap_or_default();
     let busy_before = measure::machine_busy_seconds().unwrap_or_default();
+    let own_before = Usage::own();
     let start_ns = monotonic_ns();
     let processes = place.start(found, &ends)?;
     let sink_report = place.sink_report();
@@ -82,7 +83,8 @@ pub(super) fn run(
         _ => seen.usage,
     };
     let first_byte_ns = received.first_byte_ns.unwrap_or(start_ns);
-    let ours = relay.cpu_seconds + ends.cpu_seconds;
+    let own = Usage::own() - own_before;
+    let ours = relay.cpu_seconds + ends.cpu_seconds + own.cpu_seconds;
     Ok(Run {
         round: 0,
         lines,

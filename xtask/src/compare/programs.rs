@@ -30,7 +30,9 @@ pub(super) struct Found {
 impl Programs {
     /// Builds the two ends and `dstream`, optimised.
     pub(super) fn build() -> Result<Self, String> {
-        crate::run("cargo build --release --package dstream-load --package dstream-cli")?;
+        // Two commands: built together, dstream's dependencies would have features that only the ends need.
+        crate::run("cargo build --release --package dstream-cli")?;
+        crate::run("cargo build --release --package dstream-load")?;
         let target = target_folder()?;
         let folder = target.join("compare");
         std::fs::create_dir_all(&folder)

@@ -28,6 +28,10 @@ pub(super) enum Scenario {
 pub(super) const LINE_BYTES: usize = 515;
 /// What the sink rests after each 64 KiB in [`Scenario::SlowOutput`]; some 30 MB/s.
 const SLOW_PAUSE_US: u64 = 2_000;
+/// What a relay may take to start before latency counts.
+const WARM_UP_SECONDS: f64 = 0.5;
+/// Percentiles need more lines than one run's time has.
+const LATENCY_TIMES: f64 = 2.0;
 const SLOW_BYTES_PER_SECOND: u64 = 25_000_000;
 
 impl Scenario {
@@ -61,7 +65,9 @@ impl Scenario {
         match self {
             Self::Start => Some(1),
             Self::Throughput { .. } => None,
-            Self::Latency { rate } => Some((rate as f64 * seconds) as u64),
+            Self::Latency { rate } => {
+                Some((rate as f64 * (WARM_UP_SECONDS + LATENCY_TIMES * seconds)) as u64)
+            }
             Self::SlowOutput => {
                 Some((SLOW_BYTES_PER_SECOND as f64 * seconds) as u64 / LINE_BYTES as u64)
             }
@@ -85,7 +91,14 @@ impl Scenario {
     pub(super) fn sink_arguments(self, lines: u64) -> Vec<String> {
         let mut words = self.shared_arguments(lines);
         match self {
-            Self::Latency { .. } => words.push("--stamped".into()),
+            Self::Latency { rate } => {
+                let skipped = (rate as f64 * WARM_UP_SECONDS) as u64;
+                words.extend([
+                    "--stamped --skip-lines 500".into(),
+                    "--skip-lines".into(),
+                    skipped.to_string(),
+                ]);
+            }
             Self::SlowOutput => words.extend(["--pause-us".into(), SLOW_PAUSE_US.to_string()]),
             _ => {}
         }
@@ -138,11 +151,11 @@ mod tests {
     #[test]
     fn both_ends_are_told_the_same() {
         let latency = Scenario::Latency { rate: 1_000 };
-        assert_eq!(latency.lines_fixed(2.0), Some(2_000));
-        let generator = latency.generator_arguments(2_000).join(" ");
-        let sink = latency.sink_arguments(2_000).join(" ");
-        assert_eq!(generator, "--line-bytes 515 --lines 2000 --rate 1000");
-        assert_eq!(sink, "--line-bytes 515 --lines 2000 --stamped");
+        assert_eq!(latency.lines_fixed(2.0), Some(4_500));
+        let generator = latency.generator_arguments(4_500).join(" ");
+        let sink = latency.sink_arguments(4_500).join(" ");
+        assert_eq!(generator, "--line-bytes 515 --lines 4500 --rate 1000");
+        assert_eq!(sink, "--line-bytes 515 --lines 4500 --stamped --skip-lines 500");
         let line = Scenario::Throughput { writes: Writes::Line, line_bytes: 43 };
         assert_eq!(
             line.generator_arguments(7).join(" "),

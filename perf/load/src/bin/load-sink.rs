@@ -28,6 +28,9 @@ struct Arguments {
     /// Lines have the time at which they were written.
     #[arg(long)]
     stamped: bool,
+    /// Leave the latency of so many first lines out: a relay may take its time to start.
+    #[arg(long, default_value_t = 0, requires = "stamped")]
+    skip_lines: usize,
     /// Bytes of a read, at most.
     #[arg(long, default_value_t = 64 * 1024)]
     read_bytes: usize,
@@ -98,7 +101,7 @@ fn report(
         seconds: (last_ns - first_byte_ns.unwrap_or(last_ns)) as f64 / 1e9,
         first_byte_ns,
         difference: check.difference(),
-        latency: Percentiles::of(check.latencies_ns().to_vec()),
+        latency: Percentiles::of(check.latencies_ns().iter().skip(arguments.skip_lines).copied()),
         usage: Usage::own(),
     };
     write_report(path, &received).map_err(|error| format!("{}: {error}", path.display()))

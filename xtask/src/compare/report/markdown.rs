@@ -101,6 +101,8 @@ fn goals(goals: &[Goal], subject: &str) -> String {
     for goal in goals {
         let asked = match goal.bound {
             Bound::AtLeast(least) => format!("≥ {least:.2} {}", goal.unit),
+            // A twelfth, to be told from eight hundredths.
+            Bound::AtMost(most) if most < 0.1 => format!("≤ {most:.3} {}", goal.unit),
             Bound::AtMost(most) => format!("≤ {most:.2} {}", goal.unit),
         };
         let measured = goal
@@ -208,7 +210,7 @@ fn peers(comparison: &Comparison) -> String {
         let command = found.peer.command_line().replace('|', "\\|");
         table.row([
             found.peer.name.to_owned(),
-            found.peer.about.to_owned(),
+            found.peer.about.replace('|', "\\|"),
             version.to_owned(),
             format!("`{command}`"),
         ]);
