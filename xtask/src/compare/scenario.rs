@@ -93,11 +93,7 @@ impl Scenario {
         match self {
             Self::Latency { rate } => {
                 let skipped = (rate as f64 * WARM_UP_SECONDS) as u64;
-                words.extend([
-                    "--stamped --skip-lines 500".into(),
-                    "--skip-lines".into(),
-                    skipped.to_string(),
-                ]);
+                words.extend(["--stamped".into(), "--skip-lines".into(), skipped.to_string()]);
             }
             Self::SlowOutput => words.extend(["--pause-us".into(), SLOW_PAUSE_US.to_string()]),
             _ => {}
