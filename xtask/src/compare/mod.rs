@@ -87,11 +87,13 @@ pub(crate) fn compare(arguments: &Arguments) -> Result<(), String> {
         return Ok(());
     }
     let plan = plan(arguments)?;
+    // Before the runs: what is changed meanwhile is not what was measured.
+    let machine = Machine::this();
     let cells = schedule::measure(&programs, &peers, &plan);
     let figures = summary::figures(&peers, &cells);
     let goals = goals::goals(&figures);
     let comparison = Comparison {
-        machine: Machine::this(),
+        machine,
         command: command(),
         rounds: plan.rounds,
         seconds: plan.seconds,

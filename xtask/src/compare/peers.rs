@@ -80,7 +80,7 @@ pub(super) const ALL: &[Peer] = &[
     peer(
         "Python",
         "a loop over lines",
-        between("python3", &["perf/peers/line-loop.py"], "--version"),
+        between("python3", &["-E", "perf/peers/line-loop.py"], "--version"),
     ),
     peer("Node", "`stdin.pipe(stdout)`", between("node", &["perf/peers/pipe.js"], "--version")),
     peer(

@@ -1,14 +1,13 @@
 //! The processes of one run: started together, watched until all have ended, and ended by force if need be.
 
 use std::fs::{self, File};
-use std::os::fd::OwnedFd;
+use std::io::{self, PipeReader, PipeWriter};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use dstream_load::Usage;
-use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::measure;
@@ -21,14 +20,24 @@ const GRACE: Duration = Duration::from_secs(3);
 const LAST_WORDS_LINES: usize = 3;
 
 /// The two ends of a pipe, to be read from and to be written to.
-pub(super) fn pipe(bytes: Option<usize>) -> Result<(OwnedFd, OwnedFd), String> {
-    let (reader, writer) =
-        pipe_with(PipeFlags::CLOEXEC).map_err(|error| format!("pipe: {error}"))?;
+pub(super) fn pipe(bytes: Option<usize>) -> Result<(PipeReader, PipeWriter), String> {
+    let (reader, writer) = io::pipe().map_err(|error| format!("pipe: {error}"))?;
     if let Some(bytes) = bytes {
-        fcntl_setpipe_size(&writer, bytes)
+        resize(&writer, bytes)
             .map_err(|error| format!("cannot make a pipe of {bytes} bytes: {error}"))?;
     }
     Ok((reader, writer))
+}
+
+#[cfg(target_os = "linux")]
+fn resize(writer: &PipeWriter, bytes: usize) -> io::Result<()> {
+    rustix::pipe::fcntl_setpipe_size(writer, bytes)?;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn resize(_writer: &PipeWriter, _bytes: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// What to start.
@@ -260,6 +269,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_os = "linux")]
     fn a_pipe_has_the_size_that_was_asked_for() {
         let (_reader, writer) = pipe(Some(1 << 18)).unwrap();
         assert_eq!(rustix::pipe::fcntl_getpipe_size(&writer).unwrap(), 1 << 18);

@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn data_is_scaled_to_the_time() {
-        assert_eq!(found_for(40_000.0), (40_000, vec![4_000, 80_000]));
+        assert_eq!(found_for(40_000.0), (40_000, vec![4_000, 40_000]));
         let (lines, tried) = found_for(5_000_000.0);
         assert_eq!(lines, 5_000_000);
         assert_eq!(tried, [4_000, 80_000, 1_600_000]);
