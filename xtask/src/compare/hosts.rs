@@ -39,16 +39,19 @@ pub(super) fn syslog_ng_file(ends: &Ends, config_version: &str) -> String {
             .chain(arguments)
             .map(|word| format!("'{word}'"))
             .collect();
-        quoted(&format!("exec {}", words.join(" ")))
+        words.join(" ")
     };
+    // syslog-ng would start a source that has ended again, and so send everything twice.
+    let source = format!("{}; exec sleep 3600", shell(&ends.generator));
+    let destination = format!("exec {}", shell(&ends.sink));
     format!(
         "@version: {config_version}\n\
          options {{ stats-freq(0); }};\n\
          source lines {{ program({} flags(no-parse) log-msg-size(1048576) log-iw-size(1000)); }};\n\
          destination out {{ program({} template(\"${{MESSAGE}}\\n\") log-fifo-size(10000)); }};\n\
          log {{ source(lines); destination(out); flags(flow-control); }};\n",
-        shell(&ends.generator),
-        shell(&ends.sink)
+        quoted(&source),
+        quoted(&destination)
     )
 }
 
@@ -123,7 +126,9 @@ mod tests {
         let file = syslog_ng_file(&ends(), "3.38");
         assert!(file.starts_with("@version: 3.38\n"));
         assert!(
-            file.contains(r#"program("exec '/t/load-generate' '--lines' '5'" flags(no-parse)"#),
+            file.contains(
+                r#"program("'/t/load-generate' '--lines' '5'; exec sleep 3600" flags(no-parse)"#
+            ),
             "{file}"
         );
         assert!(file.contains(r#"template("${MESSAGE}\n")"#), "{file}");
