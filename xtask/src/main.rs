@@ -1,5 +1,6 @@
 //! The project's own chores: `cargo xtask --help`.
 
+mod compare;
 mod test;
 mod tidy;
 
@@ -24,6 +25,7 @@ enum Chore {
     Tidy,
     /// Do what a merge needs: formatting, lints, house rules, tests, the quick start.
     Ci,
+    Compare(Box<compare::Arguments>),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Chore::Test => test::all(),
         Chore::Tidy => tidy::check(),
         Chore::Ci => test::ci(),
+        Chore::Compare(arguments) => compare::compare(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
