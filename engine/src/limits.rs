@@ -26,6 +26,10 @@ pub(crate) const PIPE_BYTES: usize = 1024 * 1024;
 /// less than the two system calls more that it takes to move it.
 pub(crate) const SPLICE_BYTES_MIN: usize = 16 * 1024;
 
+/// Bytes of an unfinished line that stay in a pipe of the splice transport; a longer one is copied,
+/// since every look at a pipe begins with what is known already.
+pub(crate) const HELD_LINE_BYTES_MAX: usize = 64 * 1024;
+
 /// Batches that one `writev` takes together. More would not help: the queue is rarely longer,
 /// since a reader that waits for its writer finds larger reads afterwards.
 pub(crate) const WRITE_BATCHES_MAX: usize = 64;

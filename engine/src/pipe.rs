@@ -22,6 +22,13 @@ pub(crate) fn is_pipe(file: &File) -> bool {
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo())
 }
 
+/// Whether a write to `pipe` would not have to wait.
+pub(crate) fn has_room(pipe: &File) -> bool {
+    let mut pipe = [PollFd::new(pipe, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut pipe, Some(&now)).is_ok() && pipe[0].revents().contains(PollFlags::OUT)
+}
+
 /// Whether any process holds the writing end of `pipe`.
 pub(crate) fn has_writers(pipe: &File) -> bool {
     let mut pipe = [PollFd::new(pipe, PollFlags::IN)];
