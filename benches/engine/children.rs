@@ -2,6 +2,7 @@
 //! with its built-in providers: the output is the built-in `null` itself, the input is a writer of
 //! one line again and again, since `generate` has none as short as 43 bytes.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStderr, ChildStdin, Command, ExitCode, Stdio};
@@ -59,8 +60,7 @@ fn source(bytes: usize, writes: Writes, lines: u64) {
     let (block, block_lines) = envelopes(Size { name: "", bytes }, SOURCE_BYTES);
     let (line_bytes, mut left) = (bytes + 1, lines);
     // The standard library's stdout would gather lines, and look for their ends.
-    let mut stdout =
-        std::fs::File::from(OwnedFd::from(rustix::stdio::stdout().try_clone_to_owned().unwrap()));
+    let mut stdout = File::from(rustix::stdio::stdout().try_clone_to_owned().unwrap());
     stdout.write_all(READY).unwrap();
     assert_eq!(std::io::stdin().read(&mut [0]).unwrap(), 0);
     while left > 0 {
@@ -144,7 +144,11 @@ fn start(arguments: &[&str], stderr: Stdio) -> Child {
 
 /// Reads the first line, and not a byte of what follows it.
 fn read_ready(stdout: &mut impl Read) {
-    let line = stdout.bytes().map(Result::unwrap).take_while(|&byte| byte != b'\n');
-    let line: Vec<u8> = line.collect();
-    assert!(line.starts_with(READY.trim_ascii_end().strip_suffix(b"}").unwrap()));
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") {
+        let mut byte = [0];
+        stdout.read_exact(&mut byte).unwrap();
+        line.extend(byte);
+    }
+    assert!(line.starts_with(br#"{"status":"ready""#), "it said {}", line.escape_ascii());
 }

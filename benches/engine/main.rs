@@ -15,6 +15,7 @@ mod pool;
 mod relay;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use criterion::Criterion;
 
@@ -23,7 +24,11 @@ fn main() -> ExitCode {
     if let Some(status) = children::run(&arguments) {
         return status;
     }
-    let mut criterion = Criterion::default().configure_from_args();
+    // Shorter than criterion's own: there are many, and each is a tight loop.
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
     framing::benches(&mut criterion);
     envelope::benches(&mut criterion);
     pool::benches(&mut criterion);

@@ -1,7 +1,9 @@
 //! The whole relay: real processes, real pipes, `shape` and measuring on. The time of a stream is
 //! from the word to the source to the exit of the sink, which is when the last line has been read.
 
-use std::io;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
@@ -9,7 +11,6 @@ use dstream_engine::config::Validate;
 use dstream_engine::relay::{
     Disposition, Rejected, Rejects, Relay, RelayEnds, RelayOptions, Transport,
 };
-use std::sync::atomic::Ordering::Relaxed;
 
 use crate::children::{Sink, Source, Writes};
 use crate::lines::{SIZES, Size, check};
@@ -53,7 +54,8 @@ fn is_there(transport: Transport) -> bool {
     drop(input);
     io::copy(&mut { output }, &mut io::sink()).unwrap();
     if !is_there {
-        eprintln!("relay/{transport}: left out, this system does not have it");
+        let what = format!("relay/{transport}: left out, this system does not have it");
+        let _ = writeln!(io::stderr(), "{what}");
     }
     is_there
 }
@@ -76,7 +78,7 @@ fn stream(transport: Transport, size: Size, writes: Writes, lines: u64) -> Durat
     took
 }
 
-fn start(transport: Transport, source: std::os::fd::OwnedFd, sink: std::os::fd::OwnedFd) -> Relay {
+fn start(transport: Transport, source: OwnedFd, sink: std::os::fd::OwnedFd) -> Relay {
     let ends = RelayEnds {
         source,
         initial: Vec::new(),
