@@ -1,5 +1,6 @@
 //! The project's own chores: `cargo xtask --help`.
 
+mod bench;
 mod compare;
 mod test;
 mod tidy;
@@ -23,7 +24,16 @@ enum Chore {
     Test,
     /// Check the house rules that no compiler knows.
     Tidy,
-    /// Do what a merge needs: formatting, lints, house rules, tests, the quick start.
+    /// Run the benches, in the release profile: micro benches, then the whole relay between
+    /// processes. Takes ten minutes.
+    Bench {
+        /// Run each of them once, on little, in the dev profile: they must run, no time counts.
+        #[arg(long)]
+        quick: bool,
+        /// Run those whose name holds this, such as `framing` or `relay/splice/515B`.
+        name: Option<String>,
+    },
+    /// Do what a merge needs: formatting, lints, house rules, tests, benches, the quick start.
     Ci,
     Compare(Box<compare::Arguments>),
 }
@@ -32,6 +42,8 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Test => test::all(),
         Chore::Tidy => tidy::check(),
+        Chore::Bench { quick: true, name } => bench::once(name.as_deref()),
+        Chore::Bench { quick: false, name } => bench::measure(name.as_deref()),
         Chore::Ci => test::ci(),
         Chore::Compare(arguments) => compare::compare(&arguments),
     };

@@ -1,6 +1,6 @@
 //! All tests, and what a merge needs besides.
 
-use crate::{run, tidy};
+use crate::{bench, run, tidy};
 
 /// Every test. What needs servers joins here as it comes; so far `cargo test` has them all.
 pub(crate) fn all() -> Result<(), String> {
@@ -15,6 +15,7 @@ pub(crate) fn ci() -> Result<(), String> {
     run("cargo fmt --all --check")?;
     run("cargo clippy --workspace --all-targets --quiet -- -D warnings")?;
     run("cargo xtask test")?;
+    bench::once(None)?;
     run("cargo run --release -- run quickstart")?;
     run("cargo run --release -- run replay")?;
     run("cargo xtask compare --quick")

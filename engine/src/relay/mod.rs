@@ -15,6 +15,8 @@
 //! slowest writer has brought one home, and meanwhile the pipe fills and the input waits.
 
 mod batch;
+#[cfg(feature = "bench")]
+pub mod bench;
 mod block;
 mod cancel;
 mod check;

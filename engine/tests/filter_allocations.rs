@@ -1,48 +1,19 @@
 //! Steady state allocates nothing: what looks at every line is run over lines it has seen the like
 //! of, under an allocator that counts. A binary of its own, because the allocator is for all of it.
 #![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
-#![expect(unsafe_code, reason = "an allocator is unsafe to be; this one hands everything on")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
 use std::path::Path;
 
 use dstream_engine::config::{Document, Filter, Surroundings, Validate};
 use dstream_engine::protocol::EnvelopeCheck;
 use dstream_engine::relay::{LineCheck, Verdict};
 
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count_one() {
-    COUNT.set(COUNT.get() + 1);
-}
-
-// SAFETY: every call goes to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count_one();
-        // SAFETY: the caller's promise is handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is handed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        count_one();
-        // SAFETY: the caller's promise is handed on.
-        unsafe { System.realloc(memory, layout, bytes) }
-    }
-}
+use counting::Counting;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Counting = Counting::new();
 
 fn filter(expression: &str) -> Filter {
     let text = format!(
@@ -77,8 +48,13 @@ fn a_filter_allocates_nothing_per_line() {
             assert!(passed > 0 && passed < lines.len(), "{expression}: {passed}");
         };
         run();
-        let before = COUNT.get();
+        let (before, _) = ALLOCATOR.count();
         run();
-        assert_eq!(COUNT.get() - before, 0, "allocations in {} lines: {expression}", lines.len());
+        assert_eq!(
+            ALLOCATOR.count().0 - before,
+            0,
+            "allocations in {} lines: {expression}",
+            lines.len()
+        );
     }
 }
