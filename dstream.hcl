@@ -33,3 +33,20 @@ task "replay" {
     provider = "null"
   }
 }
+
+# Made-up lines at a steady rate: cargo run --release -- run load --stats
+task "load" {
+  type = "providers"
+
+  input {
+    provider = "generate"
+    config {
+      count = 30000
+      rate  = 10000
+    }
+  }
+
+  output {
+    provider = "null"
+  }
+}

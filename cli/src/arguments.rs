@@ -95,7 +95,7 @@ pub(crate) enum Command {
   dstream run orders customers       two tasks side by side
   dstream run --all --fail-fast      all tasks of the file; the first failure stops the others
   dstream run orders --stats         how fast, how late, and what holds it up
-  dstream run orders --stats --stats-format json --stats-interval 1s 2> stats.jsonl
+  dstream run orders --log-format json --stats --stats-interval 1s 2> log.jsonl
 
 Ctrl-C drains: what the inputs have written is delivered first. A second Ctrl-C ends at once.")]
     Run(Run),
@@ -236,16 +236,16 @@ fn interval(text: &str) -> Result<Duration, String> {
         text.find(|byte: char| !byte.is_ascii_digit() && byte != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let unit_s = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err("it must be a number with a unit: 500ms, 10s, 1m, 1h".to_owned()),
+        "ms" => Some(0.001),
+        "s" => Some(1.0),
+        "m" => Some(60.0),
+        "h" => Some(3600.0),
+        _ => None,
     };
-    let seconds = number.parse::<f64>().ok().map(|number| number * unit_s);
-    let interval = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    match interval {
-        Some(interval) if interval >= INTERVAL_MIN && interval <= INTERVAL_MAX => Ok(interval),
+    let seconds = unit_s.zip(number.parse::<f64>().ok()).map(|(unit_s, number)| number * unit_s);
+    let seconds = seconds.ok_or("it must be a number with a unit: 500ms, 10s, 1m, 1h")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(interval) if interval >= INTERVAL_MIN && interval <= INTERVAL_MAX => Ok(interval),
         _ => Err("it must be between 50ms and 24h".to_owned()),
     }
 }

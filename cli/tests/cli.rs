@@ -12,6 +12,7 @@
 //! - `transports`: every way to move the bytes, and what happens where one is not to be had.
 //! - `many`: several tasks in one process.
 //! - `unread`: a stderr or stdout that nobody reads.
+//! - `stats`: `--stats`; `live`: its line on a terminal.
 //! - `stopping`: signals, grace, and that no process stays behind.
 //!
 //! `harness` runs the binary. Providers come from `fixtures/providers`. Edge cases of one part
@@ -34,10 +35,14 @@ mod handshake;
 mod lifecycle;
 #[path = "cli/lines.rs"]
 mod lines;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/many.rs"]
 mod many;
 #[path = "cli/quickstart.rs"]
 mod quickstart;
+#[path = "cli/stats.rs"]
+mod stats;
 #[path = "cli/stopping.rs"]
 mod stopping;
 #[path = "cli/transports.rs"]

@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use dstream_engine::config::Task;
+use dstream_engine::run::RunReport;
 use dstream_engine::stats::StreamStats;
 
 use crate::arguments::{Global, LogFormat, Run, StatsFormat};
@@ -58,15 +59,20 @@ impl View {
     }
 
     /// Shows what a task did, if its stream had begun.
-    pub(crate) fn conclude(self, task: &Subject, stats: Option<&StreamStats>) {
+    pub(crate) fn conclude(self, task: &Subject, report: &RunReport) {
         if self == Self::Live {
             logging::live(&task.name, None);
         }
-        match (self, stats) {
-            (_, None) => {}
-            (Self::Json { .. }, Some(stats)) => logging::say(&json::object(task, stats, true)),
-            (_, Some(stats)) => logging::say(&text::report(task, stats)),
+        let Some(mut stats) = report.stats.clone() else { return };
+        // The stream was over before its outputs were: what they left unread is known only now.
+        for (of_stream, of_run) in stats.outputs.iter_mut().zip(&report.outputs) {
+            of_stream.lines_written = of_run.lines_written;
+            of_stream.bytes_written = of_run.bytes_written;
         }
+        logging::say(&match self {
+            Self::Json { .. } => json::object(task, &stats, true),
+            Self::Live | Self::Lines { .. } => text::report(task, &stats),
+        });
     }
 }
 

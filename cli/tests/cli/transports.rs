@@ -69,3 +69,25 @@ fn several_outputs_have_a_transport_too() {
         same_bytes(&sandbox.read(name), &emitted(1, 1000, 100));
     }
 }
+
+#[test]
+fn the_command_line_counts_before_the_file() {
+    let sandbox = Sandbox::new();
+    let input = Block::script(&["ready", "emit 1000 100"]);
+    let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
+    for (file, flag) in [("splice", "portable"), ("portable", "splice"), ("portable", "auto")] {
+        sandbox.write("out", "");
+        let stream = format!("    transport = \"{file}\"");
+        sandbox.write_task(&input, std::slice::from_ref(&output), &stream);
+        let outcome = sandbox.run(&["-l", "debug", "run", "t", "--transport", flag]);
+        // Of one pipe into another, the fastest is splice, where there is such a thing.
+        let by = if flag == "portable" || cfg!(not(target_os = "linux")) {
+            "portable"
+        } else {
+            "splice"
+        };
+        let flow = format!("lines flow by {by}");
+        outcome.has(0, "✅ Task \"t\" executed successfully\n", &[&flow, "1,000 lines"]);
+        same_bytes(&sandbox.read("out"), &emitted(1, 1000, 100));
+    }
+}

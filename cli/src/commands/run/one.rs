@@ -77,7 +77,7 @@ impl TaskRun<'_> {
         let context = self.host.context(self.stop.clone(), observer);
         let report = run_task(self.task, &context);
         if let Some(view) = self.host.stats {
-            view.conclude(&Subject::of(self.task), report.stats.as_ref());
+            view.conclude(&Subject::of(self.task), &report);
         }
         if report.failure.is_none() || report.lines > 0 {
             info!(task, "{}", summary::of(&report));
