@@ -1,9 +1,11 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use dstream_engine::relay::Transport;
 
 /// Terraform for data streaming: declare a pipeline in HCL, run one command.
 #[derive(Parser)]
@@ -86,16 +88,17 @@ pub(crate) enum LogFormat {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Run a task until its input ends or it is stopped.
+    /// Run tasks until their inputs end or they are stopped.
     #[command(after_help = "Example:
   dstream run quickstart
   dstream run orders --log-level debug --var tables='[\"Orders\"]'
+  dstream run orders customers       two tasks side by side
+  dstream run --all --fail-fast      all tasks of the file; the first failure stops the others
+  dstream run orders --stats         how fast, how late, and what holds it up
+  dstream run orders --stats --stats-format json --stats-interval 1s 2> stats.jsonl
 
-Ctrl-C drains: what the input has written is delivered first. A second Ctrl-C ends at once.")]
-    Run {
-        /// The task's name in the configuration.
-        task: String,
-    },
+Ctrl-C drains: what the inputs have written is delivered first. A second Ctrl-C ends at once.")]
+    Run(Run),
     /// Show the tasks of the configuration.
     #[command(after_help = "Example:
   dstream list
@@ -156,6 +159,62 @@ Ctrl-C drains: what the input has written is delivered first. A second Ctrl-C en
 }
 
 #[derive(Args)]
+pub(crate) struct Run {
+    /// The tasks' names in the configuration; several run side by side.
+    #[arg(value_name = "TASK", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) tasks: Vec<String>,
+    /// Run every task of the configuration.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Stop the other tasks in good order when one fails.
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+    /// Show how the stream is doing, on stderr: one live line on a terminal, else a line at an
+    /// interval; and a report at the end, however it comes.
+    #[arg(long)]
+    pub(crate) stats: bool,
+    /// How often, where there is no terminal or the format is json: 500ms, 10s, 1m.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = interval, requires = "stats")]
+    pub(crate) stats_interval: Duration,
+    /// How statistics are written; as the log is unless told.
+    #[arg(long, value_name = "FORMAT", requires = "stats")]
+    pub(crate) stats_format: Option<StatsFormat>,
+    /// How the bytes are moved, whatever the tasks' stream blocks say.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) transport: Option<TransportName>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatsFormat {
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TransportName {
+    /// The fastest that can do what the task asks.
+    Auto,
+    /// Bytes stay in the kernel (Linux, one output).
+    Splice,
+    /// Through io_uring (Linux).
+    Uring,
+    /// Plain reads and writes.
+    Portable,
+}
+
+impl From<TransportName> for Transport {
+    fn from(name: TransportName) -> Self {
+        match name {
+            TransportName::Auto => Self::Auto,
+            TransportName::Splice => Self::Splice,
+            TransportName::Uring => Self::Uring,
+            TransportName::Portable => Self::Portable,
+        }
+    }
+}
+
+#[derive(Args)]
 pub(crate) struct Lifecycle {
     /// The task's name in the configuration.
     pub(crate) task: String,
@@ -168,6 +227,31 @@ pub(crate) struct Lifecycle {
 pub(crate) fn parse() -> Arguments {
     Arguments::parse()
 }
+
+/// The shortest interval: the time of a screen's refresh or two.
+const INTERVAL_MIN: Duration = Duration::from_millis(50);
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let unit_at =
+        text.find(|byte: char| !byte.is_ascii_digit() && byte != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let unit_s = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("it must be a number with a unit: 500ms, 10s, 1m, 1h".to_owned()),
+    };
+    let seconds = number.parse::<f64>().ok().map(|number| number * unit_s);
+    let interval = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match interval {
+        Some(interval) if interval >= INTERVAL_MIN && interval <= INTERVAL_MAX => Ok(interval),
+        _ => Err("it must be between 50ms and 24h".to_owned()),
+    }
+}
+
+/// The longest interval; a longer one is a slip.
+const INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {

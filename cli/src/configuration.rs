@@ -36,8 +36,46 @@ pub(crate) fn task(global: &Global, name: &str) -> Result<Task, Invalid> {
             diagnostics::print(&warnings);
             Ok(task)
         }
-        Err(TaskError::Invalid(problems)) => Err(invalid(&problems)),
-        Err(TaskError::Unknown { name, nearest, known }) => {
+        Err(error) => Err(refused(global, error)),
+    }
+}
+
+/// Evaluates these tasks, or all that there are; at least one.
+pub(crate) fn tasks(global: &Global, names: Option<&[String]>) -> Result<Vec<Task>, Invalid> {
+    let (document, surroundings) = load(global)?;
+    let names = names.map_or_else(|| document.task_names(), <[String]>::to_vec);
+    if names.is_empty() {
+        Problem::new(format!("{} has no tasks", global.config.display())).print();
+        return Err(Invalid);
+    }
+    let mut twice = names.iter().enumerate().filter(|&(at, name)| {
+        // The second of its kind alone, however often it is there.
+        names[..at].iter().filter(|other| *other == name).count() == 1
+    });
+    if let Some((_, name)) = twice.next() {
+        for name in std::iter::once(name).chain(twice.map(|(_, name)| name)) {
+            Problem::new(format!("task `{name}` is given more than once"))
+                .hint("a task runs once at a time: name it once")
+                .print();
+        }
+        return Err(Invalid);
+    }
+    match document.tasks(&names, &surroundings) {
+        Ok((tasks, warnings)) => {
+            diagnostics::print(&warnings);
+            Ok(tasks)
+        }
+        Err(errors) => {
+            let refusals = errors.into_iter().map(|error| refused(global, error));
+            Err(refusals.last().unwrap_or(Invalid))
+        }
+    }
+}
+
+fn refused(global: &Global, error: TaskError) -> Invalid {
+    match error {
+        TaskError::Invalid(problems) => invalid(&problems),
+        TaskError::Unknown { name, nearest, known } => {
             let file = global.config.display();
             let hint = match nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
@@ -45,7 +83,7 @@ pub(crate) fn task(global: &Global, name: &str) -> Result<Task, Invalid> {
                 None => format!("it has: {}", known.join(", ")),
             };
             Problem::new(format!("{file} has no task `{name}`")).hint(hint).print();
-            Err(Invalid)
+            Invalid
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::error::Error as _;
 use std::fmt;
-use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use dstream_engine::config::Secrets;
@@ -11,6 +10,7 @@ use dstream_engine::provider::ProviderExit;
 use dstream_engine::run::{Failure, FailureKind};
 
 use crate::diagnostics::is_coloured;
+use crate::logging;
 use crate::plural::{bytes, count};
 
 /// What is shown of a failure, a line each.
@@ -36,6 +36,12 @@ impl Problem {
         self
     }
 
+    /// The same with the task it is about, if that is to be named.
+    pub(crate) fn of_task(self, task: Option<&str>) -> Self {
+        let Some(task) = task else { return self };
+        Self { message: format!("task `{task}`: {}", self.message), ..self }
+    }
+
     /// The same without secrets.
     pub(crate) fn masked(self, secrets: &Secrets) -> Self {
         Self {
@@ -47,22 +53,15 @@ impl Problem {
 
     /// Prints it to stderr, in colour where that is a terminal.
     pub(crate) fn print(&self) {
-        let mut stderr = std::io::stderr().lock();
-        let style = |color: AnsiColor| {
-            if is_coloured() { color.on_default().bold() } else { Style::new() }
+        let coloured = is_coloured();
+        let part = |color: AnsiColor, word: &str, text: &str| {
+            let style = if coloured { color.on_default().bold() } else { Style::new() };
+            format!("{style}{word}{style:#}: {text}")
         };
-        let part = |stderr: &mut dyn Write, color, word: &str, text: &str| {
-            let style = style(color);
-            // Nothing can be done about a closed stderr.
-            let _ = writeln!(stderr, "{style}{word}{style:#}: {text}");
-        };
-        part(&mut stderr, AnsiColor::Red, "error", &self.message);
-        if let Some(cause) = &self.cause {
-            part(&mut stderr, AnsiColor::Yellow, "cause", cause);
-        }
-        if let Some(hint) = &self.hint {
-            part(&mut stderr, AnsiColor::Cyan, "hint", hint);
-        }
+        let mut parts = vec![part(AnsiColor::Red, "error", &self.message)];
+        parts.extend(self.cause.iter().map(|cause| part(AnsiColor::Yellow, "cause", cause)));
+        parts.extend(self.hint.iter().map(|hint| part(AnsiColor::Cyan, "hint", hint)));
+        logging::say(&parts.join("\n"));
     }
 }
 
@@ -118,6 +117,9 @@ fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
         }
         FailureKind::EndedBeforeReady { .. } if silent => {
             "it said nothing on stderr; try it by hand: echo '{\"command\":\"run\",\"config\":{}}' | PROVIDER"
+        }
+        FailureKind::NotCommanded(_) => {
+            "a provider reads one line from its stdin before anything else; a slow one needs a longer startup_timeout"
         }
         FailureKind::NotReady(_) => {
             "it must print {\"status\":\"ready\"} as its first line; a slow one needs a longer startup_timeout"

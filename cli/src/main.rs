@@ -9,9 +9,17 @@ mod failures;
 mod logging;
 mod notices;
 mod plural;
+mod signals;
+mod stats;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
+
+use mimalloc::MiMalloc;
+
+/// For the built-in providers too, which are this program: many small pieces, from several threads.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     // DStream starts itself for these; they must be up within a millisecond or two.

@@ -6,33 +6,43 @@ use tracing::{debug, error, info, warn};
 
 use crate::arguments::LogFormat;
 use crate::failures::describe;
+use crate::stats::{Subject, View};
 
 /// Renders notices to the log.
 pub(crate) struct LogNotices {
     pub(crate) format: LogFormat,
+    /// The task, where it is to be named.
+    pub(crate) task: Option<String>,
     /// Cleared from whatever a failure shows: paths and causes can hold one, too.
     pub(crate) secrets: Secrets,
+    /// How the stream's statistics are shown, and whose they are.
+    pub(crate) stats: Option<(View, Subject)>,
 }
 
 impl Observer for LogNotices {
     fn notice(&self, notice: &Notice<'_>) {
+        let task = self.task.as_deref();
         match *notice {
             Notice::Started { side, provider, process_id, program } => {
                 let side = side.to_string();
                 let program = self.secrets.mask(program);
                 debug!(
+                    task,
                     provider,
-                    side, process_id, program, "started {program} as process {process_id}"
+                    side,
+                    process_id,
+                    program,
+                    "started {program} as process {process_id}"
                 );
             }
             Notice::Ready { provider, after, said: true, .. } => {
-                debug!(provider, "ready after {} ms", after.as_millis());
+                debug!(task, provider, "ready after {} ms", after.as_millis());
             }
             Notice::Ready { provider, .. } => {
-                debug!(provider, "taken as ready: it has not said so");
+                debug!(task, provider, "taken as ready: it has not said so");
             }
-            Notice::Log { provider, line, .. } => log(provider, line),
-            Notice::Ended { provider, .. } => debug!(provider, "ended"),
+            Notice::Log { provider, line, .. } => log(task, provider, line),
+            Notice::Ended { provider, .. } => debug!(task, provider, "ended"),
             Notice::LineRejected {
                 provider,
                 line_number,
@@ -46,71 +56,93 @@ impl Observer for LogNotices {
                 let became = if kept { "kept as a dead letter" } else { "dropped" };
                 let more = if last { "; further lines are only counted" } else { "" };
                 warn!(
+                    task,
                     provider,
                     line_number,
                     offset_bytes,
                     "line {line_number}, which begins at byte {offset_bytes}, is {what}: {became}{more}"
                 );
             }
-            Notice::Relaying { transport } => debug!("lines flow by {transport}"),
-            Notice::Stats { .. } => {}
-            Notice::Stopping { reason } => info!("stopping: {reason}"),
+            Notice::Relaying { transport } => debug!(task, "lines flow by {transport}"),
+            Notice::Stats { stats } => {
+                if let Some((view, subject)) = &self.stats {
+                    view.show(subject, stats);
+                }
+            }
+            Notice::Stopping { reason } => info!(task, "stopping: {reason}"),
+            Notice::StillAtWork { provider, after } => {
+                warn!(
+                    task,
+                    provider,
+                    "still at work after {} s; Ctrl-C ends the wait",
+                    after.as_secs()
+                );
+            }
             Notice::StillRunning { side, provider, left: Some(left) } => {
                 warn!(
+                    task,
                     provider,
                     "this {side} is still running; it will be killed in {} s",
                     left.as_secs()
                 );
             }
             Notice::StillRunning { side: Side::Input, provider, left: None } => {
-                warn!(provider, "this input is still running although its stream has ended");
+                warn!(task, provider, "this input is still running although its stream has ended");
             }
             Notice::StillRunning { side, provider, left: None } => {
                 warn!(
+                    task,
                     provider,
                     "this {side} is still at work although its input has ended; Ctrl-C ends the wait"
                 );
             }
             Notice::Overran { side, provider, grace } => {
                 let grace = grace.as_secs_f32();
-                warn!(provider, "this {side} did not leave within {grace} s and was sent SIGTERM");
+                warn!(
+                    task,
+                    provider, "this {side} did not leave within {grace} s and was sent SIGTERM"
+                );
             }
             Notice::Killed { side, provider, grace: Some(grace) } => {
                 warn!(
+                    task,
                     provider,
                     "this {side} did not leave within {} s and was killed",
                     grace.as_secs_f32()
                 );
             }
             Notice::Killed { side, provider, grace: None } => {
-                warn!(provider, "this {side} was killed");
+                warn!(task, provider, "this {side} was killed");
             }
             Notice::PipeHeld { provider, escaped: false } => {
                 warn!(
+                    task,
                     provider,
                     "it has ended, but something it started keeps its stdout open; its process group was killed"
                 );
             }
             Notice::PipeHeld { provider, escaped: true } => {
                 warn!(
+                    task,
                     provider,
                     "a process outside its group still keeps its stdout open and is left behind"
                 );
             }
             Notice::NoGuard { reason } => {
                 warn!(
+                    task,
                     "no guard could be started ({reason}): should dstream be killed, providers may stay behind"
                 );
             }
             Notice::Failed { failure } => {
                 let problem = describe(failure).masked(&self.secrets);
                 match self.format {
-                    LogFormat::Text => problem.print(),
+                    LogFormat::Text => problem.of_task(task).print(),
                     LogFormat::Json => {
                         let provider = failure.provider.as_str();
                         let cause = problem.cause.as_deref().unwrap_or_default();
                         let hint = problem.hint.as_deref().unwrap_or_default();
-                        error!(provider, cause, hint, "{problem}");
+                        error!(task, provider, cause, hint, "{problem}");
                     }
                 }
             }
@@ -119,13 +151,13 @@ impl Observer for LogNotices {
 }
 
 /// A provider's line, at the level that it begins with.
-fn log(provider: &str, line: &str) {
+fn log(task: Option<&str>, provider: &str, line: &str) {
     let (level, text) = split_level(line);
     match level {
-        LineLevel::Debug => debug!(provider, "{text}"),
-        LineLevel::Info => info!(provider, "{text}"),
-        LineLevel::Warn => warn!(provider, "{text}"),
-        LineLevel::Error => error!(provider, "{text}"),
+        LineLevel::Debug => debug!(task, provider, "{text}"),
+        LineLevel::Info => info!(task, provider, "{text}"),
+        LineLevel::Warn => warn!(task, provider, "{text}"),
+        LineLevel::Error => error!(task, provider, "{text}"),
     }
 }
 

@@ -34,6 +34,15 @@ pub(crate) fn bytes(number: u64) -> String {
     format!("{scaled:.1} {}", UNITS[unit])
 }
 
+/// `48 µs`, `1.7 ms`, `2.1 s`.
+pub(crate) fn microseconds(number: u64) -> String {
+    match number {
+        0..1000 => format!("{number} µs"),
+        1000..1_000_000 => format!("{:.1} ms", number as f64 / 1e3),
+        _ => format!("{:.1} s", number as f64 / 1e6),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +55,7 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!([999, 1500, 2_000_000].map(microseconds), ["999 µs", "1.5 ms", "2.0 s"]);
         assert_eq!(bytes(u64::MAX), "16384.0 PiB");
     }
 }

@@ -9,6 +9,9 @@
 //! - `handshake`: how a provider starts: ready, error, silence, crash; and those that cannot start.
 //! - `failures`: providers that fail while the stream runs.
 //! - `lines`: which bytes arrive: order, completeness, what is left out, rejected or cut off.
+//! - `transports`: every way to move the bytes, and what happens where one is not to be had.
+//! - `many`: several tasks in one process.
+//! - `unread`: a stderr or stdout that nobody reads.
 //! - `stopping`: signals, grace, and that no process stays behind.
 //!
 //! `harness` runs the binary. Providers come from `fixtures/providers`. Edge cases of one part
@@ -31,7 +34,13 @@ mod handshake;
 mod lifecycle;
 #[path = "cli/lines.rs"]
 mod lines;
+#[path = "cli/many.rs"]
+mod many;
 #[path = "cli/quickstart.rs"]
 mod quickstart;
 #[path = "cli/stopping.rs"]
 mod stopping;
+#[path = "cli/transports.rs"]
+mod transports;
+#[path = "cli/unread.rs"]
+mod unread;

@@ -10,6 +10,10 @@ pub mod config;
 #[cfg(feature = "run")]
 mod delivery;
 #[cfg(feature = "run")]
+mod filter;
+#[cfg(feature = "run")]
+pub mod json;
+#[cfg(feature = "run")]
 pub mod protocol;
 #[cfg(feature = "run")]
 pub mod provider;

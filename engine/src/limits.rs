@@ -26,6 +26,10 @@ pub(crate) const PIPE_BYTES: usize = 1024 * 1024;
 /// less than the two system calls more that it takes to move it.
 pub(crate) const SPLICE_BYTES_MIN: usize = 16 * 1024;
 
+/// Bytes of an unfinished line that stay in a pipe of the splice transport; a longer one is copied,
+/// since every look at a pipe begins with what is known already.
+pub(crate) const HELD_LINE_BYTES_MAX: usize = 64 * 1024;
+
 /// Batches that one `writev` takes together. More would not help: the queue is rarely longer,
 /// since a reader that waits for its writer finds larger reads afterwards.
 pub(crate) const WRITE_BATCHES_MAX: usize = 64;
@@ -85,9 +89,13 @@ mod run {
     /// How long providers have between SIGTERM and SIGKILL when DStream itself has died.
     pub(crate) const GUARD_GRACE: Duration = Duration::from_secs(2);
 
-    /// Depth of nesting of a line under `validate = "full"`, which is serde_json's; a deeper line
-    /// is invalid.
+    /// Depth of nesting of a line. Under `validate = "full"` a deeper line is invalid; for a filter,
+    /// what lies deeper is null. Bounds the stack of whatever walks over a line's values.
     pub(crate) const JSON_DEPTH_MAX: usize = 127;
+
+    /// Bytes of a line up to which the memory it was parsed in is kept for the next one. A parsed
+    /// line can take twenty times its length; that of a longer line is given back at once.
+    pub(crate) const JSON_SCRATCH_LINE_BYTES_KEPT: usize = super::BLOCK_BYTES;
 
     const _: () = assert!(super::PIPE_BYTES > HANDSHAKE_BYTES_MAX);
 }

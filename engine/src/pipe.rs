@@ -1,6 +1,7 @@
 //! What the standard library does not offer for pipes.
 
 use std::fs::File;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -21,6 +22,13 @@ pub(crate) fn is_pipe(file: &File) -> bool {
         .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo())
 }
 
+/// Whether a write to `pipe` would not have to wait.
+pub(crate) fn has_room(pipe: &File) -> bool {
+    let mut pipe = [PollFd::new(pipe, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut pipe, Some(&now)).is_ok() && pipe[0].revents().contains(PollFlags::OUT)
+}
+
 /// Whether any process holds the writing end of `pipe`.
 pub(crate) fn has_writers(pipe: &File) -> bool {
     let mut pipe = [PollFd::new(pipe, PollFlags::IN)];
@@ -34,67 +42,112 @@ pub(crate) fn has_writers(pipe: &File) -> bool {
 ///
 /// Reading through `poll` would cost every wake-up a system call more, for a case that needs a
 /// process that has escaped from its group. Instead the pipe is opened once more, for writing, and
-/// one byte wakes the reader.
+/// one byte wakes the reader. Returns whether it was written.
 #[cfg(target_os = "linux")]
-pub(crate) fn wake_reader(pipe: &File) {
+pub(crate) fn wake_reader(pipe: &File) -> bool {
     use rustix::fs::{Mode, OFlags};
     use std::os::fd::AsRawFd;
 
     let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     // A full pipe refuses the byte, but then its reader is not blocked.
-    if let Ok(writer) = rustix::fs::open(path, flags, Mode::empty()) {
-        let _ = rustix::io::write(&writer, b"\n");
-    }
+    rustix::fs::open(path, flags, Mode::empty())
+        .is_ok_and(|writer| rustix::io::write(&writer, b"\n") == Ok(1))
 }
 
 /// Where the system offers no way to wake it, the thread goes on with the next byte that comes.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn wake_reader(_pipe: &File) {}
+pub(crate) fn wake_reader(_pipe: &File) -> bool {
+    false
+}
 
 /// Bytes that can be read from `pipe` at once.
 pub(crate) fn unread_bytes(pipe: &File) -> u64 {
     rustix::io::ioctl_fionread(pipe).unwrap_or(0)
 }
 
-/// Frees a thread that is blocked in a write to `pipe`, whose readers will neither read nor leave,
-/// by reading in their place until `is_free`. Returns the lines and bytes that were read.
-#[cfg(target_os = "linux")]
-pub(crate) fn free_writer(pipe: &File, is_free: impl Fn() -> bool) -> (u64, u64) {
-    use rustix::fs::{Mode, OFlags};
-    use std::os::fd::AsRawFd;
-    use std::time::{Duration, Instant};
+/// A reading end of a pipe to another process, held to know what that process has left unread.
+/// While it is held a write to the pipe does not fail although nobody reads: it is opened once all
+/// is written.
+#[derive(Debug)]
+pub(crate) struct Rest(File);
 
+impl Rest {
+    /// The rest of the pipe whose writing end this is; none where the system cannot tell.
+    pub(crate) fn of(pipe: &File) -> Option<Self> {
+        open_reader(pipe).map(Self)
+    }
+
+    /// Lines and bytes that have not been read; they are read here. To be asked when nobody else
+    /// will read them.
+    pub(crate) fn take(self) -> (u64, u64) {
+        let mut taken = (0, 0);
+        drain(&self.0, &mut vec![0; PIPE_BYTES], &mut taken);
+        taken
+    }
+}
+
+/// Opens the pipe once more, for reading what is there without waiting.
+#[cfg(target_os = "linux")]
+fn open_reader(pipe: &File) -> Option<File> {
+    use rustix::fs::{FileType, Mode, OFlags};
+    use std::os::fd::AsRawFd;
+
+    let stat = rustix::fs::fstat(pipe).ok()?;
+    if !FileType::from_raw_mode(stat.st_mode).is_fifo() {
+        return None;
+    }
     let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Ok(reader) = rustix::fs::open(path, flags, Mode::empty()) else {
+    rustix::fs::open(path, flags, Mode::empty()).ok().map(File::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_reader(_pipe: &File) -> Option<File> {
+    None
+}
+
+/// Reads what is there, and counts its lines and bytes.
+fn drain(pipe: &File, buffer: &mut [u8], (lines, bytes): &mut (u64, u64)) {
+    loop {
+        match rustix::io::read(pipe, &mut *buffer) {
+            Ok(count) if count > 0 => {
+                *lines += memchr::memchr_iter(b'\n', &buffer[..count]).count() as u64;
+                *bytes += count as u64;
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            _ => return,
+        }
+    }
+}
+
+/// Frees a thread that is blocked in a write to `pipe`, whose readers will neither read nor leave,
+/// by reading in their place until `is_free`, and then what is left. Returns the lines and bytes
+/// that were read. Where the system offers no way to free it, the thread stays until its readers
+/// have gone.
+pub(crate) fn free_writer(pipe: &File, is_free: impl Fn() -> bool) -> (u64, u64) {
+    let Some(reader) = open_reader(pipe) else {
         return (0, 0);
     };
     let deadline = Instant::now() + KILLED_PIPE_WAIT;
-    let (mut lines, mut bytes) = (0, 0);
-    let mut buffer = vec![0; PIPE_BYTES];
-    while !is_free() && Instant::now() < deadline {
-        match rustix::io::read(&reader, &mut buffer) {
-            Ok(count) if count > 0 => {
-                lines += memchr::memchr_iter(b'\n', &buffer[..count]).count() as u64;
-                bytes += count as u64;
-            }
-            _ => std::thread::sleep(Duration::from_millis(1)),
+    let (mut buffer, mut taken) = (vec![0; PIPE_BYTES], (0, 0));
+    loop {
+        // Asked first: what a writer has written before it was free is then taken, too.
+        let over = is_free() || Instant::now() >= deadline;
+        drain(&reader, &mut buffer, &mut taken);
+        if over {
+            return taken;
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
-    (lines, bytes)
-}
-
-/// Where the system offers no way to free it, the thread stays until its readers have gone.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn free_writer(_pipe: &File, _is_free: impl Fn() -> bool) -> (u64, u64) {
-    (0, 0)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::io::{Read, Write};
     use std::os::fd::OwnedFd;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::{Acquire, Release};
 
     use super::*;
 
@@ -105,10 +158,63 @@ mod tests {
         assert!(has_writers(&reader));
         std::thread::scope(|scope| {
             let read = scope.spawn(|| (&reader).read(&mut [0; 8]).unwrap());
-            wake_reader(&reader);
+            assert!(wake_reader(&reader));
             assert_eq!(read.join().unwrap(), 1);
         });
         drop(writer);
         assert!(!has_writers(&reader));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_pipe_takes_no_byte_to_wake_its_reader() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        while rustix::io::write(&writer, &[b'x'; 4096]).is_ok() {}
+        let reader = File::from(OwnedFd::from(reader));
+        let full = unread_bytes(&reader);
+        assert!(!wake_reader(&reader));
+        assert_eq!(unread_bytes(&reader), full);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_left_in_a_pipe_is_known_after_both_its_ends_have_gone() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut writer = File::from(OwnedFd::from(writer));
+        writer.write_all(b"one\ntwo\nthree\n").unwrap();
+        reader.read_exact(&mut [0; 6]).unwrap();
+        let rest = Rest::of(&writer).unwrap();
+        drop((reader, writer));
+        assert_eq!(rest.take(), (2, 8));
+        assert!(Rest::of(&tempfile::tempfile().unwrap()).is_none());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_freed_writer_leaves_nothing_behind_that_is_not_counted() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let writer = File::from(OwnedFd::from(writer));
+        let free = AtomicBool::new(false);
+        // More than a pipe holds: it is blocked until it is freed.
+        let line = b"a line of twenty by\n";
+        let bytes = line.repeat(200_000);
+        let taken = std::thread::scope(|scope| {
+            let write = scope.spawn(|| {
+                (&writer).write_all(&bytes).unwrap();
+                free.store(true, Release);
+            });
+            let mut taken = (0, 0);
+            // A machine may be slow enough for the time to end before the writer does.
+            while !write.is_finished() {
+                let (lines, bytes) = free_writer(&writer, || free.load(Acquire));
+                taken = (taken.0 + lines, taken.1 + bytes);
+            }
+            let (lines, bytes) = free_writer(&writer, || true);
+            assert_eq!((lines, bytes), (0, 0));
+            taken
+        });
+        assert_eq!(taken, (200_000, bytes.len() as u64));
+        drop(reader);
     }
 }

@@ -207,7 +207,7 @@ fn start(
         source: source.into(),
         initial: Vec::new(),
         sinks: vec![sink.into()],
-        check: EnvelopeCheck::new(Validate::Shape),
+        check: EnvelopeCheck::new(Validate::Shape, None),
         rejects: Box::new(NoneExpected),
     };
     let options =

@@ -1,6 +1,7 @@
 //! The project's own chores: `cargo xtask --help`.
 
 mod bench;
+mod compare;
 mod test;
 mod tidy;
 
@@ -34,6 +35,7 @@ enum Chore {
     },
     /// Do what a merge needs: formatting, lints, house rules, tests, benches, the quick start.
     Ci,
+    Compare(Box<compare::Arguments>),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Bench { quick: true, name } => bench::once(name.as_deref()),
         Chore::Bench { quick: false, name } => bench::measure(name.as_deref()),
         Chore::Ci => test::ci(),
+        Chore::Compare(arguments) => compare::compare(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -63,8 +63,17 @@ fn vague_names(name: &str, broken: &mut Vec<String>) {
 /// Every path in backticks in ARCHITECTURE.md must exist.
 fn paths_in_the_map(broken: &mut Vec<String>) {
     let Ok(map) = fs::read_to_string(root().join("ARCHITECTURE.md")) else { return };
-    let folders =
-        ["engine/", "cli/", "sdk/", "providers/", "benches/", "fixtures/", "docs/", "xtask/"];
+    let folders = [
+        "engine/",
+        "cli/",
+        "sdk/",
+        "providers/",
+        "benches/",
+        "perf/",
+        "fixtures/",
+        "docs/",
+        "xtask/",
+    ];
     for word in map.split('`').skip(1).step_by(2) {
         let is_path = folders.iter().any(|folder| word.starts_with(folder));
         if is_path && !word.contains([' ', '*', '{', '<']) && !root().join(word).exists() {

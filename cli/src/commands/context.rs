@@ -1,70 +1,84 @@
 //! What a run needs from this process: itself as a program, its signals, its stdout.
 
-use std::io;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::Receiver;
 use dstream_engine::config::Task;
 use dstream_engine::provider::Terminal;
 use dstream_engine::resolve::{ProviderSources, ResolvedProvider};
-use dstream_engine::run::{RunContext, StopSignal};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use dstream_engine::run::{Observer, RunContext, StopSignal};
 
 use super::internal::{GUARD, PROVIDER};
-use crate::arguments::Global;
+use crate::arguments::{Global, LogFormat};
+use crate::logging::screen::Beside;
 use crate::notices::LogNotices;
+use crate::stats::{Subject, View};
 
-/// Signals that can be waiting at once: more change nothing.
-const SIGNALS_MAX: usize = 8;
-
-/// Makes the context of a run.
-///
-/// # Errors
-///
-/// If this program cannot find itself or signals cannot be caught.
-pub(super) fn context(global: &Global, task: &Task) -> io::Result<RunContext> {
-    let itself = |word: &str| -> io::Result<ResolvedProvider> {
-        Ok(ResolvedProvider { program: std::env::current_exe()?, args: vec![word.into()] })
-    };
-    Ok(RunContext {
-        sources: ProviderSources {
-            builtin: itself(PROVIDER)?,
-            search_path: std::env::var_os("PATH").unwrap_or_default(),
-        },
-        guard: Some(itself(GUARD)?),
-        env: vec![("DSTREAM_LOG_LEVEL".into(), global.log_level.as_str().into())],
-        terminal: Terminal::new(io::stdout()),
-        stop: stop_signals()?,
-        stats_every: None,
-        observer: Arc::new(LogNotices { format: global.log_format, secrets: task.secrets.clone() }),
-    })
+/// What all tasks of this process have in common.
+pub(super) struct Host {
+    itself: OsString,
+    search_path: OsString,
+    log_level: &'static str,
+    log_format: LogFormat,
+    /// One for all tasks, so that their lines do not mix.
+    pub(super) terminal: Terminal,
+    /// How statistics are shown, if at all.
+    pub(super) stats: Option<View>,
 }
 
-/// The same signal within this time is the same wish: `timeout` and shells send it to a process and
-/// then to its whole group, and that must not end the run at once.
-const ECHO: Duration = Duration::from_millis(250);
+impl Host {
+    /// # Errors
+    ///
+    /// If this program cannot find itself.
+    pub(super) fn new(global: &Global, stats: Option<View>) -> io::Result<Self> {
+        Ok(Self {
+            itself: std::env::current_exe()?.into_os_string(),
+            search_path: std::env::var_os("PATH").unwrap_or_default(),
+            log_level: global.log_level.as_str(),
+            log_format: global.log_format,
+            terminal: match stats {
+                Some(View::Live) if io::stdout().is_terminal() => Terminal::new(Beside),
+                _ => Terminal::new(io::stdout()),
+            },
+            stats,
+        })
+    }
 
-fn stop_signals() -> io::Result<Receiver<StopSignal>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let (sender, receiver): (Sender<StopSignal>, _) = bounded(SIGNALS_MAX);
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut last: Option<(i32, Instant)> = None;
-        for signal in signals.forever() {
-            let echo = last.is_some_and(|(known, at)| known == signal && at.elapsed() < ECHO);
-            last = Some((signal, Instant::now()));
-            if echo {
-                continue;
-            }
-            let signal = match signal {
-                SIGINT => StopSignal::Interrupt,
-                SIGHUP => StopSignal::Hangup,
-                _ => StopSignal::Terminate,
-            };
-            let _ = sender.try_send(signal);
+    /// The context of one task's run.
+    pub(super) fn context(
+        &self,
+        stop: Receiver<StopSignal>,
+        observer: Arc<dyn Observer>,
+    ) -> RunContext {
+        let itself = |word: &str| ResolvedProvider {
+            program: self.itself.clone().into(),
+            args: vec![word.into()],
+        };
+        RunContext {
+            sources: ProviderSources {
+                builtin: itself(PROVIDER),
+                search_path: self.search_path.clone(),
+            },
+            guard: Some(itself(GUARD)),
+            env: vec![("DSTREAM_LOG_LEVEL".into(), self.log_level.into())],
+            terminal: self.terminal.clone(),
+            stop,
+            stats_every: self.stats.map(View::every),
+            observer,
         }
-    })?;
-    Ok(receiver)
+    }
+
+    /// Renders what happens to a task; `several` where others run beside it.
+    pub(super) fn notices(&self, task: &Task, several: bool) -> LogNotices {
+        // Programs can always tell tasks apart, people only need to where there are several.
+        let named = several || self.log_format == LogFormat::Json;
+        LogNotices {
+            format: self.log_format,
+            task: named.then(|| task.name.clone()),
+            secrets: task.secrets.clone(),
+            stats: self.stats.map(|view| (view, Subject::of(task))),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use dstream_engine::provider::guard_main;
+use dstream_engine::provider::{guard_main, name_process};
 
 use crate::exit;
 use crate::failures::Problem;
@@ -18,6 +18,7 @@ pub(crate) const GUARD: &str = "__guard";
 
 /// Is a built-in provider.
 pub(crate) fn provider(name: &OsStr) -> ExitCode {
+    name_process(&format!("ds:{}", name.display()));
     let status = name.to_str().and_then(dstream_providers::run);
     status.unwrap_or_else(|| {
         Problem::new(format!("there is no built-in provider `{}`", name.display())).print();

@@ -2,16 +2,19 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
+use crossbeam_channel::never;
 use dstream_engine::config::Task;
 use dstream_engine::protocol::{Command, LifecycleResult};
 use dstream_engine::run::{LifecycleOutcome, run_lifecycle};
 use serde_json::Value;
 
-use super::context::context;
+use super::context::Host;
 use crate::arguments::{Global, Lifecycle};
 use crate::failures::Problem;
+use crate::signals::Stops;
 use crate::{configuration, exit};
 
 pub(super) fn ask(global: &Global, lifecycle: &Lifecycle, command: Command) -> ExitCode {
@@ -53,13 +56,16 @@ fn confirmed(task: &Task) -> bool {
 }
 
 fn carry_out(global: &Global, task: &Task, command: Command, json: bool) -> ExitCode {
-    let context = match context(global, task) {
-        Ok(context) => context,
+    let prepared = Host::new(global, None).and_then(|host| Ok((host, Stops::listen(1)?)));
+    let (host, (_, stop)) = match prepared {
+        Ok(prepared) => prepared,
         Err(error) => {
             Problem::new(format!("cannot prepare {command}")).cause(error.to_string()).print();
             return ExitCode::from(exit::FAILED);
         }
     };
+    let stop = stop.into_iter().next().unwrap_or_else(never);
+    let context = host.context(stop, Arc::new(host.notices(task, false)));
     let mut failed = false;
     let done = run_lifecycle(task, command, &context, |outcome| {
         let text =
@@ -72,7 +78,10 @@ fn carry_out(global: &Global, task: &Task, command: Command, json: bool) -> Exit
                 .print();
         }
     });
-    ExitCode::from(if failed || done.is_err() { exit::FAILED } else { exit::SUCCESS })
+    match done {
+        Err(failure) => exit::of_lifecycle(&failure).into(),
+        Ok(()) => ExitCode::from(if failed { exit::FAILED } else { exit::SUCCESS }),
+    }
 }
 
 /// The answer as it came, on one line.

@@ -24,7 +24,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
     let global = &arguments.global;
     logging::start(global);
     match &arguments.command {
-        Command::Run { task } => run::run(global, task),
+        Command::Run(arguments) => run::run(global, arguments),
         Command::List { json } => list::list(global, *json),
         Command::Init(lifecycle) => lifecycle::ask(global, lifecycle, ProviderCommand::Init),
         Command::Plan(lifecycle) => lifecycle::ask(global, lifecycle, ProviderCommand::Plan),

@@ -51,6 +51,21 @@ fn every_problem_is_reported_at_its_place_and_nothing_starts() {
 }
 
 #[test]
+fn a_wrong_filter_is_reported_at_its_place_and_nothing_starts() {
+    let sandbox = Sandbox::new();
+    let touch = format!("touch {}", sandbox.at("started"));
+    let input = Block::script(&[&touch, "ready"]);
+    let stream = "    filter = metdata.table == \"users\"";
+    sandbox.write_task(&input, &[Block::builtin("console")], stream);
+    for command in [&["validate"][..], &["run", "t"]] {
+        let parts =
+            ["unknown name `metdata`", "dstream.hcl:15:14", "^^^^^^^", "did you mean `metadata`?"];
+        sandbox.run(command).has(2, "", &parts);
+    }
+    assert!(!sandbox.path("started").exists());
+}
+
+#[test]
 fn a_syntax_error_has_a_place() {
     let outcome = Sandbox::hcl("task \"t\" {\n  type = \n}\n").run(&["validate"]);
     outcome.has(2, "", &["dstream.hcl:2:", "type =", "^"]);

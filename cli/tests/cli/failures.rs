@@ -170,3 +170,68 @@ fn an_output_that_closes_its_stdin_has_failed() {
     let outcome = Sandbox::task(&input, &[output]).run_task();
     outcome.has(1, "", &["error: output provider `sink`", FAILED]);
 }
+
+/// What is in a pipe has been written, and has still not arrived.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_leaves_lines_in_its_pipe_has_failed() {
+    let input = Block::script(&["ready", "emit 3 100"]);
+    let output = Block::script(&["ready", "read 1", "until-stdin-closed", "exit 0"]);
+    let stderr = [
+        "error: output provider `sink` ended with 200 bytes unread (exit status 0); \
+         1 line (100 B) had been written to it\n",
+        "INFO  dstream: 1 line (100 B) written to sink in [TIME]\n",
+        "error: 2 lines (200 B) of task `t` were taken from the input and never written to `sink`\n",
+        FAILED,
+    ];
+    Sandbox::task(&input, &[output]).run_task().has(1, "", &stderr);
+}
+
+/// However many others have failed before.
+#[test]
+fn each_provider_fails_once() {
+    let sandbox = Sandbox::new();
+    let wait = |name: &str| format!("wait {}", sandbox.at(name));
+    let steps = ["ignore-term", &wait("one"), "error config no", &wait("two"), "exit 7"];
+    let output = Block::script(&steps).with("handshake = \"required\"");
+    sandbox.write_executable("crash.sh", "#!/bin/sh\nexit 3\n");
+    sandbox.write_task(&Block::path("./crash.sh"), &[output], "");
+    let running = sandbox.start(&["run", "t"]);
+    running.says("error: input provider `source` ended before it was ready (exit status 3");
+    sandbox.write("one", "");
+    running.says("error: output provider `sink` reported an error (config)");
+    sandbox.write("two", "");
+    let outcome = running.outcome();
+    outcome.has(1, "", &[FAILED]);
+    assert_eq!(outcome.stderr.matches("error: output provider").count(), 1, "{}", outcome.stderr);
+}
+
+/// Wherever a secret has got to: a path, a cause, a log line, an error with an escape in it.
+#[test]
+fn secrets_are_masked_in_failures_and_the_log_stays_json() {
+    let sandbox = Sandbox::new();
+    let run = |format: &str| {
+        let mut command = sandbox.command(&["run", "t", "-l", "debug", "-f", format]);
+        command.env("SECRET", "hunter\"2&2");
+        let outcome = sandbox.start_command(command).outcome();
+        assert_eq!(outcome.status, "1");
+        assert!(!outcome.stderr.contains("hunter"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("(secret)"), "{}", outcome.stderr);
+        let objects = outcome.stderr.lines().filter(|line| line.starts_with('{'));
+        let objects = objects.inspect(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap();
+        });
+        assert_eq!(objects.count() > 0, format == "json", "{}", outcome.stderr);
+    };
+    let hcl = "task \"t\" {\n  type = \"providers\"\n  \
+               input { provider_path = \"./missing-${env(\"SECRET\")}\" }\n  \
+               output { provider = \"null\" }\n}\n";
+    sandbox.write("dstream.hcl", hcl);
+    run("json");
+    run("text");
+    let error = r#"line {"status":"error","message":"no access with hunter\"2\u00262"}"#;
+    let input = Block::script(&[error, "exit 1"]).config("password = env(\"SECRET\")");
+    sandbox.write_task(&input, &[Block::builtin("null")], "");
+    run("json");
+    run("text");
+}

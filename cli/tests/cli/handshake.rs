@@ -151,11 +151,13 @@ fn a_provider_that_cannot_be_executed_is_named_with_the_reason() {
     let sandbox = Sandbox::new();
     sandbox.write("plain", "#!/bin/sh\n");
     sandbox.write_executable("script", "#!/nonexistent/interpreter\n");
+    sandbox.write_executable("crlf", "#!/bin/sh\r\necho\r\n");
     sandbox.write_executable("elf", &other_machine);
     std::fs::create_dir(sandbox.path("folder")).unwrap();
     for (name, reason) in [
         ("plain", "not executable"),
         ("script", "/nonexistent/interpreter"),
+        ("crlf", "carriage return (CRLF)"),
         ("elf", "this machine"),
         ("folder", "folder"),
     ] {
@@ -198,4 +200,23 @@ fn a_stdout_closed_without_the_handshake_that_is_required_is_a_failure() {
     outcome.has(1, "", &["error: input provider `source`", said]);
     let outcome = Sandbox::task(&Block::builtin("counter"), &[mute]).run_task();
     outcome.has(1, "", &["error: output provider `sink`", said]);
+}
+
+/// The command is larger than the pipe, so that it is not taken by anybody but a reader.
+#[test]
+fn a_provider_that_does_not_read_its_command_has_failed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("big", "x".repeat(900 << 10));
+    sandbox.write_executable("deaf", "#!/bin/sh\nexec sleep 100000\n");
+    let deaf = Block::path("./deaf")
+        .with("startup_timeout = \"300ms\"")
+        .config("one = file(\"big\")")
+        .config("two = file(\"big\")");
+    let said = "has not read its command within 0.3 s\n";
+    sandbox.write_task(&deaf, &[printing()], "");
+    let stderr = [&*format!("error: input provider `source` {said}"), "❌ Task \"t\" failed\n"];
+    sandbox.run_task().has(1, "", &stderr);
+    sandbox.write_task(&Block::builtin("counter"), &[deaf], "");
+    let stderr = [&*format!("error: output provider `sink` {said}"), "❌ Task \"t\" failed\n"];
+    sandbox.run_task().has(1, "", &stderr);
 }

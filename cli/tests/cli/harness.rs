@@ -96,6 +96,11 @@ fn fixture_provider() -> &'static Path {
     })
 }
 
+/// The program that runs another one without io_uring.
+pub(crate) fn deny_io_uring() -> PathBuf {
+    fixture_provider().with_file_name("deny-io-uring")
+}
+
 /// An `input` or `output` block of a task.
 #[derive(Clone)]
 pub(crate) struct Block {
@@ -164,6 +169,38 @@ impl Block {
     }
 }
 
+/// A `task` block.
+pub(crate) fn task(name: &str, input: &Block, outputs: &[Block], stream: &str) -> String {
+    let mut text = format!("task {} {{\n  type = \"providers\"\n", quoted(name));
+    text.push_str(&input.hcl("input", "source"));
+    for output in outputs {
+        text.push_str(&output.hcl("output", "sink"));
+    }
+    if !stream.is_empty() {
+        writeln!(text, "  stream {{\n{stream}\n  }}").unwrap();
+    }
+    text.push_str("}\n");
+    text
+}
+
+/// Starts what comes as arguments with no signal ignored from the start, as SIGINT is for whatever a
+/// script starts with `&`, tests included: DStream leaves such signals alone.
+fn fresh() -> Command {
+    static NONE_IGNORED: OnceLock<bool> = OnceLock::new();
+    let none = NONE_IGNORED.get_or_init(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or("0");
+        let ignored = u64::from_str_radix(mask.trim(), 16).unwrap();
+        let stops = [Signal::INT, Signal::TERM, Signal::HUP];
+        stops.iter().all(|signal| ignored & (1 << (signal.as_raw() - 1)) == 0)
+    });
+    let mut command = Command::new("env");
+    if !none {
+        command.arg("--default-signal=INT,TERM,HUP");
+    }
+    command
+}
+
 /// A string of HCL that means exactly these characters.
 pub(crate) fn quoted(text: &str) -> String {
     let json = serde_json::Value::from(text).to_string();
@@ -201,16 +238,15 @@ impl Sandbox {
 
     /// The same, for blocks that name files of the folder.
     pub(crate) fn write_task(&self, input: &Block, outputs: &[Block], stream: &str) {
-        let mut text = "task \"t\" {\n  type = \"providers\"\n".to_owned();
-        text.push_str(&input.hcl("input", "source"));
-        for output in outputs {
-            text.push_str(&output.hcl("output", "sink"));
-        }
-        if !stream.is_empty() {
-            writeln!(text, "  stream {{\n{stream}\n  }}").unwrap();
-        }
-        text.push_str("}\n");
-        self.write("dstream.hcl", &text);
+        self.write("dstream.hcl", task("t", input, outputs, stream));
+    }
+
+    /// With several tasks by their names.
+    pub(crate) fn write_tasks(&self, tasks: &[(&str, Block, Block)]) {
+        let text = |(name, input, output): &(&str, Block, Block)| {
+            task(name, input, std::slice::from_ref(output), "")
+        };
+        self.write("dstream.hcl", tasks.iter().map(text).collect::<String>());
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -253,8 +289,19 @@ impl Sandbox {
 
     /// The command, in the folder, with no input and nothing of the surrounding settings.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(DSTREAM);
-        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        self.wrapped(&[], args)
+    }
+
+    /// The same, started by another program, which gets it and its arguments as the last of its
+    /// own.
+    pub(crate) fn wrapped(&self, wrapper: &[&str], args: &[&str]) -> Command {
+        let mut command = fresh();
+        command
+            .args(wrapper)
+            .arg(DSTREAM)
+            .args(args)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("DSTREAM_") {
                 command.env_remove(name);

@@ -1,6 +1,8 @@
 //! plan, init, status, destroy: the output alone answers.
 
-use crate::harness::{Block, Sandbox};
+use rustix::process::Signal;
+
+use crate::harness::{Block, Sandbox, alive, eventually};
 
 fn console() -> Sandbox {
     let output = Block::builtin("console").config("resourceCount = 2");
@@ -149,4 +151,90 @@ fn each_output_answers() {
     outcome.has(0, &outcome.stdout, &[]);
     let (one, two) = (outcome.stdout.find("one: ok"), outcome.stdout.find("two: ok"));
     assert!(one.is_some() && one < two, "{}", outcome.stdout);
+}
+
+#[test]
+fn who_is_silent_is_said_and_a_signal_ends_the_wait() {
+    for (signal, name, status) in [(Signal::INT, "SIGINT", 130), (Signal::TERM, "SIGTERM", 1)] {
+        let sandbox = Sandbox::new();
+        let silent = Block::script(&[&format!("pidfile {}", sandbox.at("pids")), "hang"]);
+        sandbox.write_task(&Block::builtin("counter"), &[silent], "");
+        let running = sandbox.start(&["init", "t"]);
+        let ids = sandbox.process_ids("pids", 1);
+        if status == 130 {
+            running.says("WARN  sink: still at work after ");
+        }
+        running.signal(signal);
+        let said = "error: output provider `sink` was stopped before it gave its result\n";
+        running.outcome().has(status, "", &[&format!("stopping: {name}\n"), said]);
+        eventually("the end of the output", || !alive(ids[0]));
+    }
+}
+
+#[test]
+fn a_second_signal_ends_a_lifecycle_command_at_once() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    // A grace that the watchdog would not wait for.
+    let stubborn = Block::script(&["ignore-term", &pid, "hang"]).with("shutdown_timeout = \"10m\"");
+    sandbox.write_task(&Block::builtin("counter"), &[stubborn], "");
+    let running = sandbox.start(&["plan", "t"]);
+    let ids = sandbox.process_ids("pids", 1);
+    running.signal(Signal::INT);
+    running.says("stopping: SIGINT");
+    running.signal(Signal::TERM);
+    running.outcome().has(130, "", &["asked a second time", "was stopped before it gave"]);
+    eventually("the end of the output", || !alive(ids[0]));
+}
+
+#[test]
+fn an_output_that_does_not_read_its_command_has_failed_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("big", "x".repeat(900 << 10));
+    sandbox.write_executable("deaf", "#!/bin/sh\nexec sleep 100000\n");
+    let deaf = Block::path("./deaf")
+        .with("startup_timeout = \"300ms\"")
+        .config("one = file(\"big\")")
+        .config("two = file(\"big\")");
+    sandbox.write_task(&Block::builtin("counter"), &[deaf], "");
+    let said = "error: output provider `sink` has not read its command within 0.3 s\n";
+    sandbox.run(&["status", "t"]).has(1, "", &[said]);
+}
+
+#[test]
+fn an_answer_does_not_wait_for_a_process_that_the_output_leaves_behind() {
+    let sandbox = Sandbox::new();
+    let grandchild = format!("grandchild {}", sandbox.at("pids"));
+    let output = Block::script(&[&grandchild, "line {\"status\":\"ok\"}"]);
+    sandbox.write_task(&Block::builtin("counter"), &[output], "");
+    sandbox.run(&["status", "t"]).is(0, "sink: ok\n", "");
+    let ids = sandbox.process_ids("pids", 1);
+    eventually("the end of what was left behind", || !alive(ids[0]));
+}
+
+/// Whatever form a secret takes in an answer, and the answer stays JSON.
+#[test]
+fn secrets_in_an_answer_are_masked_and_it_stays_json() {
+    let sandbox = Sandbox::new();
+    let answer =
+        r#"line {"status":"ok","message":"a\u0026b-hunter","metadata":{"pin":48151623,"x":1}}"#;
+    let output =
+        Block::script(&[answer]).config("word = env(\"WORD\")").config("pin = env(\"PIN\")");
+    sandbox.write_task(&Block::builtin("counter"), &[output], "");
+    let run = |args: &[&str]| {
+        let mut command = sandbox.command(args);
+        command.env("WORD", "a&b-hunter").env("PIN", "48151623");
+        let outcome = sandbox.start_command(command).outcome();
+        assert_eq!((outcome.status.as_str(), outcome.stderr.as_str()), ("0", ""));
+        outcome.stdout
+    };
+    let json: serde_json::Value = serde_json::from_str(&run(&["status", "t", "--json"])).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "status": "ok", "message": "(secret)", "metadata": { "pin": "(secret)", "x": 1 }
+        })
+    );
+    let text = run(&["status", "t"]);
+    assert_eq!(text, "sink: ok: (secret)\n  pin = (secret)\n  x = 1\n");
 }

@@ -111,6 +111,18 @@ fn a_last_line_without_newline_is_delivered_if_it_is_whole() {
     );
 }
 
+/// Nothing but `full` asks how deep a line is.
+#[test]
+fn a_deep_last_line_without_newline_is_delivered() {
+    let deep = format!("{{\"data\":{}{}}}", "[".repeat(1000), "]".repeat(1000));
+    let (sandbox, outcome) = through(&["emit 1 100", &format!("half {deep}")], "");
+    outcome.has(0, DONE, &["2 lines"]);
+    same_bytes(
+        &sandbox.read("out"),
+        &[emitted(1, 1, 100), deep.into_bytes(), b"\n".to_vec()].concat(),
+    );
+}
+
 #[test]
 fn a_carriage_return_is_kept() {
     let text = b"{\"data\":1}\r\n{\"data\":2}\n{\"data\":3}\r\n";
@@ -171,6 +183,24 @@ fn full_validation_can_drop_a_line() {
 }
 
 #[test]
+fn a_named_pipe_is_no_place_for_dead_letters() {
+    let sandbox = Sandbox::new();
+    let fifo = std::process::Command::new("mkfifo").arg(sandbox.path("pipe")).status();
+    assert!(fifo.unwrap().success());
+    let stream = "    on_invalid = \"dead_letter\"\n    dead_letter = \"pipe\"";
+    sandbox.write_task(&Block::builtin("counter"), &[Block::builtin("null")], stream);
+    sandbox.run_task().has(
+        1,
+        "",
+        &[
+            "error: input provider `source` cannot have its invalid lines kept in `",
+            "cause: it is a named pipe, not a file\n",
+            FAILED,
+        ],
+    );
+}
+
+#[test]
 fn full_validation_can_keep_a_line_as_a_dead_letter() {
     for bad in [NUL, INVALID_UTF8, NO_JSON] {
         let stream = "    validate = \"full\"\n    on_invalid = \"dead_letter\"\n    \
@@ -198,12 +228,57 @@ fn the_shape_is_checked_by_default_and_bytes_are_not() {
     same_bytes(&sandbox.read("out"), b"{\"data\":1}\n");
 }
 
+/// Every byte of what passes is as it was: simd-json rewrites escapes in what it parses.
+#[test]
+fn a_filter_leaves_out_what_does_not_match_and_changes_no_byte() {
+    let wanted = b"{\"metadata\":{\"\\u0074able\":\"users\"},\"data\":\"a\\n\\u00e9\"}\r\n\
+                   {\"data\":1e400,\"metadata\":{\"table\":\"users\",\"lsn\":123456789012345678901}}\n";
+    let other = b"{\"data\":{},\"metadata\":{\"table\":\"orders\"}}\n{\"data\":1}\n\n\
+                  {\"metadata\":{\"table\":\"users\",\"operation\":\"delete\"},\"data\":null}\n";
+    let text = [&wanted[..], other, wanted].concat();
+    for level in ["off", "shape", "full"] {
+        let stream = format!(
+            "    validate = \"{level}\"\n    filter = metadata.table == \"users\" && metadata.operation != \"delete\""
+        );
+        let (sandbox, outcome) = through(&[&bytes(&text)], &stream);
+        let count = "4 lines (256 B) written to sink, 1 blank line left out, 3 lines filtered out";
+        outcome.has(0, DONE, &[count]);
+        same_bytes(&sandbox.read("out"), &[&wanted[..], wanted].concat());
+    }
+}
+
+#[test]
+fn a_filter_works_on_a_long_stream() {
+    let (sandbox, outcome) = through(&["emit 100000 200"], "    filter = data.seq > 60000");
+    outcome.has(0, DONE, &["40,000 lines (7.6 MiB) written to sink, 60,000 lines filtered out"]);
+    same_bytes(&sandbox.read("out"), &emitted(60_001, 40_000, 200));
+}
+
+#[test]
+fn a_line_that_a_filter_cannot_read_goes_by_on_invalid() {
+    for level in ["off", "shape", "full"] {
+        for bad in [NUL, INVALID_UTF8, NO_JSON, NO_OBJECT] {
+            let stream = format!("    validate = \"{level}\"\n    filter = data != 3");
+            let (sandbox, outcome) = through(&[&bytes(&around(bad))], &stream);
+            outcome.has(1, "", &["error: ", "line 2", FAILED]);
+            same_bytes(&sandbox.read("out"), b"{\"data\":1}\n");
+            let stream = format!("{stream}\n    on_invalid = \"drop\"");
+            let (sandbox, outcome) = through(&[&bytes(&around(bad))], &stream);
+            let count = "1 line (11 B) written to sink, 1 line filtered out, 1 line rejected";
+            outcome.has(0, DONE, &[count]);
+            same_bytes(&sandbox.read("out"), b"{\"data\":1}\n");
+        }
+    }
+}
+
 #[test]
 fn deep_nesting_is_no_way_to_crash() {
     let deep = format!("{{\"data\":{}1{}}}\n", "[".repeat(200_000), "]".repeat(200_000));
-    let stream = "    validate = \"full\"\n    on_invalid = \"drop\"";
-    let (_, outcome) = through(&[&format!("half {deep}")], stream);
-    outcome.has(0, DONE, &["written to sink"]);
+    for stream in ["    validate = \"full\"", "    filter = data == 1 || data == metadata"] {
+        let stream = format!("{stream}\n    on_invalid = \"drop\"");
+        let (_, outcome) = through(&[&format!("half {deep}")], &stream);
+        outcome.has(0, DONE, &["written to sink"]);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{
     Block, Sandbox, alive, emitted, eventually, has_python, holds_in_time, same_bytes,
@@ -218,6 +218,30 @@ fn kill_9_of_dstream_leaves_no_provider() {
     gone(&sandbox, 6);
 }
 
+/// `pkill -9 dstream` and `killall -9 dstream` must not hit the guard.
+#[test]
+#[cfg(target_os = "linux")]
+fn only_dstream_is_named_dstream() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    let input = Block::script(&[&pid, "ready", "emit-until-term 100"]);
+    sandbox.write_task(&input, &[Block::builtin("null")], "");
+    let running = sandbox.start(&["run", "t"]);
+    sandbox.process_ids("pids", 1);
+    let id = running.child.id();
+    let comm = |id: u32| std::fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
+    let mut names = Vec::new();
+    eventually("a guard and a provider with names of their own", || {
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let children = children.split_whitespace().map(|child| child.parse().unwrap());
+        names = children.map(comm).collect();
+        names.sort();
+        names == ["ds-guard\n", "ds:null\n", "fixture-provide\n"]
+    });
+    running.signal(Signal::TERM);
+    assert_eq!(running.outcome().status, "0");
+}
+
 #[test]
 fn a_grandchild_does_not_keep_the_stream_open() {
     let sandbox = Sandbox::new();
@@ -299,5 +323,93 @@ fn a_closed_stdout_is_no_panic() {
         eventually("the end of the command", || child.try_wait().unwrap().is_some());
         let stderr = String::from_utf8(sandbox.read("stderr")).unwrap();
         assert_eq!(stderr, "", "{args:?}");
+    }
+}
+
+/// However much is waiting to be printed.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_second_signal_ends_a_run_whose_stdout_nobody_reads() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    let long = |block: Block| block.with("shutdown_timeout = \"10m\"");
+    let input = long(Block::script(&[&pid, "ready", "emit-until-term 1000"]));
+    let output = long(Block::fixture("bash/ready_then_reads.sh"));
+    sandbox.write_task(&input, &[output], "");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = sandbox.command(&["run", "t"]);
+    command.stdout(writer).stderr(File::create(sandbox.path("stderr")).unwrap());
+    let mut child = command.spawn().unwrap();
+    drop(command); // and with it the pipe's writing end
+    let unread = || rustix::io::ioctl_fionread(&reader).unwrap();
+    let full = holds_in_time(|| unread() > 60_000);
+    let signal = |signal| kill_process(Pid::from_child(&child), signal).unwrap();
+    signal(Signal::INT);
+    let stderr = || String::from_utf8(sandbox.read("stderr")).unwrap();
+    let stops = holds_in_time(|| stderr().contains("stopping: SIGINT"));
+    signal(Signal::TERM);
+    let ends = holds_in_time(|| child.try_wait().unwrap().is_some());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(full && stops && ends, "full {full}, stops {stops}, ends {ends}:\n{}", stderr());
+    gone(&sandbox, 1);
+}
+
+/// That nobody reads stdout any more is no signal: the first one that somebody sends is the first.
+#[test]
+fn the_first_signal_after_stdout_was_closed_is_the_first() {
+    let sandbox = Sandbox::new();
+    let go = format!("wait {}", sandbox.at("go"));
+    let input = Block::script(&["ignore-term", "ready", "emit 3 100", &go, "emit 1 100"])
+        .with("shutdown_timeout = \"10m\"");
+    let out = sandbox.at("out");
+    let (some, rest) = (format!("sink-lines 3 {out}"), format!("sink {out}"));
+    let output = Block::script(&["ready", &some, "line hello", &rest]);
+    sandbox.write_task(&input, &[output], "");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = sandbox.command(&["run", "t"]);
+    command.stdout(writer).stderr(File::create(sandbox.path("stderr")).unwrap());
+    let mut child = command.spawn().unwrap();
+    let stderr = || String::from_utf8(sandbox.read("stderr")).unwrap();
+    let stops = holds_in_time(|| stderr().contains("stopping: nobody reads the output any more"));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    sandbox.write("go", "");
+    let ends = holds_in_time(|| child.try_wait().unwrap().is_some());
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert!(stops && ends, "{}", stderr());
+    // 0 if the run was over before the signal had been seen.
+    assert!(matches!(status.code(), Some(0 | 130)), "{status}\n{}", stderr());
+    assert!(!stderr().contains("asked a second time"), "{}", stderr());
+    same_bytes(&sandbox.read("out"), &emitted(1, 4, 100));
+}
+
+/// `nohup dstream run t`, and `dstream run t &` in a shell without job control.
+#[test]
+fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
+    for (name, signal) in [("HUP", Signal::HUP), ("INT", Signal::INT)] {
+        let sandbox = Sandbox::new();
+        let (pids, go) = (sandbox.at("pids"), sandbox.at("go"));
+        let steps = [&format!("pidfile {pids}"), "ready", "emit 3 100", &format!("wait {go}")];
+        let input = Block::script(&[&steps[..], &["emit 3 100"]].concat());
+        let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
+        sandbox.write_task(&input, &[output], "");
+        let script = format!("trap '' {name}; exec \"$0\" \"$@\"");
+        let running = sandbox.start_command(sandbox.wrapped(&["sh", "-c", &script], &["run", "t"]));
+        eventually("lines", || sandbox.read_or_empty("out").len() == 300);
+        running.signal(signal);
+        // One that is not ignored would have been taken note of long before the stream ends.
+        sandbox.write("go", "");
+        let outcome = running.outcome();
+        outcome.has(0, "✅ Task \"t\" executed successfully\n", &["6 lines (600 B)"]);
+        assert!(!outcome.stderr.contains("stopping"), "{}", outcome.stderr);
+        // The others still count.
+        sandbox.write("out", "");
+        std::fs::remove_file(sandbox.path("go")).unwrap();
+        let running = sandbox.start_command(sandbox.wrapped(&["sh", "-c", &script], &["run", "t"]));
+        eventually("lines", || sandbox.read_or_empty("out").len() == 300);
+        running.signal(Signal::TERM);
+        running.outcome().has(0, "", &["stopping: SIGTERM"]);
     }
 }

@@ -134,25 +134,54 @@ impl Document {
         Ok((Self { script: Arc::new(script), declared: Arc::new(declared) }, warnings))
     }
 
+    /// The names of all tasks, in the order of the file.
+    pub fn task_names(&self) -> Vec<String> {
+        self.declared.tasks.iter().map(|task| task.name.clone()).collect()
+    }
+
     /// Evaluates and checks one task, and the locals and variables that it uses.
     pub fn task(
         &self,
         name: &str,
         surroundings: &Surroundings,
     ) -> Result<(Task, Diagnostics), TaskError> {
-        let tasks = &self.declared.tasks;
-        let Some(index) = tasks.iter().position(|task| task.name == name) else {
-            let known: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
-            let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
-            return Err(TaskError::Unknown { name: name.to_owned(), nearest, known });
-        };
-        let (mut tasks, warnings) = self
-            .evaluate(&tasks[index..=index], surroundings, false)
-            .map_err(TaskError::Invalid)?;
+        let task = std::slice::from_ref(self.find(name)?);
+        let (mut tasks, warnings) =
+            self.evaluate(task, surroundings, false).map_err(TaskError::Invalid)?;
         match tasks.pop() {
             Some(task) => Ok((task, warnings)),
             None => Err(TaskError::Invalid(warnings)),
         }
+    }
+
+    /// The same for several tasks at once, in the order of `names`: what they share is evaluated,
+    /// and warned of, once. All names that there are not are told.
+    pub fn tasks(
+        &self,
+        names: &[String],
+        surroundings: &Surroundings,
+    ) -> Result<(Vec<Task>, Diagnostics), Vec<TaskError>> {
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for name in names {
+            match self.find(name) {
+                Ok(task) => found.push(task.clone()),
+                Err(error) => missing.push(error),
+            }
+        }
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        let evaluated = self.evaluate(&found, surroundings, false);
+        evaluated.map_err(|problems| vec![TaskError::Invalid(problems)])
+    }
+
+    fn find(&self, name: &str) -> Result<&TaskDeclaration, TaskError> {
+        let tasks = &self.declared.tasks;
+        tasks.iter().find(|task| task.name == name).ok_or_else(|| {
+            let known: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
+            let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+            TaskError::Unknown { name: name.to_owned(), nearest, known }
+        })
     }
 
     /// Evaluates and checks everything: `dstream validate`.

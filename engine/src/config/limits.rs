@@ -72,6 +72,10 @@ const _: () = assert!(LINE_BYTES_MIN < BUFFER_BYTES_MIN, "one shortest line must
 /// the stack is bounded by it; [`STACK_BYTES`] is what is there.
 pub(super) const EVALUATION_DEPTH_MAX: usize = 1_000;
 
+/// Expressions within expressions of a filter, `a && b && c` counted as one: lines are filtered on
+/// a thread with a common stack. The parser's [`NESTING_MAX`] lets no more in today.
+pub(super) const FILTER_DEPTH_MAX: usize = 100;
+
 /// The stack that parsing and evaluating get, whatever thread asks for it. Only what is used of it
 /// takes memory.
 pub(super) const STACK_BYTES: usize = 64 << 20;

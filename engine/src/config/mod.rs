@@ -21,6 +21,7 @@ mod template;
 mod text;
 mod values;
 
+pub use crate::filter::Filter;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
 pub use document::{Document, ProviderSummary, TaskError, TaskSummary};
 pub use secrets::Secrets;

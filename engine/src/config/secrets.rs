@@ -61,6 +61,24 @@ impl Secrets {
     }
 }
 
+impl Secrets {
+    /// [`Secrets::mask`] for a text that was cut off: the beginning of a secret at its end, which
+    /// nobody would recognise, is masked as well.
+    pub fn mask_cut(&self, text: &str) -> String {
+        let begun = |value: &str| {
+            let longest = value.len().min(text.len());
+            (MASKED_BYTES_MIN..=longest).rev().find(|&length| {
+                text.as_bytes().ends_with(&value.as_bytes()[..length])
+                    && text.is_char_boundary(text.len() - length)
+            })
+        };
+        match self.values.iter().filter_map(|value| begun(value)).max() {
+            Some(length) => self.mask(&text[..text.len() - length]) + MASK,
+            None => self.mask(text),
+        }
+    }
+}
+
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secrets({} values)", self.values.len())
@@ -80,6 +98,20 @@ mod tests {
         assert_eq!(secrets.mask("x pass\"word-and-more y"), "x (secret) y");
         assert_eq!(secrets.mask(r#"{"p":"pass\"word"}"#), r#"{"p":"(secret)"}"#);
         assert_eq!(secrets.mask("abc stays"), "abc stays");
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_in_two_is_masked() {
+        let mut secrets = Secrets::default();
+        secrets.add("hunter2222");
+        secrets.add("terrible");
+        assert_eq!(secrets.mask_cut("a hunter2222 and a hunter22"), "a (secret) and a (secret)");
+        assert_eq!(secrets.mask_cut("all of hunter2222"), "all of (secret)");
+        assert_eq!(secrets.mask_cut("a hunt"), "a (secret)");
+        assert_eq!(secrets.mask_cut("a hun"), "a hun");
+        // Two that overlap: the longer beginning counts.
+        secrets.add("2222 is more");
+        assert_eq!(secrets.mask_cut("a hunter2222"), "a (secret)");
     }
 
     #[test]

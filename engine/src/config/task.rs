@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Secrets;
+use crate::filter::Filter;
 use crate::relay::Transport;
 use crate::resolve::ProviderRef;
 
@@ -157,6 +158,8 @@ pub struct StreamOptions {
     pub delivery: Delivery,
     /// `validate`.
     pub validate: Validate,
+    /// `filter`: which lines are delivered; all if there is none.
+    pub filter: Option<Filter>,
     /// `on_invalid`.
     pub on_invalid: OnInvalid,
     /// `dead_letter`, joined with the HCL file's folder; there if `on_invalid` is
@@ -175,6 +178,7 @@ impl Default for StreamOptions {
         Self {
             delivery: Delivery::default(),
             validate: Validate::default(),
+            filter: None,
             on_invalid: OnInvalid::default(),
             dead_letter: None,
             line_bytes_max: 16 << 20,

@@ -2,4 +2,5 @@
 
 mod rejected;
 
+pub use rejected::DeadLetterError;
 pub(crate) use rejected::RejectedLines;

@@ -7,6 +7,6 @@ mod greeting;
 mod lifecycle;
 
 pub use command::{Command, command_line};
-pub use envelope::EnvelopeCheck;
+pub use envelope::{EnvelopeCheck, EnvelopeView};
 pub use greeting::{ErrorClass, Greeting};
 pub use lifecycle::{Change, LifecycleResult, ResultError};

@@ -17,6 +17,21 @@ use super::process::ProcessGroup;
 use crate::limits::GUARD_GRACE;
 use crate::resolve::ResolvedProvider;
 
+/// The guard's name in lists of processes: whoever kills all that is named like DStream must not
+/// kill what cleans up behind it.
+const GUARD_NAME: &str = "ds-guard";
+
+/// Gives this process a name of its own in lists of processes, cut to what the system keeps (15
+/// bytes on Linux). To be called from the main thread.
+pub fn name_process(name: &str) {
+    #[cfg(target_os = "linux")]
+    if let Ok(name) = std::ffi::CString::new(name) {
+        let _ = rustix::thread::set_name(&name);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = name;
+}
+
 /// The pipe to a running guard.
 pub struct Guard {
     child: Child,
@@ -31,6 +46,7 @@ impl Guard {
     /// If it cannot be started.
     pub fn start(program: &ResolvedProvider) -> io::Result<Self> {
         let mut child = Command::new(&program.program)
+            .arg0(GUARD_NAME)
             .args(&program.args)
             .process_group(0)
             .stdin(Stdio::piped())
@@ -69,6 +85,7 @@ impl Drop for Guard {
 /// Reads the list from `list` until it ends, then ends what is on it. The caller has seen to it
 /// that signals from a terminal or a service manager do not end this process.
 pub fn guard_main(list: impl Read) {
+    name_process(GUARD_NAME);
     let mut groups = BTreeSet::new();
     for line in BufReader::new(list).lines().map_while(Result::ok) {
         let id = line.get(1..).and_then(|id| id.parse::<i32>().ok());

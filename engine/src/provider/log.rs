@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use memchr::memchr;
 
+use crate::config::Secrets;
 use crate::limits::{LOG_LINE_BYTES_MAX, LOG_TAIL_LINES};
 
 /// The last lines of a log, shared between its reader and whoever reports a failure.
@@ -27,13 +28,24 @@ impl LogTail {
 }
 
 /// Reads lines until the end, each at most [`LOG_LINE_BYTES_MAX`] long; of a longer one the rest is
-/// passed over and its length said. Blank lines are left out.
-pub(super) fn read_log(stderr: impl Read, tail: &LogTail, mut tell: impl FnMut(String)) {
+/// passed over and its length said. Blank lines are left out. `secrets` are masked in what is told
+/// and kept, also one of which the end was passed over.
+pub(super) fn read_log(
+    stderr: impl Read,
+    secrets: &Secrets,
+    tail: &LogTail,
+    mut tell: impl FnMut(String),
+) {
     let mut reader = BufReader::with_capacity(LOG_LINE_BYTES_MAX, stderr);
     let (mut line, mut cut_bytes) = (Vec::new(), 0_usize);
     let mut finish = |line: &mut Vec<u8>, cut_bytes: &mut usize| {
-        let mut text = String::from_utf8_lossy(line).trim_end().to_owned();
-        if *cut_bytes > 0 {
+        let mut text;
+        if *cut_bytes == 0 {
+            text = secrets.mask(String::from_utf8_lossy(line).trim_end());
+        } else {
+            let whole = whole_characters(line);
+            *cut_bytes += line.len() - whole;
+            text = secrets.mask_cut(&String::from_utf8_lossy(&line[..whole]));
             text.push_str(&format!(" … ({cut_bytes} bytes more)"));
         }
         line.clear();
@@ -64,13 +76,24 @@ pub(super) fn read_log(stderr: impl Read, tail: &LogTail, mut tell: impl FnMut(S
     finish(&mut line, &mut cut_bytes);
 }
 
+/// Bytes up to a character that is cut off at the end, if one is.
+fn whole_characters(line: &[u8]) -> usize {
+    let last = line.iter().rposition(|&byte| !(0x80..0xc0).contains(&byte)).unwrap_or(0);
+    match std::str::from_utf8(&line[last..]) {
+        Err(error) if error.error_len().is_none() => last,
+        _ => line.len(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> (Vec<String>, Vec<String>) {
         let (tail, mut told) = (LogTail::default(), Vec::new());
-        read_log(bytes, &tail, |line| told.push(line));
+        let mut secrets = Secrets::default();
+        secrets.add("huntérs-of-2222");
+        read_log(bytes, &secrets, &tail, |line| told.push(line));
         (told, tail.lines())
     }
 
@@ -89,5 +112,17 @@ mod tests {
         let (told, _) = read(&text);
         assert!(told[0].ends_with("x … (8 bytes more)"), "{}", &told[0][LOG_LINE_BYTES_MAX..]);
         assert_eq!(told[1], "last \u{fffd} words");
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_with_its_line_is_masked() {
+        let secret = "huntérs-of-2222";
+        for kept in 4..secret.len() {
+            let line = "x".repeat(LOG_LINE_BYTES_MAX - kept) + secret + "\n";
+            let (told, tail) = read(line.as_bytes());
+            assert!(told[0].contains("xx(secret) … ("), "{kept}: {}", &told[0][16_000..]);
+            assert_eq!(told, tail);
+        }
+        assert_eq!(read("a huntérs-of-2222 \n".as_bytes()).0, ["a (secret)"]);
     }
 }

@@ -8,7 +8,7 @@ mod process;
 mod stdio;
 
 pub use exit::ProviderExit;
-pub use guard::{Guard, guard_main};
+pub use guard::{Guard, guard_main, name_process};
 pub(crate) use process::{Launch, Pipes, ProcessEvent, ProviderProcess};
 pub use stdio::Terminal;
 pub(crate) use stdio::{FirstLine, greet_input, greet_output};

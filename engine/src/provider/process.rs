@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::exit::ProviderExit;
 use super::log::{LogTail, read_log};
+use crate::config::Secrets;
 use crate::pipe;
 use crate::resolve::ResolvedProvider;
 
@@ -21,6 +22,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) provider: &'a ResolvedProvider,
     /// Added to the inherited environment; later entries win.
     pub(crate) env: Vec<(OsString, OsString)>,
+    /// Masked in its log.
+    pub(crate) secrets: Secrets,
 }
 
 /// Our ends of a provider's pipes.
@@ -51,7 +54,7 @@ impl ProcessGroup {
 
 /// What a process does by itself, told from threads of its own.
 pub(crate) enum ProcessEvent {
-    /// A line on stderr.
+    /// A line on stderr, clear of secrets.
     Log(String),
     /// Nothing holds its stderr any more.
     LogEnded,
@@ -76,30 +79,25 @@ impl ProviderProcess {
             .stderr(Stdio::piped());
         die_with_parent(&mut command);
         let started = Instant::now();
-        let mut child = command.spawn()?;
-        let (Some(stdin), Some(stdout), Some(stderr)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
+        let mut newborn = Newborn::new(command.spawn()?)?;
+        let pid = newborn.group.0;
+        let (Some(stdin), Some(stdout), Some(stderr)) = newborn.take_pipes() else {
             return Err(io::Error::other("a piped stream has no pipe"));
-        };
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let Some(pid) = pid else {
-            return Err(io::Error::other("a process without an id"));
         };
         let pipes = Pipes { stdin: stdin.into(), stdout: stdout.into() };
         pipe::widen(&pipes.stdin);
         pipe::widen(&pipes.stdout);
         let log = LogTail::default();
-        let process = Self { child, group: ProcessGroup(pid), log: log.clone(), started };
-        let tell_log = tell.clone();
+        let (secrets, tail, tell_log) = (launch.secrets, log.clone(), tell.clone());
         thread::Builder::new().name(format!("log-{}", launch.name)).spawn(move || {
-            read_log(stderr, &log, |line| tell_log(ProcessEvent::Log(line)));
+            read_log(stderr, &secrets, &tail, |line| tell_log(ProcessEvent::Log(line)));
             tell_log(ProcessEvent::LogEnded);
         })?;
         thread::Builder::new().name(format!("wait-{}", launch.name)).spawn(move || {
             tell(ProcessEvent::Exited(wait_without_reaping(pid)));
         })?;
-        Ok((process, pipes))
+        let (child, group) = newborn.grown()?;
+        Ok((Self { child, group, log, started }, pipes))
     }
 
     /// The process id, which is also that of its group.
@@ -131,6 +129,40 @@ impl ProviderProcess {
     pub(crate) fn reap(mut self) {
         self.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A child for which not everything is in place yet: dropped, it is killed and reaped.
+struct Newborn {
+    child: Option<Child>,
+    group: ProcessGroup,
+}
+
+impl Newborn {
+    fn new(child: Child) -> io::Result<Self> {
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| io::Error::other("a process without an id"))?;
+        Ok(Self { child: Some(child), group: ProcessGroup(pid) })
+    }
+
+    fn take_pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+        self.child.as_mut().map_or((None, None, None), |child| {
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        })
+    }
+
+    fn grown(mut self) -> io::Result<(Child, ProcessGroup)> {
+        let child = self.child.take();
+        child.map(|child| (child, self.group)).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl Drop for Newborn {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            self.group.signal(Signal::KILL);
+            let _ = child.wait();
+        }
     }
 }
 
@@ -174,3 +206,30 @@ fn die_with_parent(command: &mut Command) {
 
 #[cfg(not(target_os = "linux"))]
 fn die_with_parent(_command: &mut Command) {}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+    use rustix::process::test_kill_process;
+
+    use super::*;
+
+    #[test]
+    fn a_child_that_is_not_taken_over_is_ended_and_reaped() {
+        let start = || {
+            let mut command = Command::new("sleep");
+            Newborn::new(command.arg("100000").process_group(0).spawn().unwrap()).unwrap()
+        };
+        let newborn = start();
+        let pid = newborn.group.0;
+        test_kill_process(pid).unwrap();
+        drop(newborn);
+        assert_eq!(test_kill_process(pid), Err(Errno::SRCH));
+
+        let (mut child, group) = start().grown().unwrap();
+        test_kill_process(group.0).unwrap();
+        assert!(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}

@@ -40,10 +40,17 @@ pub(crate) struct FirstLine {
     pub(crate) line_end: Option<usize>,
 }
 
-/// Sends the command to an input and closes its stdin, then reads its first line.
-pub(crate) fn greet_input(stdin: OwnedFd, stdout: &mut File, command: &str) -> FirstLine {
+/// Sends the command to an input and closes its stdin, calls `commanded`, then reads its first
+/// line.
+pub(crate) fn greet_input(
+    stdin: OwnedFd,
+    stdout: &mut File,
+    command: &str,
+    commanded: impl FnOnce(),
+) -> FirstLine {
     // A provider that does not read its command is an old one, or dead: its exit says which.
     let _ = File::from(stdin).write_all(command.as_bytes());
+    commanded();
     read_first_line(stdout)
 }
 

@@ -1,6 +1,11 @@
 //! What a relay has done so far, readable at any time from any thread.
 
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use super::OutputEnd;
+use crate::pipe::Rest;
 
 /// Counts of one relay. Each is written by one thread only, once per batch.
 #[derive(Debug, Default)]
@@ -34,6 +39,18 @@ pub struct OutputCounters {
     pub broken: AtomicBool,
     /// Set to have its writer give up.
     pub(super) abandoned: AtomicBool,
+    /// What it has not read of its pipe, once all is written.
+    rest: Mutex<Option<Rest>>,
+}
+
+impl OutputCounters {
+    /// Keeps an eye on what is in the pipe of an output that has got everything; between the last
+    /// write and the closing of `sink`.
+    pub(super) fn at_end(&self, end: &OutputEnd, sink: &File) {
+        if matches!(end, OutputEnd::Complete) {
+            *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Rest::of(sink);
+        }
+    }
 }
 
 impl RelayCounters {
@@ -50,6 +67,17 @@ impl RelayCounters {
 
     pub(super) fn any_broken(&self) -> bool {
         self.outputs.iter().any(|output| output.broken.load(Acquire))
+    }
+
+    /// Takes back what an output that has ended has left in its pipe. Returns how many bytes.
+    pub(super) fn settle(&self, index: usize) -> u64 {
+        let output = &self.outputs[index];
+        let rest = output.rest.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (lines, bytes) = rest.map_or((0, 0), Rest::take);
+        // An output that has read nothing has left its command, too.
+        let bytes = bytes.min(output.bytes_written.load(Relaxed));
+        self.take_back(index, lines, bytes);
+        bytes
     }
 
     /// Takes back lines and bytes that an abandoned output's pipe still held.

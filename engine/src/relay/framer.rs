@@ -133,7 +133,8 @@ impl<C: LineCheck> Framer<C> {
         if self.check.is_whole(cut_off) {
             self.free_mut()[0] = b'\n';
             self.buffer.advance(1);
-            return self.take_lines(length + 1);
+            // Its newline is nowhere but here.
+            return Framed { intact: false, ..self.take_lines(length + 1) };
         }
         let reason = Cow::Borrowed("the stream ended in the middle of the line");
         let refusal = self.reject(0..length, self.line_number, self.offset_bytes, reason, true);

@@ -18,6 +18,7 @@ mod batch;
 #[cfg(feature = "bench")]
 pub mod bench;
 mod block;
+mod cancel;
 mod check;
 mod counters;
 mod framer;
@@ -193,6 +194,12 @@ impl Relay {
         self.source.upgrade().is_some_and(|source| pipe::has_writers(&source))
     }
 
+    /// After an output's end that came after its [`OutputEnd::Complete`]: how many bytes it has left
+    /// unread, which count as not written from now on. Where the system cannot tell, it is 0.
+    pub fn settle_output(&self, index: usize) -> u64 {
+        self.shared.counters.settle(index)
+    }
+
     /// Ends the writing to an output that has gone although something still holds its pipe open;
     /// what that something has not read counts as not written. Where the system offers no way to
     /// free a blocked write, the writing ends when the pipe does.
@@ -211,12 +218,9 @@ impl Relay {
     /// the outputs is still written. Where the system offers no way to wake a blocked read, the
     /// reading ends with the next byte that comes.
     pub fn cancel(&self) {
-        if self.shared.cancelled.swap(true, Ordering::AcqRel) {
-            return; // one byte wakes the reader, and it takes out one
-        }
-        if let Some(source) = self.source.upgrade() {
-            pipe::wake_reader(&source);
-        }
+        self.shared
+            .cancelled
+            .request(|| self.source.upgrade().is_some_and(|source| pipe::wake_reader(&source)));
     }
 }
 
@@ -254,6 +258,7 @@ impl<C: LineCheck> Setup<C> {
         let relay = move || {
             let (input_end, output_end) = splice.relay_all(&initial, &mut framer, &shared);
             shared.meter.enter(Phase::Ended);
+            shared.counters.outputs[0].at_end(&output_end, &sinks[0]);
             drop((source, sinks));
             tell(RelayEvent::InputEnd(input_end));
             tell(RelayEvent::OutputEnd(0, output_end));
@@ -273,7 +278,9 @@ impl<C: LineCheck> Setup<C> {
             outlets.push(outlet);
             let (shared, tell) = (Arc::clone(&self.shared), tell.clone());
             let write = move || {
-                let end = plumbing.write_all(sink, &batches, &shared, index);
+                let end = plumbing.write_all(&sink, &batches, &shared, index);
+                shared.counters.outputs[index].at_end(&end, &sink);
+                drop(sink);
                 tell(RelayEvent::OutputEnd(index, end));
                 batches.iter().for_each(drop);
             };
@@ -317,15 +324,15 @@ impl Plumbing {
 
     fn write_all(
         self,
-        sink: Arc<File>,
+        sink: &Arc<File>,
         batches: &Receiver<Batch>,
         shared: &Shared,
         index: usize,
     ) -> OutputEnd {
         #[cfg(target_os = "linux")]
-        if let (Self::Ring, Ok(sink)) = (self, uring::RingFile::new(Arc::clone(&sink))) {
+        if let (Self::Ring, Ok(sink)) = (self, uring::RingFile::new(Arc::clone(sink))) {
             return portable::write_all(sink, batches, shared, index);
         }
-        portable::write_all(portable::SharedFile(sink), batches, shared, index)
+        portable::write_all(portable::SharedFile(Arc::clone(sink)), batches, shared, index)
     }
 }

@@ -46,8 +46,10 @@ pub(super) fn read_all<C: LineCheck>(
             hand_over(framed, outlets, shared)
         };
         // What was written before the cancelling is still taken.
-        if shared.cancelled.load(Ordering::Acquire) && source.is_empty() {
-            return end_cancelled(framer, count, pass_on);
+        if let Some(woken) = shared.cancelled.requested()
+            && source.is_empty()
+        {
+            return end_cancelled(framer, count.saturating_sub(usize::from(woken)), pass_on);
         }
         if count == 0 {
             return pass_on(framer.finish()).unwrap_or(InputEnd::Ended);
@@ -98,14 +100,13 @@ pub(super) fn hand_over(
     framed.refusal.map(InputEnd::Refused)
 }
 
-/// The last read of a cancelled stream: its last byte is the newline that woke the reader, which
-/// must not complete a line that was cut off.
+/// The last read of a cancelled stream, without the newline that woke the reader: it must not
+/// complete a line that was cut off.
 pub(super) fn end_cancelled<C: LineCheck>(
     framer: &mut Framer<C>,
     count: usize,
     mut pass_on: impl FnMut(Framed) -> Option<InputEnd>,
 ) -> InputEnd {
-    let count = count.saturating_sub(1);
     let end = if count > 0 { pass_on(framer.advance(count)) } else { None };
     end.or_else(|| pass_on(framer.finish())).unwrap_or(InputEnd::Cancelled)
 }

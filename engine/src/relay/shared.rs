@@ -1,8 +1,8 @@
 //! What the threads of one relay share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
+use super::cancel::Cancel;
 use super::counters::RelayCounters;
 use super::meter::Meter;
 
@@ -10,8 +10,7 @@ use super::meter::Meter;
 pub(super) struct Shared {
     pub(super) counters: RelayCounters,
     pub(super) meter: Arc<Meter>,
-    /// Set to have the reading end although something still holds the input's pipe.
-    pub(super) cancelled: AtomicBool,
+    pub(super) cancelled: Cancel,
 }
 
 impl Shared {
@@ -19,7 +18,7 @@ impl Shared {
         Self {
             counters: RelayCounters::new(outputs_count),
             meter: Arc::new(Meter::new(outputs_count, measure)),
-            cancelled: AtomicBool::new(false),
+            cancelled: Cancel::default(),
         }
     }
 }

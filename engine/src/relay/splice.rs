@@ -1,33 +1,34 @@
-//! The transport that leaves the bytes in the kernel: looked at through a copy of the input's pipe,
-//! moved to the output's pipe as the pages they are. One thread, one output.
+//! The transport that leaves the bytes in the kernel: moved out of the input's pipe, looked at in a
+//! copy, moved on into the output's pipe as the pages they are. One thread, one output.
 //!
 //! ```text
-//!                ┌─ tee ──▶ pipe of our own ── read ──▶ Framer: which bytes may pass
-//! input's stdout ┤
-//!                └─ splice ─────────────────────────────────────▶ output's stdin
+//! input's stdout ── splice ─▶ held ── splice ─▶ output's stdin
+//!                              └─ tee ─▶ look ── read ─▶ Framer: which bytes may go on
 //! ```
 //!
-//! What may not be moved as it is, is copied instead: a batch that lines were taken out of, the
-//! front of a line whose end came later, and reads so small that two calls more would cost more
-//! than the copy.
+//! `held` and `look` are pipes of our own, which nobody else locks: the input's pipe is touched
+//! once for each piece and the output's once, since whoever copies into or out of a pipe keeps all
+//! others from it meanwhile. An unfinished line stays in `held`.
+//!
+//! What may not be moved as it is, is copied instead: a batch that lines were taken out of, a line
+//! too long to be held, and reads so small that three calls more would cost more than the copy.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice, tee};
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, pipe_with, splice, tee};
 
+use super::batch::Batch;
 use super::check::LineCheck;
 use super::framer::{Framed, Framer};
 use super::meter::Phase;
 use super::portable::{Progress, end_cancelled, feed, write_batches};
 use super::shared::Shared;
 use super::{InputEnd, OutputEnd};
-use crate::limits::SPLICE_BYTES_MIN;
+use crate::limits::{HELD_LINE_BYTES_MAX, SPLICE_BYTES_MIN};
 use crate::pipe;
 
 /// The place of the only output.
@@ -37,18 +38,28 @@ const OUTPUT: usize = 0;
 pub(super) struct Splice {
     source: Arc<File>,
     sink: Arc<File>,
-    /// Both ends of the pipe that is looked at, empty between two looks.
-    look: (File, OwnedFd),
+    /// What has been taken from the input and not been passed on.
+    held: Pipe,
+    /// How much that is: the last bytes of what the framer has unfinished, which knows them all.
+    held_bytes: usize,
+    /// A copy of what is held while it is looked at, else empty.
+    look: Pipe,
     /// Where bytes go that are in memory already.
     scratch: Box<[u8]>,
 }
 
-/// Bytes that were put into the framer.
-#[derive(Clone, Copy)]
-struct Taken {
-    bytes: usize,
-    /// They are also still in the input's pipe.
-    pending: bool,
+/// A pipe of our own.
+struct Pipe {
+    reader: File,
+    writer: File,
+}
+
+impl Pipe {
+    fn new() -> io::Result<Self> {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        pipe::widen(&writer);
+        Ok(Self { reader: reader.into(), writer: writer.into() })
+    }
 }
 
 impl Splice {
@@ -58,19 +69,21 @@ impl Splice {
     ///
     /// If these descriptors, or this system, cannot do it.
     pub(super) fn new(source: &Arc<File>, sink: &Arc<File>) -> io::Result<Self> {
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-        pipe::widen(&writer);
-        // Of zero bytes: answers whether it may be done, and does nothing.
-        tee(&**source, &writer, 0, SpliceFlags::NONBLOCK)?;
-        splice(&reader, None, &**sink, None, 0, SpliceFlags::NONBLOCK)?;
-        if !(pipe::is_pipe(source) && pipe::is_pipe(sink)) {
+        let (held, look) = (Pipe::new()?, Pipe::new()?);
+        let is_alike = fcntl_getpipe_size(&held.writer)? == fcntl_getpipe_size(&look.writer)?;
+        if !(is_alike && pipe::is_pipe(source) && pipe::is_pipe(sink)) {
             return Err(ErrorKind::Unsupported.into());
         }
+        // Of zero bytes: answers whether it may be done, and does nothing.
+        tee(&held.reader, &look.writer, 0, SpliceFlags::NONBLOCK)?;
+        splice(&held.reader, None, &**sink, None, 0, SpliceFlags::NONBLOCK)?;
         Ok(Self {
             source: Arc::clone(source),
             sink: Arc::clone(sink),
-            look: (reader.into(), writer),
-            scratch: vec![0; SPLICE_BYTES_MIN].into(),
+            held,
+            held_bytes: 0,
+            look,
+            scratch: vec![0; HELD_LINE_BYTES_MAX].into(),
         })
     }
 
@@ -83,45 +96,7 @@ impl Splice {
         shared: &Shared,
     ) -> (InputEnd, OutputEnd) {
         let mut broken = None;
-        let mut settle = |step: io::Result<Option<InputEnd>>| {
-            step.unwrap_or_else(|error| {
-                broken = Some(error);
-                Some(InputEnd::OutputGone)
-            })
-        };
-        shared.meter.enter(Phase::Work);
-        let mut end = feed(initial, framer, |framed| settle(self.copy(framed, shared)));
-        let mut by_tee = false;
-        let end = loop {
-            if let Some(end) = end {
-                break end;
-            }
-            let carried_bytes = framer.unfinished_bytes();
-            shared.meter.enter(Phase::Input);
-            let taken = match self.take(framer.free_mut(), by_tee) {
-                Ok(taken) => taken,
-                Err(error) => break InputEnd::Failed(error),
-            };
-            let read = shared.meter.enter(Phase::Work);
-            by_tee = taken.bytes >= SPLICE_BYTES_MIN;
-            let mut copy = |mut framed: Framed| {
-                framed.set_read(read);
-                settle(self.copy(framed, shared))
-            };
-            if shared.cancelled.load(Ordering::Acquire) && self.has_taken_all(taken) {
-                break end_cancelled(framer, taken.bytes, copy);
-            }
-            if taken.bytes == 0 {
-                break copy(framer.finish()).unwrap_or(InputEnd::Ended);
-            }
-            let mut framed = framer.advance(taken.bytes);
-            end = if taken.pending {
-                framed.set_read(read);
-                settle(self.move_on(framed, carried_bytes, taken.bytes, shared))
-            } else {
-                copy(framed)
-            };
-        };
+        let end = self.relay_until(initial, framer, shared, &mut broken);
         let output = &shared.counters.outputs[OUTPUT];
         let output_end = match broken {
             Some(error) => {
@@ -136,59 +111,100 @@ impl Splice {
         (end, output_end)
     }
 
-    /// Waits for bytes and puts them into `free`: a copy of them if `by_tee`, else themselves.
-    /// 0 bytes are the end of the input.
-    fn take(&mut self, free: &mut [u8], by_tee: bool) -> io::Result<Taken> {
+    fn relay_until<C: LineCheck>(
+        &mut self,
+        initial: &[u8],
+        framer: &mut Framer<C>,
+        shared: &Shared,
+        broken: &mut Option<io::Error>,
+    ) -> InputEnd {
+        let mut settle = |step: io::Result<Option<InputEnd>>| {
+            step.unwrap_or_else(|error| {
+                *broken = Some(error);
+                Some(InputEnd::OutputGone)
+            })
+        };
+        shared.meter.enter(Phase::Work);
+        if let Some(end) = feed(initial, framer, |framed| settle(self.pass_on(framed, 0, shared))) {
+            return end;
+        }
+        let mut by_splice = false;
         loop {
-            let taken = if by_tee {
-                let (reader, writer) = &mut self.look;
-                match tee(&*self.source, writer, free.len(), SpliceFlags::empty()) {
-                    Ok(bytes) => reader.read_exact(&mut free[..bytes]).map(|()| bytes),
-                    Err(error) => Err(error.into()),
-                }
-            } else {
-                (&*self.source).read(free)
+            shared.meter.enter(Phase::Input);
+            let kept = self.make_room(framer.unfinished_bytes(), by_splice);
+            let carried_bytes = framer.unfinished_bytes() - self.held_bytes;
+            let count = match kept.and_then(|()| self.take(framer.free_mut(), by_splice)) {
+                Ok(count) => count,
+                Err(error) => return InputEnd::Failed(error),
             };
-            match taken {
-                Ok(bytes) => return Ok(Taken { bytes, pending: by_tee }),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            let read = shared.meter.enter(Phase::Work);
+            by_splice = count >= SPLICE_BYTES_MIN;
+            // What was written before the cancelling is still taken.
+            let cancelled = shared.cancelled.requested();
+            let cancelled = cancelled.filter(|_| pipe::unread_bytes(&self.source) == 0);
+            let mut pass_on = |mut framed: Framed| {
+                framed.set_read(read);
+                settle(self.pass_on(framed, carried_bytes, shared))
+            };
+            if let Some(woken) = cancelled {
+                return end_cancelled(framer, count.saturating_sub(usize::from(woken)), pass_on);
+            }
+            if count == 0 {
+                return pass_on(framer.finish()).unwrap_or(InputEnd::Ended);
+            }
+            if let Some(end) = pass_on(framer.advance(count)) {
+                return end;
             }
         }
     }
 
-    /// Whether the input's pipe held nothing but `taken`.
-    fn has_taken_all(&self, taken: Taken) -> bool {
-        let pending_bytes = if taken.pending { taken.bytes } else { 0 };
-        pipe::unread_bytes(&self.source) == pending_bytes as u64
+    /// Waits for bytes and puts them into `free`; those that come by splice are also held. 0 bytes
+    /// are the end of the input.
+    fn take(&mut self, free: &mut [u8], by_splice: bool) -> io::Result<usize> {
+        if !by_splice {
+            return again(|| (&*self.source).read(free));
+        }
+        let (source, held, most) = (&*self.source, &self.held, free.len());
+        let no_flags = SpliceFlags::empty();
+        let count = again(|| Ok(splice(source, None, &held.writer, None, most, no_flags)?))?;
+        if count == 0 {
+            return Ok(0);
+        }
+        let known_bytes = self.held_bytes;
+        self.held_bytes += count;
+        let copied =
+            again(|| Ok(tee(&held.reader, &self.look.writer, self.held_bytes, no_flags)?))?;
+        if copied < self.held_bytes {
+            return Err(ErrorKind::UnexpectedEof.into()); // both pipes are of one size
+        }
+        self.look.reader.read_exact(&mut self.scratch[..known_bytes])?;
+        self.look.reader.read_exact(&mut free[..count])?;
+        Ok(count)
     }
 
-    /// Writes what was framed from memory.
-    fn copy(&self, framed: Framed, shared: &Shared) -> io::Result<Option<InputEnd>> {
+    /// Passes on what was framed; `carried_bytes` of it, at its front, are only in memory.
+    fn pass_on(
+        &mut self,
+        framed: Framed,
+        carried_bytes: usize,
+        shared: &Shared,
+    ) -> io::Result<Option<InputEnd>> {
         if let Some(batch) = framed.batch {
             shared.counters.accept(batch.lines(), batch.bytes().len() as u64);
             shared.meter.enter(Phase::Output);
-            write_batches(&mut &*self.sink, slice::from_ref(&batch), shared, OUTPUT)?;
+            if framed.intact && self.held_bytes > 0 {
+                self.move_on(&batch, carried_bytes, shared)?;
+            } else {
+                self.release(self.held_bytes)?;
+                write_batches(&mut &*self.sink, slice::from_ref(&batch), shared, OUTPUT)?;
+            }
         }
         Ok(framed.refusal.map(InputEnd::Refused))
     }
 
-    /// Moves what was framed from the input's pipe, which still holds the last `pending_bytes` that
-    /// were read, behind `carried_bytes` that it no longer holds; afterwards it holds none of them.
-    fn move_on(
-        &mut self,
-        framed: Framed,
-        carried_bytes: usize,
-        pending_bytes: usize,
-        shared: &Shared,
-    ) -> io::Result<Option<InputEnd>> {
-        let Framed { batch: Some(batch), intact: true, refusal } = framed else {
-            self.discard(pending_bytes)?;
-            return self.copy(framed, shared);
-        };
-        shared.counters.accept(batch.lines(), batch.bytes().len() as u64);
-        shared.meter.enter(Phase::Output);
-        let batches = slice::from_ref(&batch);
+    /// Moves a batch whose bytes are the first that are held, behind `carried_bytes` that are not.
+    fn move_on(&mut self, batch: &Batch, carried_bytes: usize, shared: &Shared) -> io::Result<()> {
+        let batches = slice::from_ref(batch);
         let mut progress = Progress::default();
         while progress.first == 0 {
             let rest = &batch.bytes()[progress.offset_bytes..];
@@ -196,41 +212,52 @@ impl Splice {
             let moved = if shared.counters.outputs[OUTPUT].abandoned.load(Ordering::Acquire) {
                 Err(ErrorKind::BrokenPipe.into())
             } else if carried_left > 0 {
-                (&*self.sink).write(&rest[..carried_left])
+                again(|| (&*self.sink).write(&rest[..carried_left]))
             } else {
-                let (from, to) = (&*self.source, &*self.sink);
-                splice(from, None, to, None, rest.len(), SpliceFlags::empty()).map_err(Errno::into)
+                let (from, to) = (&self.held.reader, &*self.sink);
+                again(|| Ok(splice(from, None, to, None, rest.len(), SpliceFlags::empty())?))
             };
+            let moved = moved.and_then(|count| match count {
+                0 => Err(ErrorKind::WriteZero.into()),
+                count => Ok(count),
+            });
             match moved {
-                Ok(0) => {
-                    return Err(progress.broken(
-                        batches,
-                        shared,
-                        OUTPUT,
-                        ErrorKind::WriteZero.into(),
-                    ));
-                }
                 Ok(count) => progress.advance(batches, count, shared, OUTPUT),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(progress.broken(batches, shared, OUTPUT, error)),
             }
         }
-        self.discard(pending_bytes - (batch.bytes().len() - carried_bytes))?;
-        Ok(refusal.map(InputEnd::Refused))
+        self.held_bytes -= batch.bytes().len() - carried_bytes;
+        Ok(())
     }
 
-    /// Takes bytes out of the input's pipe that are in memory already.
-    fn discard(&mut self, bytes: usize) -> io::Result<()> {
+    /// Lets go of what is held where it may not stay: it is not what is unfinished, since that is
+    /// passed over; it is too much; or what comes next would not be behind it.
+    fn make_room(&mut self, unfinished_bytes: usize, by_splice: bool) -> io::Result<()> {
+        let may_stay = by_splice
+            && self.held_bytes <= unfinished_bytes.min(self.scratch.len())
+            && pipe::has_room(&self.held.writer);
+        if self.held_bytes == 0 || may_stay { Ok(()) } else { self.release(self.held_bytes) }
+    }
+
+    /// Takes the first `bytes` out of what is held; they are in memory.
+    fn release(&mut self, bytes: usize) -> io::Result<()> {
         let mut left = bytes;
         while left > 0 {
             let most = left.min(self.scratch.len());
-            match (&*self.source).read(&mut self.scratch[..most]) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(count) => left -= count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+            self.held.reader.read_exact(&mut self.scratch[..most])?;
+            left -= most;
         }
+        self.held_bytes -= bytes;
         Ok(())
+    }
+}
+
+/// Repeats a call that a signal has interrupted.
+fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
     }
 }

@@ -402,20 +402,37 @@ fn an_output_that_breaks_has_its_whole_lines_counted() {
 
 #[test]
 fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed() {
-    let shared = Arc::new(Shared::new(1, false));
-    let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
-    let seen = Seen::default();
-    let keep = Box::new(Keep(Arc::clone(&seen), Disposition::Stop));
-    let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&shared));
-    let (outlet, batches) = unbounded();
-    // The last newline is the byte that wakes the reader.
-    shared.cancelled.store(true, Relaxed);
-    let source = Chunked::new(b"one\ntwo\n{cut\n", &[3]);
-    let outlets = [outlet];
+    // The last newline is the byte that wakes the reader; without one, all is the input's.
+    for (bytes, woken) in [(b"one\ntwo\n{cut\n".as_slice(), true), (b"one\ntwo\n{cut", false)] {
+        let shared = Arc::new(Shared::new(1, false));
+        let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
+        let seen = Seen::default();
+        let keep = Box::new(Keep(Arc::clone(&seen), Disposition::Stop));
+        let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&shared));
+        let (outlet, batches) = unbounded();
+        let source = Chunked::new(bytes, &[3]);
+        let outlets = [outlet];
+        shared.cancelled.request(|| woken);
+        shared.cancelled.request(|| !woken);
+        let end = read_all(source, b"", &mut framer, &outlets, &shared);
+        drop(outlets);
+        assert!(matches!(end, InputEnd::Cancelled));
+        let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+        assert_eq!(written, b"one\ntwo\n");
+        assert_eq!(*seen.lock().unwrap(), [(3, 8, b"{cut".to_vec(), true)]);
+    }
+}
+
+#[test]
+fn outputs_after_one_that_has_gone_get_the_same_batch() {
+    let shared = Arc::new(Shared::new(3, false));
+    let pool = Arc::new(BlockPool::new(0, 3, Arc::clone(&shared.meter)));
+    let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
+    let mut framer = Framer::new(pool, STRICT, keep, 1 << 20, Arc::clone(&shared));
+    let (outlets, mut queues): (Vec<_>, Vec<_>) = (0..3).map(|_| unbounded()).unzip();
+    drop(queues.remove(0));
+    let source = Chunked::new(b"one\ntwo\n", &[100]);
     let end = read_all(source, b"", &mut framer, &outlets, &shared);
-    drop(outlets);
-    assert!(matches!(end, InputEnd::Cancelled));
-    let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
-    assert_eq!(written, b"one\ntwo\n");
-    assert_eq!(*seen.lock().unwrap(), [(3, 8, b"{cut".to_vec(), true)]);
+    assert!(matches!(end, InputEnd::OutputGone));
+    assert_eq!(queues.iter().map(|batches| batches.try_iter().count()).collect::<Vec<_>>(), [1, 1]);
 }

@@ -31,10 +31,13 @@ pub(super) fn check(path: &Path) -> Result<(), ResolveError> {
     let Ok(head) = head(path) else {
         return Ok(()); // executable without being readable is allowed
     };
-    if let Some(interpreter) = interpreter(&head)
-        && !interpreter.exists()
-    {
-        return Err(ResolveError::NoInterpreter { path: path.to_owned(), interpreter });
+    if let Some((interpreter, argument)) = interpreter(&head) {
+        if argument.ends_with(b"\r") && !takes_carriage_return(&interpreter, argument) {
+            return Err(ResolveError::CarriageReturn(path.to_owned()));
+        }
+        if !interpreter.exists() {
+            return Err(ResolveError::NoInterpreter { path: path.to_owned(), interpreter });
+        }
     }
     match platform(&head) {
         Some(found) if !runs_foreign_files() => {
@@ -51,11 +54,24 @@ fn head(path: &Path) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// The interpreter that a script's first line names.
-fn interpreter(head: &[u8]) -> Option<PathBuf> {
+/// The interpreter that a script's first line names, and the rest of the line: for the kernel, a
+/// carriage return is a character of it like any other.
+fn interpreter(head: &[u8]) -> Option<(PathBuf, &[u8])> {
     let line = head.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
-    let name = line.trim_ascii().split(u8::is_ascii_whitespace).next()?;
-    (!name.is_empty()).then(|| PathBuf::from(std::ffi::OsStr::from_bytes(name)))
+    let line = line.trim_ascii_start();
+    let name = line.split(u8::is_ascii_whitespace).next().filter(|name| !name.is_empty())?;
+    Some((PathBuf::from(std::ffi::OsStr::from_bytes(name)), &line[name.len()..]))
+}
+
+/// Whether this interpreter overlooks a carriage return at the end of its argument, as Perl does
+/// among its switches and env among what -S splits.
+fn takes_carriage_return(interpreter: &Path, argument: &[u8]) -> bool {
+    let argument = argument.trim_ascii();
+    match interpreter.file_name().map(OsStrExt::as_bytes) {
+        Some(b"perl") => !argument.is_empty(),
+        Some(b"env") => argument.starts_with(b"-S") || argument.starts_with(b"--split-string"),
+        _ => false,
+    }
 }
 
 /// The platform a binary is made for, if it is known not to be this one.

@@ -47,6 +47,8 @@ pub enum ResolveError {
     WrongPlatform { path: PathBuf, found: &'static str, here: String },
     #[error("`{}` names an interpreter that is not there: `{}`", path.display(), interpreter.display())]
     NoInterpreter { path: PathBuf, interpreter: PathBuf },
+    #[error("the first line of `{}` ends in a carriage return (CRLF), which becomes part of what it names", .0.display())]
+    CarriageReturn(PathBuf),
     #[error("`{}` cannot be read", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
     #[error("`{0}` would have to be fetched from its registry, which this version cannot do yet")]
@@ -69,6 +71,7 @@ impl ResolveError {
             Self::NoInterpreter { .. } => {
                 "install the interpreter, or correct the script's first line"
             }
+            Self::CarriageReturn(_) => "save the script with LF line ends",
             Self::Unreadable(..) => "check the permissions of the file and of its folders",
             Self::NotFetched(_) => {
                 "download the provider by hand and name it with provider_path until then"
@@ -164,12 +167,23 @@ mod tests {
             (file(folder, "foreign", &elf(foreign), 0o755), "this machine is"),
             (file(folder, "windows", b"MZ\0\0\0\0", 0o755), "is made for Windows"),
             (file(folder, "script", b"#!/no/such/interpreter -x\n", 0o755), "/no/such/interpreter"),
+            (file(folder, "crlf", b"#!/bin/sh\r\ntrue\r\n", 0o755), "carriage return (CRLF)"),
+            (file(folder, "option", b"#! /bin/sh -e\r\n", 0o755), "carriage return (CRLF)"),
+            (file(folder, "env", b"#!/usr/bin/env sh\r\n", 0o755), "carriage return (CRLF)"),
         ];
         for (path, expected) in cases {
             let error = sources(folder).resolve(&ProviderRef::Path(path)).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
             assert!(!error.hint().is_empty());
         }
+    }
+
+    #[test]
+    fn a_carriage_return_that_the_interpreter_overlooks_is_no_mistake() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = file(folder.path(), "split", b"#!/usr/bin/env -S sh -e\r\n", 0o755);
+        let sources = sources(folder.path());
+        assert_eq!(sources.resolve(&ProviderRef::Path(script.clone())).unwrap().program, script);
     }
 
     #[test]

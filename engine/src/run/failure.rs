@@ -5,7 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::StopSignal;
 use crate::config::Side;
+use crate::delivery::DeadLetterError;
 use crate::protocol::{ErrorClass, ResultError};
 use crate::provider::ProviderExit;
 use crate::resolve::ResolveError;
@@ -37,6 +39,8 @@ pub enum FailureKind {
     ReportedError { class: Option<ErrorClass>, message: String },
     #[error("ended before it was ready ({exit}, after {} ms)", after.as_millis())]
     EndedBeforeReady { exit: ProviderExit, after: Duration },
+    #[error("has not read its command within {} s", .0.as_secs_f32())]
+    NotCommanded(Duration),
     #[error("has not said that it is ready within {} s", .0.as_secs_f32())]
     NotReady(Duration),
     #[error("did not say that it is ready: its first line is `{0}`")]
@@ -47,6 +51,8 @@ pub enum FailureKind {
     Exited(ProviderExit),
     #[error("ended while the stream was running ({0})")]
     EndedEarly(ProviderExit),
+    #[error("ended with {bytes} bytes unread ({exit})")]
+    LeftUnread { exit: ProviderExit, bytes: u64 },
     #[error("closed its stdin while the stream was running")]
     ClosedStdin,
     #[error("could not be written to")]
@@ -57,8 +63,8 @@ pub enum FailureKind {
         "sent an invalid line: line {line_number}, which begins at byte {offset_bytes}, is {reason}"
     )]
     InvalidLine { line_number: u64, offset_bytes: u64, reason: Cow<'static, str> },
-    #[error("sent an invalid line that could not be kept in `{}`", path.display())]
-    NoDeadLetter { path: PathBuf, source: io::Error },
+    #[error("cannot have its invalid lines kept in `{}`", path.display())]
+    NoDeadLetter { path: PathBuf, source: DeadLetterError },
     #[error("gave no result ({0})")]
     NoResult(ProviderExit),
     #[error("gave a result that cannot be understood")]
@@ -66,7 +72,7 @@ pub enum FailureKind {
     #[error("gave a result longer than {0} bytes")]
     LongResult(usize),
     #[error("was stopped before it gave its result")]
-    Stopped,
+    Stopped(StopSignal),
     #[error("cannot be relayed: no thread can be started")]
     NoThread(#[source] io::Error),
 }

@@ -1,22 +1,23 @@
 //! init, plan, status and destroy: the outputs alone, one after the other, one answer each.
 
+mod talk;
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded, never};
+use crossbeam_channel::bounded;
 
 use super::RunContext;
 use super::failure::{Failure, FailureKind};
-use super::member::{failure, launch};
+use super::member::{failure, launch, start_guard};
 use super::notice::Notice;
-use super::timers::Timers;
 use crate::config::{ProviderBlock, Task};
-use crate::limits::{LAST_WORDS_WAIT, RESULT_BYTES_MAX};
+use crate::limits::RESULT_BYTES_MAX;
 use crate::protocol::{Command, Greeting, LifecycleResult, command_line};
-use crate::provider::{Guard, ProcessEvent, ProviderExit, ProviderProcess};
+use crate::provider::{ProcessEvent, ProviderExit, ProviderProcess};
+use talk::{EVENTS_MAX, Event, Printed, Talk, TalkEnd};
 
 /// What one output answered.
 #[derive(Debug)]
@@ -27,19 +28,6 @@ pub struct LifecycleOutcome {
     pub result: LifecycleResult,
     /// The answer as it came, clear of secrets.
     pub raw: String,
-}
-
-enum Event {
-    /// All of its stdout; none if that was too long.
-    Printed(Option<Vec<u8>>),
-    LogEnded,
-    Exited(ProviderExit),
-}
-
-#[derive(PartialEq)]
-enum Timer {
-    Kill,
-    LastWords,
 }
 
 /// Has every output carry out `command`. `answered` is called with each answer as it comes.
@@ -78,20 +66,19 @@ fn ask(
     };
     let provider = context.sources.resolve(&block.provider);
     let provider = provider.map_err(|error| fail(None, FailureKind::NotFound(error)))?;
-    let mut guard = context.guard.as_ref().and_then(|program| Guard::start(program).ok());
-    let (events, inbox) = bounded(3);
+    let mut guard = start_guard(context);
+    let (events, inbox) = bounded(EVENTS_MAX);
     let observer = Arc::clone(&context.observer);
-    let (tell_events, secrets) = (events.clone(), task.secrets.clone());
+    let tell_events = events.clone();
     let (side, name) = (block.side, block.name.clone());
     let tell = move |event| match event {
         ProcessEvent::Log(line) => {
-            let line = &secrets.mask(&line);
-            observer.notice(&Notice::Log { side, provider: &name, line });
+            observer.notice(&Notice::Log { side, provider: &name, line: &line });
         }
         ProcessEvent::LogEnded => drop(tell_events.send(Event::LogEnded)),
         ProcessEvent::Exited(exit) => drop(tell_events.send(Event::Exited(exit))),
     };
-    let started = ProviderProcess::spawn(launch(block, &provider, context), tell);
+    let started = ProviderProcess::spawn(launch(block, &provider, context, &task.secrets), tell);
     let (process, pipes) = started.map_err(|source| {
         fail(None, FailureKind::NotStarted { program: provider.program.clone(), source })
     })?;
@@ -102,6 +89,7 @@ fn ask(
     let talk = move || {
         // A provider that does not take its command is dead or dying: its exit says which.
         let _ = File::from(pipes.stdin).write_all(line.as_bytes());
+        let _ = events.send(Event::Commanded);
         let mut printed = Vec::new();
         let stdout = File::from(pipes.stdout).take(RESULT_BYTES_MAX as u64 + 1);
         let whole =
@@ -110,11 +98,14 @@ fn ask(
     };
     let talking = thread::Builder::new().name(format!("talk-{}", block.name)).spawn(talk);
     if let Err(error) = talking {
-        process.kill();
-        return Err(fail(Some(&process), FailureKind::NoThread(error)));
+        let failure = fail(Some(&process), FailureKind::NoThread(error));
+        if let Some(guard) = &mut guard {
+            guard.forget(process.id());
+        }
+        process.reap();
+        return Err(failure);
     }
-    let (exit, printed, stopped) = wait(&process, &inbox, block.shutdown_timeout, context);
-    let (answer, failed) = judge(exit, printed, stopped);
+    let (answer, failed) = judge(Talk::new(block, &process, context).wait(&inbox), block);
     let goes_on = answer.as_ref().is_none_or(|(result, _)| result.error.is_none());
     if let Some((result, raw)) = answer {
         let (result, raw) = (masked(result, task), masked_raw(raw, task));
@@ -128,74 +119,24 @@ fn ask(
     failure.map_or(Ok(goes_on), Err)
 }
 
-/// What a provider printed: none if it was too long, empty if it could not be waited for.
-type Printed = Option<Vec<u8>>;
-
-/// Waits for the process to end and for all it had to say, and passes a stop on to it.
-fn wait(
-    process: &ProviderProcess,
-    inbox: &Receiver<Event>,
-    grace: Duration,
-    context: &RunContext,
-) -> (ProviderExit, Printed, bool) {
-    let (mut exit, mut printed, mut log_ended) = (None, None, false);
-    let (mut timers, mut stops, mut waited) = (Timers::default(), 0, false);
-    let mut stop = context.stop.clone();
-    loop {
-        if let Some(exit) = exit
-            && (waited || (log_ended && printed.is_some()))
-        {
-            return (exit, printed.unwrap_or(Some(Vec::new())), stops > 0);
-        }
-        crossbeam_channel::select! {
-            recv(inbox) -> event => match event {
-                Ok(Event::Printed(bytes)) => {
-                    if bytes.is_none() {
-                        process.terminate(); // it will not be listened to any longer
-                        timers.set(Instant::now() + grace, Timer::Kill);
-                    }
-                    printed = Some(bytes);
-                }
-                Ok(Event::LogEnded) => log_ended = true,
-                Ok(Event::Exited(status)) => {
-                    process.kill(); // what it left behind must not keep the answer open
-                    exit = Some(status);
-                    timers.set(Instant::now() + LAST_WORDS_WAIT, Timer::LastWords);
-                }
-                Err(_) => waited = true,
-            },
-            recv(stop) -> signal => {
-                if signal.is_err() {
-                    stop = never();
-                    continue;
-                }
-                stops += 1;
-                if stops == 1 {
-                    process.terminate();
-                    timers.set(Instant::now() + grace, Timer::Kill);
-                } else {
-                    process.kill();
-                }
-            },
-            recv(timers.next()) -> _ => match timers.take_due(Instant::now()) {
-                Some(Timer::Kill) => process.kill(),
-                Some(Timer::LastWords) => waited = true,
-                None => {}
-            },
-        }
-    }
-}
-
 /// The answer in what was printed, if there is one, and why the command has failed, if it has. An
 /// answer that says itself what failed needs no other failure.
 fn judge(
+    end: TalkEnd,
+    block: &ProviderBlock,
+) -> (Option<(LifecycleResult, String)>, Option<FailureKind>) {
+    let (answer, failed) = judge_answer(end.exit, end.printed);
+    if let Some(signal) = end.stopped {
+        return (answer, Some(FailureKind::Stopped(signal)));
+    }
+    let deaf = end.deaf.then_some(FailureKind::NotCommanded(block.startup_timeout));
+    (answer, deaf.or(failed))
+}
+
+fn judge_answer(
     exit: ProviderExit,
     printed: Printed,
-    stopped: bool,
 ) -> (Option<(LifecycleResult, String)>, Option<FailureKind>) {
-    if stopped {
-        return (None, Some(FailureKind::Stopped));
-    }
     let Some(printed) = printed else {
         return (None, Some(FailureKind::LongResult(RESULT_BYTES_MAX)));
     };
@@ -298,16 +239,15 @@ mod tests {
     fn an_exit_status_other_than_0_fails_whatever_was_answered() {
         let answer = |text: &str| Some(text.as_bytes().to_vec());
         let failed = ProviderExit::Code(2);
-        let (shown, failure) = judge(failed, answer(r#"{"status":"ok"}"#), false);
+        let (shown, failure) = judge_answer(failed, answer(r#"{"status":"ok"}"#));
         assert!(shown.is_some() && matches!(failure, Some(FailureKind::Exited(_))));
-        let (shown, failure) = judge(failed, answer(r#"{"status":"error","message":"m"}"#), false);
+        let (shown, failure) = judge_answer(failed, answer(r#"{"status":"error","message":"m"}"#));
         assert!(shown.is_some_and(|(result, _)| result.error.is_some()) && failure.is_none());
         let fine = ProviderExit::Code(0);
-        let failure = |printed, stopped| judge(fine, printed, stopped).1;
-        assert!(matches!(failure(answer(""), false), Some(FailureKind::NoResult(_))));
-        assert!(matches!(failure(answer("done"), false), Some(FailureKind::BadResult(_))));
-        assert!(matches!(failure(None, false), Some(FailureKind::LongResult(_))));
-        assert!(matches!(failure(answer("{}"), true), Some(FailureKind::Stopped)));
-        assert!(failure(answer(r#"{"status":"ok"}"#), false).is_none());
+        let failure = |printed| judge_answer(fine, printed).1;
+        assert!(matches!(failure(answer("")), Some(FailureKind::NoResult(_))));
+        assert!(matches!(failure(answer("done")), Some(FailureKind::BadResult(_))));
+        assert!(matches!(failure(None), Some(FailureKind::LongResult(_))));
+        assert!(failure(answer(r#"{"status":"ok"}"#)).is_none());
     }
 }

@@ -10,8 +10,9 @@ use rustix::process::Pid;
 
 use super::RunContext;
 use super::failure::{Failure, FailureKind};
+use super::notice::Notice;
 use crate::config::{ProviderBlock, Secrets, Side};
-use crate::provider::{Launch, Pipes, ProviderExit, ProviderProcess};
+use crate::provider::{Guard, Launch, Pipes, ProviderExit, ProviderProcess};
 use crate::resolve::ResolvedProvider;
 
 /// A provider of a run.
@@ -29,6 +30,8 @@ pub(super) struct Member<'a> {
     pub(super) printed: bool,
     /// Its command is on its way.
     pub(super) commanded: bool,
+    /// It has taken all of it, or has shown that it never will.
+    pub(super) taken: bool,
     /// Its first line is there, or it has closed its stdout without one.
     pub(super) greeted: bool,
     /// It can do its work.
@@ -37,6 +40,8 @@ pub(super) struct Member<'a> {
     pub(super) said_ready: bool,
     /// Its stdin was closed on purpose: an output has got all that it will get.
     pub(super) fed: bool,
+    /// A failure of it has been told; what follows from it is not another.
+    pub(super) failed: bool,
     /// It was told to leave.
     pub(super) told: bool,
     /// It had not left within its grace.
@@ -46,6 +51,8 @@ pub(super) struct Member<'a> {
     /// All of its log has been read.
     pub(super) log_ended: bool,
     pub(super) exit: Option<ProviderExit>,
+    /// Nothing more that it had to say is waited for.
+    pub(super) waited: bool,
     /// Its end has been judged.
     pub(super) concluded: bool,
 }
@@ -60,15 +67,18 @@ impl<'a> Member<'a> {
             stdout: Weak::new(),
             printed: block.side == Side::Input,
             commanded: false,
+            taken: false,
             greeted: false,
             ready: false,
             said_ready: false,
             fed: false,
+            failed: false,
             told: false,
             overran: false,
             killed: false,
             log_ended: false,
             exit: None,
+            waited: false,
             concluded: false,
         }
     }
@@ -140,8 +150,55 @@ pub(super) fn launch<'a>(
     block: &'a ProviderBlock,
     provider: &'a ResolvedProvider,
     context: &RunContext,
+    secrets: &Secrets,
 ) -> Launch<'a> {
     let own = block.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let env = context.env.iter().cloned().chain(own).collect();
-    Launch { name: &block.name, provider, env }
+    Launch { name: &block.name, provider, env, secrets: secrets.clone() }
+}
+
+/// Starts the guard, if there is one; that it cannot be started is told.
+pub(super) fn start_guard(context: &RunContext) -> Option<Guard> {
+    let program = context.guard.as_ref()?;
+    let told = |error: std::io::Error| {
+        context.observer.notice(&Notice::NoGuard { reason: &error.to_string() });
+    };
+    Guard::start(program).map_err(told).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::provider::Terminal;
+    use crate::resolve::ProviderSources;
+    use crate::run::Observer;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Observer for Told {
+        fn notice(&self, notice: &Notice<'_>) {
+            self.0.lock().unwrap().push(format!("{notice:?}"));
+        }
+    }
+
+    #[test]
+    fn a_guard_that_cannot_be_started_is_told() {
+        let nothing = ResolvedProvider { program: "/no/such/program".into(), args: Vec::new() };
+        let told = Arc::new(Told::default());
+        let context = RunContext {
+            stats_every: None,
+            sources: ProviderSources { builtin: nothing.clone(), search_path: OsString::new() },
+            guard: Some(nothing),
+            env: Vec::new(),
+            terminal: Terminal::new(std::io::sink()),
+            stop: crossbeam_channel::never(),
+            observer: Arc::clone(&told) as Arc<dyn Observer>,
+        };
+        assert!(start_guard(&context).is_none());
+        let told = told.0.lock().unwrap();
+        assert!(told.len() == 1 && told[0].starts_with("NoGuard"), "{told:?}");
+    }
 }

@@ -18,6 +18,7 @@ use crate::config::Task;
 use crate::provider::Terminal;
 use crate::resolve::{ProviderSources, ResolvedProvider};
 
+pub use crate::delivery::DeadLetterError;
 pub use failure::{Failure, FailureKind};
 pub use lifecycle::{LifecycleOutcome, run_lifecycle};
 pub use notice::{Notice, Observer};
@@ -34,9 +35,30 @@ pub enum StopSignal {
     Hangup,
     /// Whoever read what outputs print has left.
     TerminalClosed,
+    /// Another task of the same process has failed, and none is to go on without it.
+    SiblingFailed,
 }
 
-/// What a run needs from outside, the same for every task.
+impl StopSignal {
+    /// Whether somebody has asked, rather than circumstances: after that the next one who asks is
+    /// asking a second time.
+    fn is_asked(self) -> bool {
+        matches!(self, Self::Interrupt | Self::Terminate | Self::Hangup)
+    }
+
+    /// The word for it in a notice.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+            Self::Hangup => "the terminal was closed",
+            Self::TerminalClosed => "nobody reads the output any more",
+            Self::SiblingFailed => "another task failed",
+        }
+    }
+}
+
+/// What a run needs from outside.
 pub struct RunContext {
     /// Where providers are looked for.
     pub sources: ProviderSources,

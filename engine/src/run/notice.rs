@@ -41,6 +41,8 @@ pub enum Notice<'a> {
     Stats { stats: &'a StreamStats },
     /// An orderly end has begun.
     Stopping { reason: &'a str },
+    /// An output has not answered a lifecycle command yet, `after` so long.
+    StillAtWork { provider: &'a str, after: Duration },
     /// It is still running although its work is over; `left` until it is killed.
     StillRunning { side: Side, provider: &'a str, left: Option<Duration> },
     /// Its grace is over: it was sent SIGTERM, and will be killed in a moment.

@@ -210,6 +210,43 @@ fn nesting_of_every_kind() {
 }
 
 #[test]
+fn filters_of_every_length_and_depth() {
+    let wrong = |filter: &str| {
+        let text = format!(
+            "task \"t\" {{\n input {{ provider = \"counter\" }}\n output {{ provider = \"null\" }}\n \
+             stream {{\n filter = {filter}\n }}\n}}\n"
+        );
+        survives(&text);
+        load("x.hcl", &text, &surroundings()).err().map(|problems| rendered(&problems))
+    };
+    for (open, close) in [
+        ("!", ""),
+        ("(", ")"),
+        ("-", ""),
+        ("lower(", ")"),
+        ("data[", "]"),
+        ("data.a ? 1 : ", ""),
+        ("data.a + ", ""),
+        ("data.a && (data.b || ", ")"),
+        ("can(regex(\"a\", ", "))"),
+        ("contains([", "], 1)"),
+    ] {
+        for depth in [1, 31, 64, 65, 200, 20_000] {
+            wrong(&format!("{}data.c{}", open.repeat(depth), close.repeat(depth)));
+        }
+    }
+    // The parser bounds how many operators stand in a row; in parentheses there may be more.
+    for operator in [" && ", " || "] {
+        let chain = vec!["data.a == 1"; 30].join(operator);
+        let chains = vec![format!("({chain})"); 30].join(operator);
+        assert_eq!(wrong(&chains), None);
+        assert!(wrong(&vec!["data.a == 1"; 2_000].join(operator)).is_some());
+    }
+    wrong(&vec!["data.a"; 80_000].join(" && "));
+    wrong(&vec!["data.a"; 80_000].join(" + "));
+}
+
+#[test]
 fn long_chains_of_locals_and_values_that_grow() {
     let chain = |count: usize| {
         let locals: String =

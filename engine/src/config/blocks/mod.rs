@@ -6,6 +6,7 @@
 mod config;
 pub(crate) mod declared;
 mod fields;
+mod filter;
 pub(crate) mod schema;
 pub(crate) mod settings;
 mod stream;

@@ -79,6 +79,7 @@ const STREAM: Shape = Shape {
     attributes: &[
         "delivery",
         "validate",
+        "filter",
         "on_invalid",
         "dead_letter",
         "max_line",

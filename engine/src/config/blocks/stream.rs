@@ -36,6 +36,7 @@ impl TaskReader<'_> {
             ],
         );
         let dead_letter = fields.get("dead_letter").and_then(|path| values.text_of(path));
+        let filter = fields.get("filter").and_then(|filter| values.filter(filter).ok());
         let line = values.size(fields, "max_line", (LINE_BYTES_MIN, LINE_BYTES_MAX));
         let buffer = values.size(fields, "buffer", (BUFFER_BYTES_MIN, BUFFER_BYTES_MAX));
 
@@ -60,6 +61,7 @@ impl TaskReader<'_> {
             validate: validate.unwrap_or_default(),
             on_invalid: on_invalid.unwrap_or_default(),
             dead_letter: dead_letter.map(|path| self.surroundings.base_dir.join(path.text)),
+            filter,
             line_bytes_max: line.unwrap_or(defaults.line_bytes_max),
             buffer_bytes: buffer.unwrap_or(defaults.buffer_bytes),
             transport: transport.unwrap_or_default(),

@@ -56,7 +56,8 @@ pub(super) fn call(parameters: &'static str, body: Body, arguments: FuncArgs) ->
     Ok(value)
 }
 
-fn check_count(parameters: &str, given: usize) -> Result<(), String> {
+/// Why a number of arguments is wrong for these parameters.
+pub(crate) fn check_count(parameters: &str, given: usize) -> Result<(), String> {
     let names = || parameters.split(", ").filter(|name| !name.is_empty());
     let required = names().filter(|name| !name.ends_with(['?', '.'])).count();
     let unbounded = parameters.ends_with("...");

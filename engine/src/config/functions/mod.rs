@@ -45,6 +45,8 @@ use std::sync::LazyLock;
 
 use call::Function;
 
+pub(crate) use call::check_count;
+pub(crate) use patterns::compile as compile_pattern;
 #[cfg(test)]
 use scope::Touched;
 pub(crate) use scope::{FunctionScope, recall, with_scope};

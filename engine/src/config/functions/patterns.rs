@@ -116,7 +116,8 @@ impl Room {
     }
 }
 
-fn compile(pattern: &str) -> Result<Regex, String> {
+/// A regular expression in Go's syntax, or why it is none.
+pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     Regex::new(&translate(pattern)).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "is too large a regular expression".to_owned(),
         // The crate's message is several lines with the pattern in them; its last says why.

@@ -52,6 +52,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) world: Option<&'a World<'a>>,
     /// Only what is constant is asked for; what else would need the world fails without a word.
     pub(crate) constants_only: bool,
+    /// Names that mean something where these expressions stand, though nothing here: a filter's.
+    pub(crate) line_names: &'static [&'static str],
     pub(crate) log: &'a Log,
 }
 
@@ -83,7 +85,7 @@ pub(crate) fn span_of(item: &impl Span) -> Range<usize> {
 impl<'a> Evaluator<'a> {
     /// For values that refer to nothing.
     pub(crate) fn plain(script: &'a Script, log: &'a Log) -> Self {
-        Self { script, names: None, world: None, constants_only: false, log }
+        Self { script, names: None, world: None, constants_only: false, line_names: &[], log }
     }
 
     /// The value of an attribute.

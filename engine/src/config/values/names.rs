@@ -88,7 +88,14 @@ impl<'a> Names<'a> {
         } else if name == "env" {
             "a variable of the environment is written `env(\"NAME\")`".to_owned()
         } else {
-            did_you_mean(name, locals).unwrap_or_else(|| format!("a text needs quotes: \"{name}\""))
+            let known = locals.into_iter().chain(by.line_names.iter().copied());
+            did_you_mean(name, known).unwrap_or_else(|| match by.line_names {
+                [] => format!("a text needs quotes: \"{name}\""),
+                _ => format!(
+                    "a text needs quotes: \"{name}\"; a line's field is written `metadata.{name}` \
+                     or `data.{name}`"
+                ),
+            })
         };
         Err(by.fail_with(span, format!("unknown name `{name}`"), Some(help)))
     }
@@ -159,6 +166,8 @@ impl<'a> Names<'a> {
     }
 
     fn compute(&self, root: Root, name: &str, span: &Range<usize>, by: &Evaluator<'_>) -> Outcome {
+        // Elsewhere in the file there is no line.
+        let by = &Evaluator { line_names: &[], ..*by };
         match root {
             Root::Local => {
                 let local = self.declared.locals.iter().find(|local| local.name == name);

@@ -38,7 +38,7 @@ impl Dispatcher<'_> {
             }
             InputEnd::Refused(Refusal::NotKept(source)) => {
                 let path = self.task.stream.dead_letter.clone().unwrap_or_default();
-                self.fail(INPUT, FailureKind::NoDeadLetter { path, source });
+                self.fail(INPUT, FailureKind::NoDeadLetter { path, source: source.into() });
             }
             InputEnd::Failed(error) => self.fail(INPUT, FailureKind::NotRead(error)),
         }
@@ -62,7 +62,7 @@ impl Dispatcher<'_> {
                 self.terminate(id);
             }
         }
-        self.conclude(id, false);
+        self.conclude(id);
     }
 
     pub(super) fn on_exited(&mut self, id: usize, exit: ProviderExit) {
@@ -75,15 +75,17 @@ impl Dispatcher<'_> {
                 self.limit_outputs();
             }
         }
-        self.conclude(id, false);
+        self.conclude(id);
     }
 
-    /// Judges a provider's end, once everything that it had to say has been heard or `at_once`.
-    pub(super) fn conclude(&mut self, id: usize, at_once: bool) {
+    /// Judges a provider's end, once everything that it had to say has been heard or waited for.
+    pub(super) fn conclude(&mut self, id: usize) {
         let member = &self.members[id];
         let Some(exit) = member.exit else { return };
         let heard = member.log_ended && (member.greeted || !member.commanded);
-        if member.concluded || !(heard || at_once) {
+        // What it has left unread is known in a moment, when the relay has closed its pipe.
+        let closing = id != INPUT && !member.fed && self.is_complete(id);
+        if member.concluded || closing || !(heard || member.waited) {
             return;
         }
         self.members[id].concluded = true;
@@ -109,7 +111,7 @@ impl Dispatcher<'_> {
         let never_asked = member.told && !member.commanded;
         let excused =
             member.was_forced() || self.input_cut || never_asked || (member.told && exit.is_stop());
-        if excused || self.failed(INPUT) {
+        if excused || member.failed {
             None
         } else if !member.ready && (required || !exit.is_success()) {
             Some(FailureKind::EndedBeforeReady { exit, after })
@@ -118,30 +120,28 @@ impl Dispatcher<'_> {
         }
     }
 
+    /// Whether all that an output should get has been written to it.
+    fn is_complete(&self, id: usize) -> bool {
+        let relay = self.relay.as_ref();
+        relay.is_some_and(|relay| relay.counters().outputs[id - 1].complete.load(Acquire))
+    }
+
     pub(super) fn output_failure(&self, id: usize, exit: ProviderExit) -> Option<FailureKind> {
         let member = &self.members[id];
-        let complete = member.fed
-            || self.relay.as_ref().is_some_and(|relay| {
-                let complete = &relay.counters().outputs[id - 1].complete;
-                complete.load(Acquire)
-            });
-        if self.failed(id) || member.was_forced() || (member.told && exit.is_stop()) {
+        let complete = member.fed || self.is_complete(id);
+        let bytes = self.relay.as_ref().map_or(0, |relay| relay.settle_output(id - 1));
+        if member.failed || member.was_forced() || (member.told && exit.is_stop()) {
             None
+        } else if complete && exit.is_success() {
+            (bytes > 0).then_some(FailureKind::LeftUnread { exit, bytes })
         } else if complete {
-            (!exit.is_success()).then_some(FailureKind::Exited(exit))
+            Some(FailureKind::Exited(exit))
         } else if !member.ready {
             let after = member.started().elapsed();
             Some(FailureKind::EndedBeforeReady { exit, after })
         } else {
             Some(FailureKind::EndedEarly(exit))
         }
-    }
-
-    /// Whether this provider's failure is the one that is already known.
-    pub(super) fn failed(&self, id: usize) -> bool {
-        let block = self.members[id].block;
-        let known = self.failure.as_ref();
-        known.is_some_and(|known| known.side == block.side && known.provider == block.name)
     }
 
     /// Frees a process that has been judged; an input only when nothing of it can write any more.
@@ -168,12 +168,14 @@ impl Dispatcher<'_> {
         self.relay_ends_open = 0;
         for member in &mut self.members {
             let held = member.stdout.upgrade().is_some_and(|stdout| pipe::has_writers(&stdout));
-            member.printed |= held || self.at_once;
+            // Without its command it had nothing to print.
+            member.printed |= held || self.at_once || !member.taken;
         }
         self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::KilledPipe);
     }
 
     pub(super) fn fail(&mut self, id: usize, kind: FailureKind) {
+        self.members[id].failed = true;
         let mut failure = self.members[id].failure(kind, &self.task.secrets);
         if let (Some(relay), true) = (&self.relay, id != INPUT) {
             let output = &relay.counters().outputs[id - 1];

@@ -20,7 +20,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::failure::{Failure, FailureKind};
-use super::member::Member;
+use super::member::{Member, start_guard};
 use super::notice::Notice;
 use super::report::{OutputReport, RunReport};
 use super::timers::Timers;
@@ -39,6 +39,8 @@ const INPUT: usize = 0;
 pub(super) enum Event {
     /// An output has its command; its stdin is free for lines.
     Commanded(usize, OwnedFd),
+    /// The input has its command.
+    InputCommanded,
     /// An input's first line, and the pipe from which the rest will come.
     InputGreeted(FirstLine, File),
     /// An output's first line, or that there will be none.
@@ -63,7 +65,7 @@ pub(super) struct Said {
 enum Timer {
     /// A silent output is taken as ready.
     Silent(usize),
-    /// A required handshake is overdue.
+    /// A command should have been taken, and a required handshake said.
     Startup(usize),
     /// A stdout was closed before ready was said, and its provider does not leave.
     Unsaid(usize),
@@ -160,12 +162,7 @@ impl<'a> Dispatcher<'a> {
         if let Err(kind) = self.prepare_rejects() {
             return self.fail(INPUT, kind);
         }
-        if let Some(program) = &self.context.guard {
-            match Guard::start(program) {
-                Ok(guard) => self.guard = Some(guard),
-                Err(error) => self.tell(&Notice::NoGuard { reason: &error.to_string() }),
-            }
-        }
+        self.guard = start_guard(self.context);
         for id in (0..self.members.len()).rev() {
             if let Err(kind) = self.spawn(id, &resolved[id]) {
                 return self.fail(id, kind);
@@ -184,17 +181,14 @@ impl<'a> Dispatcher<'a> {
     pub(super) fn on_event(&mut self, event: Event) {
         match event {
             Event::Commanded(id, stdin) => self.on_commanded(id, stdin),
+            Event::InputCommanded => self.members[INPUT].taken = true,
             Event::InputGreeted(first, stdout) => self.on_input_greeted(first, stdout),
             Event::OutputGreeted(id, said) => self.on_output_greeted(id, said),
-            Event::TerminalClosed => {
-                if self.stopped_by.is_none() {
-                    self.on_stop(StopSignal::TerminalClosed);
-                }
-            }
+            Event::TerminalClosed => self.on_stop(StopSignal::TerminalClosed),
             Event::Printed(id) => self.members[id].printed = true,
             Event::LogEnded(id) => {
                 self.members[id].log_ended = true;
-                self.conclude(id, false);
+                self.conclude(id);
             }
             Event::Exited(id, exit) => self.on_exited(id, exit),
             Event::Relay(end) => self.on_relay_end(end),
@@ -203,7 +197,11 @@ impl<'a> Dispatcher<'a> {
 
     /// The first signal asks for an orderly end, any later one ends at once.
     pub(super) fn on_stop(&mut self, signal: StopSignal) {
-        if self.stopped_by == Some(StopSignal::TerminalClosed) {
+        let failed = signal == StopSignal::SiblingFailed && self.failure.is_some();
+        if failed || (!signal.is_asked() && self.stopped_by.is_some()) {
+            return; // it is ending already, and nobody has asked a second time
+        }
+        if self.stopped_by.is_some_and(|earlier| !earlier.is_asked()) {
             self.stopped_by = Some(signal); // the first that somebody sent
             return;
         }
@@ -216,13 +214,7 @@ impl<'a> Dispatcher<'a> {
             return;
         }
         self.stopped_by = Some(signal);
-        let reason = match signal {
-            StopSignal::Interrupt => "SIGINT",
-            StopSignal::Terminate => "SIGTERM",
-            StopSignal::Hangup => "the terminal was closed",
-            StopSignal::TerminalClosed => "nobody reads the output any more",
-        };
-        self.tell(&Notice::Stopping { reason });
+        self.tell(&Notice::Stopping { reason: signal.reason() });
         self.wind_down();
     }
 
@@ -230,13 +222,7 @@ impl<'a> Dispatcher<'a> {
         while let Some(timer) = self.timers.take_due(Instant::now()) {
             match timer {
                 Timer::Silent(id) => self.on_silent(id),
-                Timer::Startup(id) => {
-                    if !self.members[id].greeted && self.members[id].is_running() {
-                        let timeout = self.members[id].block.startup_timeout;
-                        self.fail(id, FailureKind::NotReady(timeout));
-                        self.terminate(id);
-                    }
-                }
+                Timer::Startup(id) => self.on_startup_timeout(id),
                 Timer::Unsaid(id) => {
                     if self.members[id].is_running() && !self.members[id].told {
                         self.fail(id, FailureKind::ClosedBeforeReady);
@@ -244,7 +230,10 @@ impl<'a> Dispatcher<'a> {
                     }
                 }
                 Timer::Kill(id) => self.on_overrun(id),
-                Timer::LastWords(id) => self.conclude(id, true),
+                Timer::LastWords(id) => {
+                    self.members[id].waited = true;
+                    self.conclude(id);
+                }
                 Timer::BrokenPipe(id) => {
                     if self.members[id].is_running() && !self.members[id].told {
                         self.fail(id, FailureKind::ClosedStdin);

@@ -45,6 +45,7 @@ impl Dispatcher<'_> {
             stream.dead_letter.as_deref(),
             &self.task.name,
             &self.task.input.name,
+            &self.task.secrets,
             tell,
         );
         let path = stream.dead_letter.clone().unwrap_or_default();
@@ -60,17 +61,17 @@ impl Dispatcher<'_> {
     ) -> Result<(), FailureKind> {
         let block = self.members[id].block;
         let observer = Arc::clone(&self.context.observer);
-        let (events, secrets) = (self.events.clone(), self.task.secrets.clone());
+        let events = self.events.clone();
         let (side, name) = (block.side, block.name.clone());
         let tell = move |event| match event {
             ProcessEvent::Log(line) => {
-                let line = &secrets.mask(&line);
-                observer.notice(&Notice::Log { side, provider: &name, line });
+                observer.notice(&Notice::Log { side, provider: &name, line: &line });
             }
             ProcessEvent::LogEnded => drop(events.send(Event::LogEnded(id))),
             ProcessEvent::Exited(exit) => drop(events.send(Event::Exited(id, exit))),
         };
-        let started = ProviderProcess::spawn(launch(block, provider, self.context), tell);
+        let started =
+            ProviderProcess::spawn(launch(block, provider, self.context, &self.task.secrets), tell);
         let (process, pipes) = started.map_err(|source| FailureKind::NotStarted {
             program: provider.program.clone(),
             source,
@@ -90,9 +91,7 @@ impl Dispatcher<'_> {
             return Ok(());
         }
         self.members[id].commanded = true;
-        if block.handshake == Handshake::Required {
-            self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(id));
-        }
+        self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(id));
         let command = command_line(Command::Run, &block.config, block.config_format);
         let (events, terminal) = (self.events.clone(), self.context.terminal.clone());
         let required = block.handshake == Handshake::Required;
@@ -122,6 +121,7 @@ impl Dispatcher<'_> {
     }
 
     pub(super) fn on_commanded(&mut self, id: usize, stdin: OwnedFd) {
+        self.members[id].taken = true;
         if self.members[id].fed {
             return; // closes it
         }
@@ -130,6 +130,24 @@ impl Dispatcher<'_> {
             self.timers.set(Instant::now() + SILENT_OUTPUT_GRACE, Timer::Silent(id));
         }
         self.open_stream();
+    }
+
+    /// A command larger than a pipe is taken only by a provider that reads it.
+    pub(super) fn on_startup_timeout(&mut self, id: usize) {
+        let member = &self.members[id];
+        let required = member.block.handshake == Handshake::Required;
+        let timeout = member.block.startup_timeout;
+        if self.winding_down || !member.is_running() {
+            return;
+        }
+        if !member.taken {
+            self.fail(id, FailureKind::NotCommanded(timeout));
+        } else if required && !member.greeted {
+            self.fail(id, FailureKind::NotReady(timeout));
+        } else {
+            return;
+        }
+        self.terminate(id);
     }
 
     pub(super) fn on_silent(&mut self, id: usize) {
@@ -159,7 +177,7 @@ impl Dispatcher<'_> {
             // Taken as ready already; or it prints nothing, which it need not.
             Some(_) | None => {}
         }
-        self.conclude(id, false);
+        self.conclude(id);
     }
 
     /// A provider has closed its stdout without having said that it is ready: its exit, if that is
@@ -179,19 +197,22 @@ impl Dispatcher<'_> {
         };
         self.members[INPUT].commanded = true;
         let block = self.members[INPUT].block;
-        if block.handshake == Handshake::Required {
-            self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(INPUT));
-        }
+        self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(INPUT));
         let command = command_line(Command::Run, &block.config, block.config_format);
         let events = self.events.clone();
         let greet = move || {
             let mut stdout = File::from(pipes.stdout);
-            let first = greet_input(pipes.stdin, &mut stdout, &command);
+            let commanded = || drop(events.send(Event::InputCommanded));
+            let first = greet_input(pipes.stdin, &mut stdout, &command, commanded);
             let _ = events.send(Event::InputGreeted(first, stdout));
         };
         let thread = thread::Builder::new().name(format!("greet-{}", block.name)).spawn(greet);
         if let Err(error) = thread {
             self.fail(INPUT, FailureKind::NoThread(error));
+            // Its pipes have been closed: nothing will come of it.
+            self.members[INPUT].greeted = true;
+            self.input_ended = true;
+            self.close_outputs();
         }
     }
 
@@ -234,7 +255,7 @@ impl Dispatcher<'_> {
             let handshake = if self.members[INPUT].said_ready { end.unwrap_or(0) } else { 0 };
             self.start_relay(stdout, bytes[handshake..].to_vec());
         }
-        self.conclude(INPUT, false);
+        self.conclude(INPUT);
     }
 
     pub(super) fn start_relay(&mut self, stdout: File, initial: Vec<u8>) {
@@ -253,7 +274,7 @@ impl Dispatcher<'_> {
             transport: stream.transport,
             measure: self.context.stats_every.is_some(),
         };
-        let check = EnvelopeCheck::new(stream.validate);
+        let check = EnvelopeCheck::new(stream.validate, stream.filter.clone());
         let ends = RelayEnds { source: stdout.into(), initial, sinks, check, rejects };
         let events = self.events.clone();
         let tell = move |event| drop(events.send(Event::Relay(event)));
