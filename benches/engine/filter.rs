@@ -79,7 +79,7 @@ fn recorded_changes(criterion: &mut Criterion) {
 /// As a task has it.
 fn filter(expression: &str) -> Filter {
     let text = format!(
-        "task \"t\" {{\n input {{ provider = \"generate\" }}\n output {{ provider = \"null\" }}\n \
+        "task \"t\" {{\n input {{ provider_path = \"in\" }}\n output {{ provider_path = \"out\" }}\n \
          stream {{\n filter = {expression}\n }}\n}}\n"
     );
     let surroundings = Surroundings::default();
