@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::limits::{KILLED_PIPE_WAIT, PIPE_BYTES};
 
 /// Asks for a pipe of [`PIPE_BYTES`]; what the system refuses costs speed only.
-#[cfg(feature = "run")]
+#[cfg(any(feature = "run", target_os = "linux"))]
 pub(crate) fn widen(pipe: impl std::os::fd::AsFd) {
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES);

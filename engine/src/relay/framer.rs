@@ -83,6 +83,13 @@ impl<C: LineCheck> Framer<C> {
         }
     }
 
+    /// As if so many lines of so many bytes had been framed before.
+    #[cfg(test)]
+    pub(super) fn after(mut self, lines: u64, bytes: u64) -> Self {
+        (self.line_number, self.offset_bytes) = (lines + 1, bytes);
+        self
+    }
+
     /// Where the next read goes; never empty.
     pub(super) fn free_mut(&mut self) -> &mut [u8] {
         // Room for the longest line, its newline, and one more byte that shows it is too long.

@@ -25,6 +25,7 @@ mod framer;
 mod line_buffer;
 mod meter;
 mod portable;
+mod setup;
 mod shared;
 #[cfg(target_os = "linux")]
 mod splice;
@@ -40,15 +41,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::thread;
-
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN, OVERSIZE_BLOCKS_MAX};
 use crate::pipe;
-use batch::Batch;
 use block::BlockPool;
 use framer::Framer;
+use setup::Setup;
 use shared::Shared;
 
 pub use check::{Disposition, LineCheck, Rejected, Rejects, Verdict};
@@ -123,16 +121,6 @@ pub struct Relay {
     transport: Transport,
     source: Weak<File>,
     sinks: Vec<Weak<File>>,
-}
-
-/// A relay that is about to run.
-struct Setup<C> {
-    source: Arc<File>,
-    initial: Vec<u8>,
-    sinks: Vec<Arc<File>>,
-    framer: Framer<C>,
-    queue_batches: usize,
-    shared: Arc<Shared>,
 }
 
 impl Relay {
@@ -221,118 +209,5 @@ impl Relay {
         self.shared
             .cancelled
             .request(|| self.source.upgrade().is_some_and(|source| pipe::wake_reader(&source)));
-    }
-}
-
-impl<C: LineCheck> Setup<C> {
-    /// Starts the threads of the transport that is wanted, or of the next best. Returns which.
-    fn spawn(
-        self,
-        wanted: Transport,
-        tell: impl Fn(RelayEvent) + Send + Clone + 'static,
-    ) -> io::Result<Transport> {
-        #[cfg(target_os = "linux")]
-        if let (Transport::Auto | Transport::Splice, [sink]) = (wanted, &self.sinks[..])
-            && let Ok(splice) = splice::Splice::new(&self.source, sink)
-        {
-            self.spawn_splice(splice, tell)?;
-            return Ok(Transport::Splice);
-        }
-        #[cfg(target_os = "linux")]
-        if wanted == Transport::Uring && uring::is_available() {
-            self.spawn_pair(Plumbing::Ring, tell)?;
-            return Ok(Transport::Uring);
-        }
-        let _ = wanted;
-        self.spawn_pair(Plumbing::Plain, tell)?;
-        Ok(Transport::Portable)
-    }
-
-    #[cfg(target_os = "linux")]
-    fn spawn_splice(
-        self,
-        splice: splice::Splice,
-        tell: impl Fn(RelayEvent) + Send + Clone + 'static,
-    ) -> io::Result<()> {
-        let Self { source, initial, sinks, mut framer, shared, .. } = self;
-        let relay = move || {
-            let (input_end, output_end) = splice.relay_all(&initial, &mut framer, &shared);
-            shared.meter.enter(Phase::Ended);
-            shared.counters.outputs[0].at_end(&output_end, &sinks[0]);
-            drop((source, sinks));
-            tell(RelayEvent::InputEnd(input_end));
-            tell(RelayEvent::OutputEnd(0, output_end));
-        };
-        thread::Builder::new().name("relay".to_owned()).spawn(relay).map(drop)
-    }
-
-    /// A thread that reads, and one for each output that writes.
-    fn spawn_pair(
-        self,
-        plumbing: Plumbing,
-        tell: impl Fn(RelayEvent) + Send + Clone + 'static,
-    ) -> io::Result<()> {
-        let mut outlets = Vec::with_capacity(self.sinks.len());
-        for (index, sink) in self.sinks.into_iter().enumerate() {
-            let (outlet, batches) = bounded(self.queue_batches);
-            outlets.push(outlet);
-            let (shared, tell) = (Arc::clone(&self.shared), tell.clone());
-            let write = move || {
-                let end = plumbing.write_all(&sink, &batches, &shared, index);
-                shared.counters.outputs[index].at_end(&end, &sink);
-                drop(sink);
-                tell(RelayEvent::OutputEnd(index, end));
-                batches.iter().for_each(drop);
-            };
-            thread::Builder::new().name(format!("write-{index}")).spawn(write)?;
-        }
-        let (mut framer, source, initial, shared) =
-            (self.framer, self.source, self.initial, self.shared);
-        let read = move || {
-            let end = plumbing.read_all(source, &initial, &mut framer, &outlets, &shared);
-            shared.meter.enter(Phase::Ended);
-            drop(outlets);
-            tell(RelayEvent::InputEnd(end));
-        };
-        thread::Builder::new().name("read".to_owned()).spawn(read).map(drop)
-    }
-}
-
-/// How a thread reads or writes its pipe.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Plumbing {
-    Plain,
-    #[cfg(target_os = "linux")]
-    Ring,
-}
-
-impl Plumbing {
-    fn read_all<C: LineCheck>(
-        self,
-        source: Arc<File>,
-        initial: &[u8],
-        framer: &mut Framer<C>,
-        outlets: &[Sender<Batch>],
-        shared: &Shared,
-    ) -> InputEnd {
-        #[cfg(target_os = "linux")]
-        if let (Self::Ring, Ok(source)) = (self, uring::RingFile::new(Arc::clone(&source))) {
-            return portable::read_all(source, initial, framer, outlets, shared);
-        }
-        portable::read_all(portable::SharedFile(source), initial, framer, outlets, shared)
-    }
-
-    fn write_all(
-        self,
-        sink: &Arc<File>,
-        batches: &Receiver<Batch>,
-        shared: &Shared,
-        index: usize,
-    ) -> OutputEnd {
-        #[cfg(target_os = "linux")]
-        if let (Self::Ring, Ok(sink)) = (self, uring::RingFile::new(Arc::clone(sink))) {
-            return portable::write_all(sink, batches, shared, index);
-        }
-        portable::write_all(portable::SharedFile(Arc::clone(sink)), batches, shared, index)
     }
 }

@@ -436,3 +436,42 @@ fn outputs_after_one_that_has_gone_get_the_same_batch() {
     assert!(matches!(end, InputEnd::OutputGone));
     assert_eq!(queues.iter().map(|batches| batches.try_iter().count()).collect::<Vec<_>>(), [1, 1]);
 }
+
+/// Counts go on where 32 bits, and the 53 of a float, end.
+#[test]
+fn a_stream_of_billions_of_lines_is_counted_exactly() {
+    for (lines, bytes) in [(1_000_000_000, 515_000_000_000), (1 << 32, 1 << 53), (1 << 53, 1 << 62)]
+    {
+        let shared = Arc::new(Shared::new(1, true));
+        shared.counters.accept(lines, bytes);
+        let output = &shared.counters.outputs[0];
+        output.lines_written.store(lines, Relaxed);
+        output.bytes_written.store(bytes, Relaxed);
+        let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
+        let seen = Seen::default();
+        let keep = Box::new(Keep(Arc::clone(&seen), Disposition::LeaveOut));
+        let framer = Framer::new(pool, STRICT, keep, 1 << 20, Arc::clone(&shared));
+        let mut framer = framer.after(lines, bytes);
+        let (outlet, batches) = unbounded();
+        let outlets = [outlet];
+        let source = Chunked::new(b"one\n!two\nthree\n?four\n\n!", &[4]);
+        let end = read_all(source, b"", &mut framer, &outlets, &shared);
+        assert!(matches!(end, InputEnd::Ended));
+        drop(outlets);
+        let rejected = [
+            (lines + 2, bytes + 4, b"!two".to_vec(), false),
+            (lines + 6, bytes + 22, b"!".to_vec(), true),
+        ];
+        assert_eq!(*seen.lock().unwrap(), rejected);
+        assert_eq!(shared.counters.unwritten(0), (2, 10));
+        assert!(matches!(write_all(io::sink(), &batches, &shared, 0), OutputEnd::Complete));
+        assert_eq!(output.lines_written.load(Relaxed), lines + 2);
+        assert_eq!(output.bytes_written.load(Relaxed), bytes + 10);
+        assert_eq!(shared.counters.unwritten(0), (0, 0));
+        // The histogram counts as far.
+        shared.meter.record(0, shared.meter.now(), shared.meter.now(), lines);
+        let mut sum = super::Meter::empty_histogram();
+        shared.meter.add_latency_us_to(&mut sum);
+        assert_eq!(sum.len(), lines + 2);
+    }
+}
