@@ -10,6 +10,19 @@ pub(crate) struct Size {
     pub(crate) bytes: usize,
 }
 
+/// Real lines: changes that a PostgreSQL server made.
+const CHANGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/changes/changes.jsonl");
+
+/// All of them.
+pub(crate) fn changes() -> Vec<u8> {
+    std::fs::read(CHANGES).unwrap()
+}
+
+/// Lines without their newlines.
+pub(crate) fn split(bytes: &[u8]) -> Vec<&[u8]> {
+    bytes.trim_ascii_end().split(|&byte| byte == b'\n').collect()
+}
+
 /// From a counter's line to a document.
 pub(crate) const SIZES: [Size; 4] = [
     Size { name: "43B", bytes: 43 },

@@ -8,6 +8,7 @@
 
 mod children;
 mod envelope;
+mod filter;
 mod framing;
 mod lines;
 mod meter;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
         .configure_from_args();
     framing::benches(&mut criterion);
     envelope::benches(&mut criterion);
-    envelope::lazy(&mut criterion);
+    filter::benches(&mut criterion);
     pool::benches(&mut criterion);
     meter::benches(&mut criterion);
     relay::benches(&mut criterion, is_quick(&arguments));

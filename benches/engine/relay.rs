@@ -17,10 +17,10 @@ use crate::lines::{SIZES, Size, check};
 
 const TRANSPORTS: [Transport; 3] = [Transport::Splice, Transport::Uring, Transport::Portable];
 
-/// A stream is as long as this, unless it has [`LINES_MAX`] lines before: about a tenth of a second
-/// at the best rate, half a second where each line is a write.
+/// Bytes of a stream, some tenths of a second. Where each line is a write, it ends earlier, after
+/// [`WRITES_MAX`] of them.
 const STREAM_BYTES: u64 = 512 << 20;
-const LINES_MAX: u64 = 1_000_000;
+const WRITES_MAX: u64 = 500_000;
 
 /// The same where no time counts.
 const QUICK_STREAM_BYTES: u64 = 4 << 20;
@@ -34,7 +34,8 @@ pub(crate) fn benches(criterion: &mut Criterion, is_quick: bool) {
             group.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(5));
             for writes in Writes::ALL {
                 let line_bytes = size.bytes as u64 + 1;
-                let lines = (stream_bytes / line_bytes).min(LINES_MAX);
+                let lines_max = if writes == Writes::Line { WRITES_MAX } else { u64::MAX };
+                let lines = (stream_bytes / line_bytes).min(lines_max);
                 group.throughput(Throughput::Bytes(lines * line_bytes));
                 group.bench_function(BenchmarkId::from_parameter(writes.name()), |bencher| {
                     bencher.iter_custom(|streams| {

@@ -25,7 +25,7 @@ enum Chore {
     /// Check the house rules that no compiler knows.
     Tidy,
     /// Run the benches, in the release profile: micro benches, then the whole relay between
-    /// processes. Takes ten minutes.
+    /// processes. Takes about six minutes.
     Bench {
         /// Run each of them once, on little, in the dev profile: they must run, no time counts.
         #[arg(long)]
