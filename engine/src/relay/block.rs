@@ -64,6 +64,8 @@ struct State {
     unborn: usize,
     /// Oversize blocks that exist.
     oversize: usize,
+    /// Threads that wait for a block.
+    waiting: usize,
 }
 
 impl BlockPool {
@@ -76,6 +78,7 @@ impl BlockPool {
             home: Vec::with_capacity((blocks_count + OVERSIZE_BLOCKS_MAX) * holders.max(1)),
             unborn: blocks_count,
             oversize: 0,
+            waiting: 0,
         };
         Self { state: Mutex::new(state), came_home: Condvar::new(), meter }
     }
@@ -125,8 +128,14 @@ impl BlockPool {
 
     /// Brings one reference home.
     pub(super) fn give(&self, block: Arc<Block>) {
-        self.lock().home.push(block);
-        self.came_home.notify_one();
+        let mut state = self.lock();
+        state.home.push(block);
+        let is_awaited = state.waiting > 0;
+        drop(state);
+        // A system call each time, even if nobody waits.
+        if is_awaited {
+            self.came_home.notify_one();
+        }
     }
 
     /// Pooled blocks that nobody holds, and oversize ones that somebody does.
@@ -145,9 +154,11 @@ impl BlockPool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         self.meter.enter(Phase::Output);
-        let state = self.came_home.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.waiting += 1;
+        let mut state = self.came_home.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
         self.meter.enter(Phase::Work);
         state
     }
