@@ -58,11 +58,16 @@ impl View {
         }
     }
 
+    /// Takes a task that is over from the live line.
+    pub(crate) fn leave(self, task: &str) {
+        if self == Self::Live {
+            logging::live(task, None);
+        }
+    }
+
     /// Shows what a task did, if its stream had begun.
     pub(crate) fn conclude(self, task: &Subject, report: &RunReport) {
-        if self == Self::Live {
-            logging::live(&task.name, None);
-        }
+        self.leave(&task.name);
         let Some(mut stats) = report.stats.clone() else { return };
         // The stream was over before its outputs were: what they left unread is known only now.
         for (of_stream, of_run) in stats.outputs.iter_mut().zip(&report.outputs) {

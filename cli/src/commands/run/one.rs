@@ -89,6 +89,9 @@ impl TaskRun<'_> {
 
     /// Says that it was not the task that failed but what runs it.
     pub(super) fn broken(&self, problem: Problem) {
+        if let Some(view) = self.host.stats {
+            view.leave(&self.task.name);
+        }
         problem.of_task(self.several.then_some(&self.task.name)).print();
         summary::failed(&self.task.name);
     }
