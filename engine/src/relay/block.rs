@@ -68,11 +68,16 @@ struct State {
     waiting: usize,
 }
 
+/// Pooled blocks of a buffer of `bytes`.
+pub(super) fn blocks_in(bytes: usize) -> usize {
+    (bytes / BLOCK_BYTES).max(BLOCKS_MIN)
+}
+
 impl BlockPool {
     /// A pool of `bytes` in all, rounded up to [`BLOCKS_MIN`] blocks, each with up to `holders`
     /// holders at a time.
     pub(super) fn new(bytes: usize, holders: usize, meter: Arc<Meter>) -> Self {
-        let blocks_count = (bytes / BLOCK_BYTES).max(BLOCKS_MIN);
+        let blocks_count = blocks_in(bytes);
         let state = State {
             // Room for every reference that can ever come home: nothing is allocated later.
             home: Vec::with_capacity((blocks_count + OVERSIZE_BLOCKS_MAX) * holders.max(1)),

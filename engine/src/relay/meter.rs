@@ -23,8 +23,6 @@ pub enum Phase {
     Work,
     /// Waiting for an output to take bytes, so that there is room for more.
     Output,
-    /// It has read everything; this time is nobody's.
-    Ended,
 }
 
 /// Nanoseconds since a meter began; 0 from one that is switched off.
@@ -40,7 +38,7 @@ pub struct Meter {
     /// phase below them. One word, so that it is never seen half changed.
     current: AtomicU64,
     /// Nanoseconds spent in each phase before the current one.
-    spent_ns: [AtomicU64; 4],
+    spent_ns: [AtomicU64; 3],
     /// Microseconds from read to written, one histogram for each output.
     latency_us: Box<[Mutex<Histogram<u64>>]>,
 }
@@ -98,7 +96,8 @@ impl Meter {
         }
     }
 
-    /// Time spent so far in `phase`, up to now.
+    /// Time spent so far in `phase`, up to now. In the nanoseconds in which a phase ends it can be
+    /// wrong by that phase.
     pub fn spent(&self, phase: Phase) -> Duration {
         let (since_ns, current) = unpack(self.current.load(Relaxed));
         let mut spent_ns = self.spent_ns[phase as usize].load(Relaxed);
@@ -136,8 +135,7 @@ fn unpack(word: u64) -> (u64, Phase) {
     let phase = match word & 3 {
         0 => Phase::Input,
         1 => Phase::Work,
-        2 => Phase::Output,
-        _ => Phase::Ended,
+        _ => Phase::Output,
     };
     (word >> 2, phase)
 }

@@ -4,6 +4,10 @@
 //! becomes of a bad one by [`Rejects`]. Builds without any of them
 //! (`cargo check -p dstream-engine --no-default-features`).
 //!
+//! Every transport (`portable`, `uring`, `splice`) has what it reads cut into batches of whole,
+//! checked lines by the same `Framer`, over blocks of a fixed pool; they differ in how bytes come in
+//! and go out. Two of them read and write in threads of their own:
+//!
 //! ```text
 //! input's stdout ─▶ reader ─▶ Framer ─▶ Batch ─┬─▶ queue ─▶ writer ─▶ output's stdin
 //!                     ▲                        └─▶ queue ─▶ writer ─▶ …
@@ -11,8 +15,10 @@
 //! ```
 //!
 //! A reader fills a block, cuts it after the last newline, hands the whole lines to every writer
-//! and carries the rest over. The pool is the only bound: a reader without a block waits until the
-//! slowest writer has brought one home, and meanwhile the pipe fills and the input waits.
+//! and carries the rest over. The pool is the bound: a reader without a block waits until the
+//! slowest writer has brought one home, and meanwhile the pipe fills and the input waits. `splice`
+//! looks at a copy and moves the bytes themselves from pipe to pipe, in one thread; its bound is
+//! the pipes.
 
 mod batch;
 #[cfg(feature = "bench")]
@@ -42,9 +48,9 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use crate::limits::{BLOCK_BYTES, BLOCKS_MIN, OVERSIZE_BLOCKS_MAX};
+use crate::limits::{BLOCK_BYTES, OVERSIZE_BLOCKS_MAX};
 use crate::pipe;
-use block::BlockPool;
+use block::{BlockPool, blocks_in};
 use framer::Framer;
 use setup::Setup;
 use shared::Shared;
@@ -119,6 +125,7 @@ pub struct RelayEnds<C> {
 pub struct Relay {
     shared: Arc<Shared>,
     transport: Transport,
+    queue_bytes_max: usize,
     source: Weak<File>,
     sinks: Vec<Weak<File>>,
 }
@@ -151,12 +158,12 @@ impl Relay {
         let mut relay = Self {
             shared: Arc::clone(&shared),
             transport: Transport::Portable,
+            queue_bytes_max: blocks_in(options.buffer_bytes) * BLOCK_BYTES,
             source: Arc::downgrade(&source),
             sinks: sinks.iter().map(Arc::downgrade).collect(),
         };
         // Every batch holds a block, so this queue can never be what a reader waits for.
-        let queue_batches =
-            (options.buffer_bytes / BLOCK_BYTES).max(BLOCKS_MIN) + OVERSIZE_BLOCKS_MAX;
+        let queue_batches = blocks_in(options.buffer_bytes) + OVERSIZE_BLOCKS_MAX;
         let setup = Setup { source, initial: ends.initial, sinks, framer, queue_batches, shared };
         relay.transport = setup.spawn(options.transport, tell)?;
         Ok(relay)
@@ -165,6 +172,11 @@ impl Relay {
     /// How the bytes are moved.
     pub fn transport(&self) -> Transport {
         self.transport
+    }
+
+    /// Bytes that may be between the pipes, lines longer than a block left aside.
+    pub fn queue_bytes_max(&self) -> usize {
+        self.queue_bytes_max
     }
 
     /// What has been done so far.

@@ -61,7 +61,6 @@ impl<C: LineCheck> Setup<C> {
         let Self { source, initial, sinks, mut framer, shared, .. } = self;
         let relay = move || {
             let (input_end, output_end) = splice.relay_all(&initial, &mut framer, &shared);
-            shared.meter.enter(Phase::Ended);
             shared.counters.outputs[0].at_end(&output_end, &sinks[0]);
             drop((source, sinks));
             tell(RelayEvent::InputEnd(input_end));
@@ -94,7 +93,7 @@ impl<C: LineCheck> Setup<C> {
             (self.framer, self.source, self.initial, self.shared);
         let read = move || {
             let end = plumbing.read_all(source, &initial, &mut framer, &outlets, &shared);
-            shared.meter.enter(Phase::Ended);
+            shared.meter.enter(Phase::Output); // what is left is for the outputs to take
             drop(outlets);
             tell(RelayEvent::InputEnd(end));
         };

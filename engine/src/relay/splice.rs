@@ -24,7 +24,7 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, pipe_with, splice
 use super::batch::Batch;
 use super::check::LineCheck;
 use super::framer::{Framed, Framer};
-use super::meter::Phase;
+use super::meter::{Meter, Moment, Phase};
 use super::portable::{Progress, end_cancelled, feed, write_batches};
 use super::shared::Shared;
 use super::{InputEnd, OutputEnd};
@@ -133,11 +133,11 @@ impl Splice {
             shared.meter.enter(Phase::Input);
             let kept = self.make_room(framer.unfinished_bytes(), by_splice);
             let carried_bytes = framer.unfinished_bytes() - self.held_bytes;
-            let count = match kept.and_then(|()| self.take(framer.free_mut(), by_splice)) {
-                Ok(count) => count,
+            let taken = kept.and_then(|()| self.take(framer.free_mut(), by_splice, &shared.meter));
+            let (count, read) = match taken {
+                Ok(taken) => taken,
                 Err(error) => return InputEnd::Failed(error),
             };
-            let read = shared.meter.enter(Phase::Work);
             by_splice = count >= SPLICE_BYTES_MIN;
             // What was written before the cancelling is still taken.
             let cancelled = shared.cancelled.requested();
@@ -158,17 +158,24 @@ impl Splice {
         }
     }
 
-    /// Waits for bytes and puts them into `free`; those that come by splice are also held. 0 bytes
-    /// are the end of the input.
-    fn take(&mut self, free: &mut [u8], by_splice: bool) -> io::Result<usize> {
+    /// Waits for bytes and puts them into `free`; those that come by splice are also held. Returns
+    /// how many, 0 at the end of the input, and when they came.
+    fn take(
+        &mut self,
+        free: &mut [u8],
+        by_splice: bool,
+        meter: &Meter,
+    ) -> io::Result<(usize, Moment)> {
         if !by_splice {
-            return again(|| (&*self.source).read(free));
+            let count = again(|| (&*self.source).read(free))?;
+            return Ok((count, meter.enter(Phase::Work)));
         }
         let (source, held, most) = (&*self.source, &self.held, free.len());
         let no_flags = SpliceFlags::empty();
         let count = again(|| Ok(splice(source, None, &held.writer, None, most, no_flags)?))?;
+        let read = meter.enter(Phase::Work);
         if count == 0 {
-            return Ok(0);
+            return Ok((0, read));
         }
         let known_bytes = self.held_bytes;
         self.held_bytes += count;
@@ -179,7 +186,7 @@ impl Splice {
         }
         self.look.reader.read_exact(&mut self.scratch[..known_bytes])?;
         self.look.reader.read_exact(&mut free[..count])?;
-        Ok(count)
+        Ok((count, read))
     }
 
     /// Passes on what was framed; `carried_bytes` of it, at its front, are only in memory.

@@ -33,7 +33,8 @@ pub struct StreamStats {
     pub rate_average: Rate,
     /// Bytes taken from the input and not yet written to the slowest output.
     pub queued_bytes: u64,
-    /// The most that may be queued: the task's `buffer`.
+    /// The most that may be queued, unless lines are longer than a block: the task's `buffer`,
+    /// rounded to blocks.
     pub queue_bytes_max: u64,
     /// From the moment a line was read to the moment it was written.
     pub latency: Latency,

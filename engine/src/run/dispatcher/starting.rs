@@ -283,7 +283,7 @@ impl Dispatcher<'_> {
                 self.tell(&Notice::Relaying { transport: relay.transport() });
                 self.sampler = self.context.stats_every.map(|every| {
                     self.timers.set(Instant::now() + every, Timer::Stats);
-                    Sampler::new(stream.buffer_bytes)
+                    Sampler::new(relay.queue_bytes_max())
                 });
                 self.relay = Some(relay);
                 self.relay_ends_open = self.members.len();
