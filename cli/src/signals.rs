@@ -56,11 +56,10 @@ impl Stops {
             let mut latches = vec![second_seen, first_seen];
             let mut last: Option<(i32, Instant)> = None;
             for signal in signals.forever() {
-                let echo = last.is_some_and(|(known, at)| known == signal && at.elapsed() < ECHO);
-                last = Some((signal, Instant::now()));
-                if echo {
-                    continue;
+                if last.is_some_and(|(known, at)| known == signal && at.elapsed() < ECHO) {
+                    continue; // what it echoes stays the one before: who repeats it means it
                 }
+                last = Some((signal, Instant::now()));
                 latches.pop();
                 let signal = match signal {
                     SIGINT => StopSignal::Interrupt,

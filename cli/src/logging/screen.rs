@@ -10,13 +10,19 @@ const CLEAR: &[u8] = b"\r\x1b[2K";
 /// Columns where the terminal does not tell.
 const COLUMNS: usize = 80;
 
-static SCREEN: Mutex<Screen> = Mutex::new(Screen { parts: BTreeMap::new(), drawn: false });
+static SCREEN: Mutex<Screen> = Mutex::new(Screen { drawn: false });
+
+/// What the live line is made of: a text for each task. Never held while the terminal is written to,
+/// which may not take anything: whoever changes it must not wait for that.
+static PARTS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 struct Screen {
-    /// What the live line is made of: a text for each task.
-    parts: BTreeMap<String, String>,
     /// The live line stands on the terminal.
     drawn: bool,
+}
+
+fn parts() -> MutexGuard<'static, BTreeMap<String, String>> {
+    PARTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn screen() -> MutexGuard<'static, Screen> {
@@ -25,10 +31,10 @@ fn screen() -> MutexGuard<'static, Screen> {
 
 /// Changes a task's part of the live line, or takes it away. It is drawn with the next flush.
 pub(super) fn set(task: &str, part: Option<String>) {
-    let mut screen = screen();
+    let mut parts = parts();
     match part {
-        Some(part) => drop(screen.parts.insert(task.to_owned(), part)),
-        None => drop(screen.parts.remove(task)),
+        Some(part) => drop(parts.insert(task.to_owned(), part)),
+        None => drop(parts.remove(task)),
     }
 }
 
@@ -39,16 +45,17 @@ impl Screen {
 
     fn draw(&mut self) -> io::Result<()> {
         self.clear()?;
-        if self.parts.is_empty() {
-            return Ok(());
-        }
         let width = rustix::termios::tcgetwinsize(io::stderr())
             .map(|size| usize::from(size.ws_col))
             .ok()
             .filter(|&columns| columns > 1)
             .unwrap_or(COLUMNS);
+        let line = line(&parts(), width);
+        if line.is_empty() {
+            return Ok(());
+        }
         self.drawn = true;
-        io::stderr().write_all(line(&self.parts, width).as_bytes())
+        io::stderr().write_all(line.as_bytes())
     }
 }
 
@@ -94,6 +101,13 @@ impl Write for Beside {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_set_while_the_terminal_takes_nothing() {
+        let _writing = screen();
+        set("stuck", Some("1 line".to_owned()));
+        set("stuck", None);
+    }
 
     #[test]
     fn the_live_line_fits_the_terminal_and_names_tasks_where_there_are_several() {

@@ -100,6 +100,25 @@ fn an_input_that_ignores_sigterm_is_killed_and_what_it_wrote_is_delivered() {
 }
 
 #[test]
+fn a_signal_that_is_sent_again_and_again_is_more_than_an_echo() {
+    let sandbox = Sandbox::new();
+    let input = Block::script(&["ignore-term", "ready", "emit 10 100", "hang"])
+        .with("shutdown_timeout = \"10m\"");
+    let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
+    sandbox.write_task(&input, &[output], "");
+    let mut running = sandbox.start(&["run", "t"]);
+    eventually("all lines", || sandbox.read_or_empty("out").len() == 1000);
+    // Always sooner after the one before than an echo comes.
+    let ended = holds_in_time(|| {
+        running.signal(Signal::INT);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        running.child.try_wait().unwrap().is_some()
+    });
+    assert!(ended);
+    running.outcome().has(1, "", &["asked a second time"]);
+}
+
+#[test]
 fn a_bash_input_that_ignores_sigterm_is_killed() {
     let sandbox = Sandbox::new();
     let input = Block::fixture("bash/ignores_term.sh")

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender};
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use super::batch::Batch;
 use super::check::LineCheck;
@@ -15,7 +15,7 @@ use super::meter::Phase;
 use super::shared::Shared;
 use super::{InputEnd, OutputEnd};
 use crate::limits::WRITE_BATCHES_MAX;
-use crate::pipe;
+use crate::pipe::{self, WAKING_BYTE};
 
 /// Reads until the input ends, hands every batch to every outlet.
 ///
@@ -34,6 +34,10 @@ pub(super) fn read_all<C: LineCheck>(
         return end;
     }
     loop {
+        if let Some(woken) = shared.cancelled.requested() {
+            let pass_on = |framed: Framed| hand_over(framed, outlets, shared);
+            return end_cancelled(framer, 0, woken, &mut source, pass_on);
+        }
         meter.enter(Phase::Input);
         let count = match source.read(framer.free_mut()) {
             Ok(count) => count,
@@ -45,11 +49,8 @@ pub(super) fn read_all<C: LineCheck>(
             framed.set_read(read);
             hand_over(framed, outlets, shared)
         };
-        // What was written before the cancelling is still taken.
-        if let Some(woken) = shared.cancelled.requested()
-            && source.is_empty()
-        {
-            return end_cancelled(framer, count.saturating_sub(usize::from(woken)), pass_on);
+        if let Some(woken) = shared.cancelled.requested() {
+            return end_cancelled(framer, count, woken, &mut source, pass_on);
         }
         if count == 0 {
             return pass_on(framer.finish()).unwrap_or(InputEnd::Ended);
@@ -100,15 +101,41 @@ pub(super) fn hand_over(
     framed.refusal.map(InputEnd::Refused)
 }
 
-/// The last read of a cancelled stream, without the newline that woke the reader: it must not
-/// complete a line that was cut off.
+/// The end of a cancelled stream, of which `count` bytes have just been read: takes what was in the
+/// pipe when it was cancelled and nothing that came later, however much that is. Where the reader
+/// was woken, that is what stands before the byte that did it.
 pub(super) fn end_cancelled<C: LineCheck>(
     framer: &mut Framer<C>,
-    count: usize,
+    mut count: usize,
+    woken: bool,
+    source: &mut impl Source,
     mut pass_on: impl FnMut(Framed) -> Option<InputEnd>,
 ) -> InputEnd {
-    let end = if count > 0 { pass_on(framer.advance(count)) } else { None };
-    end.or_else(|| pass_on(framer.finish())).unwrap_or(InputEnd::Cancelled)
+    let mut left = source.unread_bytes();
+    loop {
+        let waking = woken.then(|| memchr(WAKING_BYTE, &framer.free_mut()[..count])).flatten();
+        if let Some(before) = waking {
+            (count, left) = (before, 0);
+        }
+        if count > 0
+            && let Some(end) = pass_on(framer.advance(count))
+        {
+            return end;
+        }
+        if left == 0 {
+            break;
+        }
+        let free = framer.free_mut();
+        let most = free.len().min(left);
+        count = match source.read(&mut free[..most]) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => 0,
+            Err(error) => return InputEnd::Failed(error),
+        };
+        left -= count;
+    }
+    pass_on(framer.finish()).unwrap_or(InputEnd::Cancelled)
 }
 
 /// Writes every batch that comes, several in one call where several wait, until no more can come.
@@ -229,16 +256,16 @@ fn write_some(sink: &mut impl Write, batches: &[Batch], offset: usize) -> io::Re
 
 /// Where bytes come from.
 pub(super) trait Source: Read {
-    /// Whether a read would have to wait.
-    fn is_empty(&self) -> bool;
+    /// Bytes that can be read without waiting.
+    fn unread_bytes(&self) -> usize;
 }
 
 /// A file descriptor that several threads may hold; closed by the last.
 pub(super) struct SharedFile(pub(super) Arc<File>);
 
 impl Source for SharedFile {
-    fn is_empty(&self) -> bool {
-        pipe::unread_bytes(&self.0) == 0
+    fn unread_bytes(&self) -> usize {
+        pipe::unread_bytes(&self.0)
     }
 }
 

@@ -25,7 +25,7 @@ use super::batch::Batch;
 use super::check::LineCheck;
 use super::framer::{Framed, Framer};
 use super::meter::{Meter, Moment, Phase};
-use super::portable::{Progress, end_cancelled, feed, write_batches};
+use super::portable::{Progress, SharedFile, end_cancelled, feed, write_batches};
 use super::shared::Shared;
 use super::{InputEnd, OutputEnd};
 use crate::limits::{HELD_LINE_BYTES_MAX, SPLICE_BYTES_MIN};
@@ -130,24 +130,35 @@ impl Splice {
         }
         let mut by_splice = false;
         loop {
-            shared.meter.enter(Phase::Input);
-            let kept = self.make_room(framer.unfinished_bytes(), by_splice);
-            let carried_bytes = framer.unfinished_bytes() - self.held_bytes;
-            let taken = kept.and_then(|()| self.take(framer.free_mut(), by_splice, &shared.meter));
-            let (count, read) = match taken {
-                Ok(taken) => taken,
-                Err(error) => return InputEnd::Failed(error),
-            };
-            by_splice = count >= SPLICE_BYTES_MIN;
-            // What was written before the cancelling is still taken.
-            let cancelled = shared.cancelled.requested();
-            let cancelled = cancelled.filter(|_| pipe::unread_bytes(&self.source) == 0);
+            let mut cancelled = shared.cancelled.requested();
+            let (mut count, mut read) = (0, Moment::default());
+            let mut carried_bytes = 0;
+            if cancelled.is_none() {
+                shared.meter.enter(Phase::Input);
+                let kept = self.make_room(framer.unfinished_bytes(), by_splice);
+                carried_bytes = framer.unfinished_bytes() - self.held_bytes;
+                let free = framer.free_mut();
+                let taken = kept.and_then(|()| self.take(free, by_splice, &shared.meter));
+                (count, read) = match taken {
+                    Ok(taken) => taken,
+                    Err(error) => return InputEnd::Failed(error),
+                };
+                by_splice = count >= SPLICE_BYTES_MIN;
+                cancelled = shared.cancelled.requested();
+            }
+            // What comes after a cancelling is read past what is held: all of it is copied.
+            if cancelled.is_some()
+                && let Err(error) = self.release(self.held_bytes)
+            {
+                return InputEnd::Failed(error);
+            }
+            let cancelled = cancelled.map(|woken| (woken, SharedFile(Arc::clone(&self.source))));
             let mut pass_on = |mut framed: Framed| {
                 framed.set_read(read);
                 settle(self.pass_on(framed, carried_bytes, shared))
             };
-            if let Some(woken) = cancelled {
-                return end_cancelled(framer, count.saturating_sub(usize::from(woken)), pass_on);
+            if let Some((woken, mut source)) = cancelled {
+                return end_cancelled(framer, count, woken, &mut source, pass_on);
             }
             if count == 0 {
                 return pass_on(framer.finish()).unwrap_or(InputEnd::Ended);

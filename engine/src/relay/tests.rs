@@ -90,8 +90,8 @@ impl Read for Chunked<'_> {
 }
 
 impl Source for Chunked<'_> {
-    fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+    fn unread_bytes(&self) -> usize {
+        self.bytes.len()
     }
 }
 
@@ -321,8 +321,8 @@ impl Read for Endless<'_> {
 }
 
 impl Source for Endless<'_> {
-    fn is_empty(&self) -> bool {
-        false
+    fn unread_bytes(&self) -> usize {
+        usize::MAX
     }
 }
 
@@ -400,21 +400,48 @@ fn an_output_that_breaks_has_its_whole_lines_counted() {
     assert_eq!(pool.free_and_oversize(), (BLOCKS_MIN, 0));
 }
 
+/// Gives its bytes, and then the one that wakes the reader of a cancelled stream, with more behind.
+struct Woken<'a> {
+    bytes: &'a [u8],
+    shared: &'a Shared,
+}
+
+impl Read for Woken<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.bytes.is_empty() {
+            self.shared.cancelled.request(|| true);
+            self.shared.cancelled.request(|| false); // a second wish changes nothing
+            buffer[..7].copy_from_slice(b"\0later\n");
+            return Ok(7);
+        }
+        self.bytes.read(buffer)
+    }
+}
+
+impl Source for Woken<'_> {
+    fn unread_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
 #[test]
 fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed() {
-    // The last newline is the byte that wakes the reader; without one, all is the input's.
-    for (bytes, woken) in [(b"one\ntwo\n{cut\n".as_slice(), true), (b"one\ntwo\n{cut", false)] {
+    let bytes = b"one\ntwo\n{cut";
+    for woken in [true, false] {
         let shared = Arc::new(Shared::new(1, false));
         let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
         let seen = Seen::default();
         let keep = Box::new(Keep(Arc::clone(&seen), Disposition::Stop));
         let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&shared));
         let (outlet, batches) = unbounded();
-        let source = Chunked::new(bytes, &[3]);
         let outlets = [outlet];
-        shared.cancelled.request(|| woken);
-        shared.cancelled.request(|| !woken);
-        let end = read_all(source, b"", &mut framer, &outlets, &shared);
+        let end = if woken {
+            let source = Woken { bytes, shared: &shared };
+            read_all(source, b"", &mut framer, &outlets, &shared)
+        } else {
+            shared.cancelled.request(|| false);
+            read_all(Chunked::new(bytes, &[3]), b"", &mut framer, &outlets, &shared)
+        };
         drop(outlets);
         assert!(matches!(end, InputEnd::Cancelled));
         let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();

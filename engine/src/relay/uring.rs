@@ -103,8 +103,8 @@ fn length_of(bytes: usize) -> u32 {
 }
 
 impl Source for RingFile {
-    fn is_empty(&self) -> bool {
-        pipe::unread_bytes(&self.file) == 0
+    fn unread_bytes(&self) -> usize {
+        pipe::unread_bytes(&self.file)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Ends that come from the wrong side: outputs that leave, streams that are given up.
 
-use std::io::{Read, Write};
+use std::io::{PipeReader, Read, Write};
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
@@ -21,6 +21,14 @@ fn numbered(lines: usize) -> Vec<u8> {
 
 fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+}
+
+/// Waits until a pipe of 64 KiB takes no more; a counter would not tell, since the write that fills
+/// it does not return.
+fn until_full(output: &PipeReader) {
+    while rustix::io::ioctl_fionread(output).unwrap() < 60_000 {
+        thread::yield_now();
+    }
 }
 
 #[test]
@@ -86,6 +94,43 @@ fn a_stream_that_is_given_up_is_taken_to_what_was_written() {
 }
 
 #[test]
+fn a_stream_that_goes_on_ends_when_it_is_given_up_and_no_line_is_cut_in_two() {
+    for transport in TRANSPORTS {
+        for round in 0..25 {
+            let mut running = Running::start(transport, Check { lax: true }, b"", 1);
+            let mut input = running.input.try_clone().unwrap();
+            // What has escaped writes on, lines in two pieces, faster than the output reads.
+            let writer = thread::spawn(move || {
+                let pieces = [&b"a line that is not <cut"[..], b" here\n"];
+                while pieces.iter().all(|piece| input.write_all(piece).is_ok()) {
+                    thread::sleep(std::time::Duration::from_micros(round * 4));
+                }
+            });
+            let mut output = running.outputs.pop().unwrap();
+            let reader = thread::spawn(move || {
+                let (mut got, mut piece) = (Vec::new(), [0; 4000]);
+                while let Ok(count @ 1..) = output.read(&mut piece) {
+                    got.extend_from_slice(&piece[..count]);
+                    thread::sleep(std::time::Duration::from_micros(50));
+                }
+                got
+            });
+            while running.relay.counters().outputs[0].lines_written.load(Relaxed) < 40 * round {
+                thread::yield_now();
+            }
+            running.relay.cancel();
+            let (input_end, _) = running.ends();
+            assert!(matches!(input_end, InputEnd::Cancelled), "{transport}: {input_end:?}");
+            writer.join().unwrap();
+            let got = String::from_utf8(reader.join().unwrap()).unwrap();
+            for line in got.split_inclusive('\n') {
+                assert_eq!(line, "a line that is not <cut here\n", "{transport}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_output_that_nobody_reads_can_be_abandoned() {
     let bytes = numbered(6000);
     for transport in TRANSPORTS {
@@ -96,9 +141,7 @@ fn an_output_that_nobody_reads_can_be_abandoned() {
         let writer = write(input, bytes.clone(), Pace::Fast, 1);
         // Held open and never read: the pipe fills, and the writing blocks.
         let held = running.outputs.pop().unwrap();
-        while running.relay.counters().outputs[0].bytes_written.load(Relaxed) < 60_000 {
-            thread::yield_now();
-        }
+        until_full(&held);
         running.relay.abandon_output(0);
         let (_, output_ends) = running.ends();
         assert!(matches!(output_ends[0], OutputEnd::Broken(_)), "{transport}");
@@ -117,9 +160,7 @@ fn an_output_that_stalls_stops_the_input_and_loses_nothing() {
         let input = std::mem::replace(&mut running.input, closed);
         let writer = write(input, bytes.clone(), Pace::Fast, 1);
         let output = running.outputs.pop().unwrap();
-        while running.relay.counters().outputs[0].bytes_written.load(Relaxed) < 60_000 {
-            thread::yield_now();
-        }
+        until_full(&output);
         // What is between the pipes is bounded: the pool, and what one line may need more.
         for _ in 0..2000 {
             thread::yield_now();
