@@ -6,6 +6,10 @@ mod pipe;
 pub mod relay;
 
 #[cfg(feature = "run")]
+pub mod artifact;
+#[cfg(feature = "run")]
+pub mod cache;
+#[cfg(feature = "run")]
 pub mod config;
 #[cfg(feature = "run")]
 mod delivery;
@@ -14,9 +18,13 @@ mod filter;
 #[cfg(feature = "run")]
 pub mod json;
 #[cfg(feature = "run")]
+pub mod lock;
+#[cfg(feature = "run")]
 pub mod protocol;
 #[cfg(feature = "run")]
 pub mod provider;
+#[cfg(feature = "run")]
+pub mod registry;
 #[cfg(feature = "run")]
 pub mod resolve;
 #[cfg(feature = "run")]

@@ -97,5 +97,55 @@ mod run {
     /// line can take twenty times its length; that of a longer line is given back at once.
     pub(crate) const JSON_SCRATCH_LINE_BYTES_KEPT: usize = super::BLOCK_BYTES;
 
+    /// How long a connection to a registry may take to come about.
+    pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Redirects that are followed for one request. Registries send blobs from elsewhere, one hop.
+    pub(crate) const REDIRECTS_MAX: usize = 5;
+
+    /// Further attempts at one request; each part of a blob that has come starts the count anew.
+    pub(crate) const RETRIES_MAX: u32 = 5;
+
+    /// The longest wait before the first further attempt; it doubles with each.
+    pub(crate) const RETRY_BASE: Duration = Duration::from_millis(200);
+
+    /// The longest wait between attempts that nobody asked for.
+    pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+    /// The longest `Retry-After` that is waited for; a longer one is an error that says so.
+    pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+
+    /// Bytes of a manifest, of an index and of a list of referrers: what registries accept.
+    pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+    /// Bytes of a token service's answer. Real ones have a few thousand.
+    pub(crate) const TOKEN_BODY_BYTES_MAX: u64 = 256 * 1024;
+
+    /// Bytes of an error's body that are looked at.
+    pub(crate) const ERROR_BODY_BYTES_MAX: u64 = 64 * 1024;
+
+    /// Bytes of a provider.json.
+    pub(crate) const METADATA_BYTES_MAX: u64 = 1024 * 1024;
+
+    /// Bytes of one blob, and of the executable unpacked from it: an executable beyond it is none.
+    pub(crate) const EXECUTABLE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+
+    /// Bytes a blob has to bring in the time of a stall, or it counts as stalled: a server that
+    /// sends a byte now and then is not sending.
+    pub(crate) const BLOB_BYTES_PER_STALL_MIN: u64 = 1024;
+
+    /// The slowest upload that is waited for.
+    pub(crate) const UPLOAD_BYTES_PER_S_MIN: u64 = 32 * 1024;
+
+    /// How long ago a file must have been changed for its times to show a further change. File systems
+    /// and kernels keep times in ticks of up to two seconds.
+    pub(crate) const RACILY_CLEAN: Duration = Duration::from_secs(2);
+
+    /// Bytes of a lock file: hundreds of thousands of references.
+    pub(crate) const LOCK_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+    /// Layers of a manifest, and manifests of an index, that are looked at.
+    pub(crate) const DESCRIPTORS_MAX: usize = 1000;
+
     const _: () = assert!(super::PIPE_BYTES > HANDSHAKE_BYTES_MAX);
 }

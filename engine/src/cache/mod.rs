@@ -1,0 +1,217 @@
+//! What was fetched, by its digest, in a folder that many processes share.
+//!
+//! ```text
+//! blobs/sha256-<hex>                 manifests and provider.json, as they came
+//! signatures/sha256-<hex>            the signatures that a manifest had, to be verified again
+//! executables/sha256-<hex>/plugin    an executable; beside it `verified`, the file's state when it
+//!                                    was last seen to have this digest
+//! unpacked/sha256-<hex>              of a layer that is packed: its executable's digest
+//! partial/sha256-<hex>               a layer that has not arrived whole
+//! locks/sha256-<hex>                 locked while one process fetches it
+//! references/<hex>.json              what a reference led to
+//! ```
+//!
+//! Everything is written to a temporary file, synced, and renamed: a name that is there is whole.
+
+mod executable;
+mod prune;
+mod record;
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use thiserror::Error;
+
+use crate::artifact::Digest;
+use crate::limits::MANIFEST_BYTES_MAX;
+
+pub use prune::Pruned;
+pub use record::{Record, RecordedExecutable};
+
+/// The folder.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+/// What cannot be done in the cache's folder.
+#[derive(Debug, Error)]
+#[error("the cache cannot be used: {doing} {}: {error}", path.display())]
+pub struct CacheError {
+    doing: &'static str,
+    path: PathBuf,
+    #[source]
+    error: io::Error,
+}
+
+impl CacheError {
+    /// What the person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self.error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "make room, or name another folder with DSTREAM_HOME; `dstream provider prune` removes what is not in use"
+            }
+            _ => "check the folder's permissions, or name another one with DSTREAM_HOME",
+        }
+    }
+}
+
+/// Gives an error its place.
+pub(crate) fn at(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> CacheError + use<> {
+    let path = path.to_owned();
+    move |error| CacheError { doing, path: path.clone(), error }
+}
+
+/// A lock that is held until this is dropped, or the process ends, however it does.
+#[derive(Debug)]
+pub(crate) struct Locked(#[allow(dead_code, reason = "held, not used")] File);
+
+impl Cache {
+    /// A cache in this folder, which need not exist.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn place(&self, kind: &str, digest: &Digest) -> PathBuf {
+        self.root.join(kind).join(format!("{}-{}", digest.algorithm(), digest.hex()))
+    }
+
+    /// A small blob, if it is there and still what its digest says.
+    pub(crate) fn blob(&self, digest: &Digest) -> Option<Vec<u8>> {
+        let file = File::open(self.place("blobs", digest)).ok()?;
+        let mut bytes = Vec::new();
+        file.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
+        (digest.like(&bytes) == *digest).then_some(bytes)
+    }
+
+    /// Keeps a small blob that was verified.
+    pub(crate) fn keep_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<(), CacheError> {
+        self.write(&self.place("blobs", digest), bytes)
+    }
+
+    /// The signatures of a manifest that were kept; nobody has vouched for them.
+    pub(crate) fn signatures(&self, manifest: &Digest) -> Option<Vec<u8>> {
+        fs::read(self.place("signatures", manifest)).ok()
+    }
+
+    /// Keeps the signatures of a manifest.
+    pub(crate) fn keep_signatures(
+        &self,
+        manifest: &Digest,
+        bytes: &[u8],
+    ) -> Result<(), CacheError> {
+        self.write(&self.place("signatures", manifest), bytes)
+    }
+
+    /// Which executable a packed layer holds.
+    pub(crate) fn unpacked(&self, layer: &Digest) -> Option<Digest> {
+        let text = fs::read_to_string(self.place("unpacked", layer)).ok()?;
+        Digest::parse(text.trim()).ok()
+    }
+
+    /// Notes which executable a packed layer holds.
+    pub(crate) fn keep_unpacked(
+        &self,
+        layer: &Digest,
+        executable: &Digest,
+    ) -> Result<(), CacheError> {
+        self.write(&self.place("unpacked", layer), format!("{executable}\n").as_bytes())
+    }
+
+    /// Where a layer is kept while it is on its way.
+    pub(crate) fn partial(&self, layer: &Digest) -> Result<PathBuf, CacheError> {
+        let path = self.place("partial", layer);
+        self.folder_of(&path)?;
+        Ok(path)
+    }
+
+    /// Waits until no other process fetches this; `waiting` is told if there is one.
+    pub(crate) fn lock(
+        &self,
+        digest: &Digest,
+        waiting: impl FnOnce(),
+    ) -> Result<Locked, CacheError> {
+        let path = self.place("locks", digest);
+        self.folder_of(&path)?;
+        let failed = at("locking", &path);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(&failed)?;
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            waiting();
+            while let Err(error) = rustix::fs::flock(&file, FlockOperation::LockExclusive) {
+                if error != rustix::io::Errno::INTR {
+                    return Err(failed(error.into()));
+                }
+            }
+        }
+        Ok(Locked(file))
+    }
+
+    /// Writes a file so that it is there whole or not at all.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), CacheError> {
+        write_whole(self.folder_of(path)?, path, bytes).map_err(at("writing", path))
+    }
+
+    /// The folder of a file, made if need be.
+    fn folder_of<'p>(&self, path: &'p Path) -> Result<&'p Path, CacheError> {
+        let folder = path.parent().unwrap_or(path);
+        fs::create_dir_all(folder).map_err(at("creating the folder", folder))?;
+        Ok(folder)
+    }
+}
+
+/// A file under a name that nobody looks for; removed unless it gets its own.
+pub(crate) struct Temporary {
+    pub(crate) file: File,
+    path: Option<PathBuf>,
+}
+
+/// Writes a file by way of a temporary one in its folder.
+pub(crate) fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = Temporary::create(folder)?;
+    temporary.file.write_all(bytes)?;
+    temporary.rename(path)
+}
+
+/// What a temporary file's name begins with.
+const TEMPORARY: &str = ".tmp-";
+
+impl Temporary {
+    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
+        loop {
+            let name = format!("{TEMPORARY}{}-{:016x}", std::process::id(), fastrand::u64(..));
+            let path = folder.join(name);
+            match File::options().create_new(true).read(true).write(true).open(&path) {
+                Ok(file) => return Ok(Self { file, path: Some(path) }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Gives it its name once its bytes are on the disk.
+    pub(crate) fn rename(mut self, to: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        if let Some(path) = &self.path {
+            fs::rename(path, to)?;
+        }
+        self.path = None;
+        // The name, too, is to survive a power failure.
+        to.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
