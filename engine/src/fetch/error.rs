@@ -1,0 +1,79 @@
+//! What can go wrong between a reference and its executable.
+
+use thiserror::Error;
+
+use crate::artifact::{ArtifactError, Digest};
+use crate::cache::CacheError;
+use crate::layout::LayoutError;
+use crate::registry::RegistryError;
+
+/// Why there is no executable for a reference.
+#[derive(Debug, Error)]
+#[allow(missing_docs, reason = "each variant says itself what it is")]
+pub enum FetchError {
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("`{reference}`: {error}")]
+    Artifact { reference: String, error: ArtifactError },
+    #[error("a blob of `{reference}` does not match its digest: {expected} was named, {found} was sent")]
+    WrongDigest { reference: String, expected: Digest, found: Digest },
+    #[error("a blob of `{reference}` is larger than the {size_bytes} bytes that its manifest names")]
+    TooLong { reference: String, size_bytes: u64 },
+    #[error("the executable of `{reference}` cannot be unpacked: {what}")]
+    Unpack { reference: String, what: String },
+    #[error("`{reference}`: {what}")]
+    Metadata { reference: String, what: String },
+    #[error("`{reference}` has changed while it was being fetched")]
+    Changed(String),
+    #[error(
+        "`{reference}` now means other bytes than the lock file says\n    locked {locked}\n    found  {found}"
+    )]
+    Moved { reference: String, locked: Digest, found: Digest },
+    #[error(
+        "the executable of `{reference}` is not the one in the lock file\n    locked {locked}\n    found  {found}"
+    )]
+    OtherExecutable { reference: String, locked: Digest, found: Digest },
+    #[error("`{reference}` is not signed as `trust \"{pattern}\"` demands: {what}")]
+    Untrusted { reference: String, pattern: String, what: String },
+}
+
+impl FetchError {
+    /// What the person can do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Registry(error) => error.hint().to_owned(),
+            Self::Cache(error) => error.hint().to_owned(),
+            Self::Layout(error) => error.hint().to_owned(),
+            Self::Artifact { error, .. } => error.hint().to_owned(),
+            Self::WrongDigest { .. } | Self::TooLong { .. } => {
+                "nothing of it was kept; the registry or something on the way to it sends other bytes than it says".to_owned()
+            }
+            Self::Unpack { .. } => {
+                "a packed layer is one file, or an archive with one executable in it; publish it with `dstream provider push`".to_owned()
+            }
+            Self::Metadata { .. } => "its publisher has to correct it and push it again".to_owned(),
+            Self::Changed(_) => "try again".to_owned(),
+            Self::Moved { reference, .. } => format!(
+                "if that is wanted, accept it: dstream provider lock --upgrade {reference}"
+            ),
+            Self::OtherExecutable { .. } => {
+                "remove it from the cache with `dstream provider prune --all`; if it stays so, the lock file is wrong".to_owned()
+            }
+            Self::Untrusted { .. } => {
+                "have its publisher sign it (`dstream provider push --sign`, `cosign sign --key`), or correct public_key".to_owned()
+            }
+        }
+    }
+
+    /// Whether it is a matter of what the files say, rather than of what happened.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Moved { .. } | Self::OtherExecutable { .. } | Self::Untrusted { .. }
+        )
+    }
+}

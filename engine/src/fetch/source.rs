@@ -1,0 +1,220 @@
+//! Where artifacts are read from and written to: a registry, or a layout in a folder.
+
+use std::fs::File;
+use std::io::Read;
+
+use oci_client::manifest::OciImageIndex;
+use oci_spec::distribution::Reference;
+
+use super::FetchError;
+use crate::artifact::{Digest, Layer};
+use crate::config::Mirror;
+use crate::layout::{Layout, Wanted};
+use crate::registry::{Attempts, BlobBody, ManifestBytes, Registry, RegistryError, RegistrySettings};
+
+/// A place that has artifacts.
+pub(crate) enum Source {
+    /// A registry.
+    Registry {
+        registry: Registry,
+        /// In a mirror: what comes before the names of its repositories, maybe nothing.
+        mirror_prefix: Option<String>,
+    },
+    /// A folder.
+    Layout(Layout),
+}
+
+/// A blob on its way.
+pub(crate) enum Blob {
+    Registry(BlobBody),
+    File(File),
+}
+
+impl Blob {
+    /// Where it begins.
+    pub(crate) fn offset_bytes(&self) -> u64 {
+        match self {
+            Self::Registry(body) => body.offset_bytes,
+            Self::File(_) => 0,
+        }
+    }
+
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, FetchError> {
+        match self {
+            Self::Registry(body) => Ok(body.read(buffer)?),
+            Self::File(file) => loop {
+                match file.read(buffer) {
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(crate::layout::LayoutError::from(error).into()),
+                    Ok(length) => return Ok(length),
+                }
+            },
+        }
+    }
+}
+
+/// The part of a reference that names the manifest: the digest if there is one, else the tag.
+pub(crate) fn wanted(reference: &Reference) -> &str {
+    reference.digest().or(reference.tag()).unwrap_or_default()
+}
+
+impl Source {
+    pub(crate) fn of_registry(name: &str, settings: &RegistrySettings) -> Result<Self, FetchError> {
+        Ok(Self::Registry { registry: Registry::new(name, settings)?, mirror_prefix: None })
+    }
+
+    pub(crate) fn of_mirror(mirror: &Mirror, settings: &RegistrySettings) -> Result<Self, FetchError> {
+        match mirror {
+            Mirror::Layout(folder) => Ok(Self::Layout(Layout::open(folder)?)),
+            Mirror::Registry(name) => {
+                let (host, prefix) = name.split_once('/').unwrap_or((name, ""));
+                let registry = Registry::new(host, settings)?;
+                Ok(Self::Registry { registry, mirror_prefix: Some(prefix.to_owned()) })
+            }
+        }
+    }
+
+    /// The repository of a reference here.
+    pub(crate) fn repository(&self, reference: &Reference) -> String {
+        match self {
+            Self::Registry { mirror_prefix: Some(prefix), .. } => {
+                // A port's colon cannot stand in a repository's name, nor can capital letters.
+                let host = reference.registry().replace([':', '[', ']'], "_").to_ascii_lowercase();
+                let host = host.trim_matches('_');
+                let repository = format!("{host}/{}", reference.repository());
+                if prefix.is_empty() { repository } else { format!("{prefix}/{repository}") }
+            }
+            _ => reference.repository().to_owned(),
+        }
+    }
+
+    /// A manifest by tag or digest.
+    pub(crate) fn manifest(
+        &self,
+        reference: &Reference,
+        wanted: &str,
+    ) -> Result<ManifestBytes, FetchError> {
+        match self {
+            Self::Registry { registry, .. } => {
+                Ok(registry.manifest(&self.repository(reference), wanted)?)
+            }
+            Self::Layout(layout) => {
+                let name = named(reference, wanted);
+                let found = match Digest::parse(wanted) {
+                    Ok(_) => layout.manifest(Wanted::Digest(wanted))?,
+                    Err(_) => layout.manifest(Wanted::Name(&name))?,
+                };
+                let found = found.ok_or_else(|| RegistryError::NoManifest {
+                    registry: layout.root().display().to_string(),
+                    repository: reference.repository().to_owned(),
+                    wanted: name,
+                    sent: crate::registry::Sent::Nothing,
+                })?;
+                let digest = Digest::sha256_of(&found.bytes);
+                Ok(ManifestBytes { bytes: found.bytes, media_type: found.media_type, digest })
+            }
+        }
+    }
+
+    /// Starts a blob, from an offset where that is possible.
+    pub(crate) fn open_blob(
+        &self,
+        reference: &Reference,
+        layer: &Layer,
+        offset_bytes: u64,
+        attempts: &mut Attempts,
+    ) -> Result<Blob, FetchError> {
+        match self {
+            Self::Registry { registry, .. } => {
+                let repository = self.repository(reference);
+                let body = registry.open_blob(&repository, &layer.digest, offset_bytes, attempts)?;
+                Ok(Blob::Registry(body))
+            }
+            Self::Layout(layout) => {
+                Ok(Blob::File(layout.open_blob(&layer.digest.to_string(), layer.size_bytes)?))
+            }
+        }
+    }
+
+    /// Waits until a blob that broke off may be asked for again.
+    pub(crate) fn pause_after(
+        &self,
+        error: FetchError,
+        attempts: &mut Attempts,
+    ) -> Result<(), FetchError> {
+        match (self, error) {
+            (Self::Registry { registry, .. }, FetchError::Registry(error)) => {
+                Ok(registry.pause_after(error, attempts)?)
+            }
+            (_, error) => Err(error),
+        }
+    }
+
+    /// A blob that fits into memory, verified.
+    pub(crate) fn small_blob(
+        &self,
+        reference: &Reference,
+        layer: &Layer,
+        limit_bytes: u64,
+    ) -> Result<Vec<u8>, FetchError> {
+        if layer.size_bytes > limit_bytes {
+            let registry = reference.registry().to_owned();
+            let what = "a small blob";
+            return Err(RegistryError::TooLarge { registry, what, limit_bytes }.into());
+        }
+        let mut attempts = Attempts::default();
+        loop {
+            match self.small_blob_once(reference, layer, &mut attempts) {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) => self.pause_after(error, &mut attempts)?,
+            }
+        }
+    }
+
+    fn small_blob_once(
+        &self,
+        reference: &Reference,
+        layer: &Layer,
+        attempts: &mut Attempts,
+    ) -> Result<Vec<u8>, FetchError> {
+        let mut blob = self.open_blob(reference, layer, 0, attempts)?;
+        let mut bytes = Vec::new();
+        let mut piece = [0; 16 * 1024];
+        loop {
+            let length = blob.read(&mut piece)?;
+            bytes.extend_from_slice(&piece[..length]);
+            if bytes.len() as u64 > layer.size_bytes {
+                let size_bytes = layer.size_bytes;
+                return Err(FetchError::TooLong { reference: reference.whole(), size_bytes });
+            }
+            if length == 0 {
+                break;
+            }
+        }
+        let found = layer.digest.like(&bytes);
+        if found != layer.digest {
+            let (reference, expected) = (reference.whole(), layer.digest.clone());
+            return Err(FetchError::WrongDigest { reference, expected, found });
+        }
+        Ok(bytes)
+    }
+
+    /// What refers to a manifest.
+    pub(crate) fn referrers(
+        &self,
+        reference: &Reference,
+        manifest: &Digest,
+    ) -> Result<OciImageIndex, FetchError> {
+        match self {
+            Self::Registry { registry, .. } => {
+                Ok(registry.referrers(&self.repository(reference), manifest)?)
+            }
+            Self::Layout(layout) => Ok(layout.referrers(&manifest.to_string())?),
+        }
+    }
+}
+
+/// The name of a manifest in a layout: the reference with this tag.
+pub(crate) fn named(reference: &Reference, tag: &str) -> String {
+    format!("{}/{}:{tag}", reference.registry(), reference.repository())
+}
