@@ -6,6 +6,8 @@ mod pipe;
 pub mod relay;
 
 #[cfg(feature = "run")]
+pub mod artifact;
+#[cfg(feature = "run")]
 pub mod config;
 #[cfg(feature = "run")]
 mod delivery;
