@@ -147,5 +147,21 @@ mod run {
     /// Layers of a manifest, and manifests of an index, that are looked at.
     pub(crate) const DESCRIPTORS_MAX: usize = 1000;
 
+    /// Entries of an archive that holds a provider, headers included. More is an error: it would
+    /// be a whole system's files, read to the end for one of them.
+    pub(crate) const ARCHIVE_ENTRIES_MAX: usize = 1024;
+
+    /// Bytes of a pax header or a long name in such an archive, which are kept in memory. A longer
+    /// one is an error. What is that long are attributes of macOS.
+    pub(crate) const ARCHIVE_HEADER_BYTES_MAX: u64 = 1024 * 1024;
+
+    /// Names of an archive's files that an error lists; of the rest it says how many they are.
+    pub(crate) const ARCHIVE_NAMES_SHOWN_MAX: usize = 10;
+
+    /// Largest window of a zstd frame, as a power of two: 128 MiB, which is what the `zstd` program
+    /// takes without being told to take more, and what its highest level makes. Bounds the memory
+    /// of unpacking; a larger one is an error.
+    pub(crate) const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
     const _: () = assert!(super::PIPE_BYTES > HANDSHAKE_BYTES_MAX);
 }

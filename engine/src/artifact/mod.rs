@@ -4,6 +4,7 @@ mod digest;
 mod manifest;
 mod metadata;
 mod title;
+mod unpack;
 
 pub(crate) use digest::Hasher;
 pub use digest::{Digest, DigestError};
@@ -13,3 +14,4 @@ pub use manifest::{
 pub(crate) use manifest::{METADATA_TITLE, TITLE, layer_of, offer_for};
 pub use metadata::ProviderMetadata;
 pub use title::{Platform, PlatformError, TitleError};
+pub(crate) use unpack::{Packing, is_executable, unpack};

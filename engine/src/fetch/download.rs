@@ -9,7 +9,7 @@ use oci_spec::distribution::Reference;
 
 use super::source::Source;
 use super::{FetchError, FetchObserver, Fetcher};
-use crate::artifact::{Digest, Hasher, Layer, Packing, unpack};
+use crate::artifact::{Digest, Hasher, Layer, Packing, is_executable, unpack};
 use crate::cache::{at, hash};
 use crate::limits::{BLOB_BYTES_PER_STALL_MIN, EXECUTABLE_BYTES_MAX};
 use crate::registry::{Attempts, RegistryError};
@@ -69,7 +69,7 @@ impl Fetcher {
         Read::by_ref(&mut packed).take(512).read_to_end(&mut start).map_err(&failed)?;
         packed.rewind().map_err(&failed)?;
         let packing = Packing::of(&layer.media_type, layer.title.as_deref(), &start);
-        if packing == Packing::Plain {
+        if packing == Packing::PLAIN && is_executable(&start) {
             self.cache.promote(partial, &layer.digest)?;
             return Ok(layer.digest.clone());
         }
