@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod provider;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -131,6 +133,19 @@ Ctrl-C drains: what the inputs have written is delivered first. A second Ctrl-C 
         #[arg(short, long)]
         yes: bool,
     },
+    /// Providers in registries: fetch, lock, publish, copy, verify them.
+    #[command(
+        subcommand,
+        after_help = "Example:
+  dstream provider lock              write .dstream.lock.hcl, which belongs into version control
+  dstream provider push ghcr.io/me/counter:v1 dist/
+  dstream provider list
+
+Environment: DSTREAM_HOME the cache's folder; DSTREAM_MIRROR a registry or folder to read from;
+DSTREAM_REGISTRY_USERNAME and DSTREAM_REGISTRY_PASSWORD; DSTREAM_CA_FILE; DSTREAM_REGISTRY_TIMEOUT
+(30s); HTTPS_PROXY, HTTP_PROXY, NO_PROXY."
+    )]
+    Provider(provider::Provider),
     /// Check the whole configuration without starting anything.
     #[command(after_help = "Example:
   dstream validate
@@ -179,6 +194,9 @@ pub(crate) struct Run {
     /// How statistics are written; as the log is unless told.
     #[arg(long, value_name = "FORMAT", requires = "stats")]
     pub(crate) stats_format: Option<StatsFormat>,
+    /// Refuse providers that the lock file does not have.
+    #[arg(long)]
+    pub(crate) locked: bool,
     /// How the bytes are moved, whatever the tasks' stream blocks say.
     #[arg(long, value_name = "NAME")]
     pub(crate) transport: Option<TransportName>,
@@ -232,6 +250,14 @@ pub(crate) fn parse() -> Arguments {
 const INTERVAL_MIN: Duration = Duration::from_millis(50);
 
 fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        interval if interval >= INTERVAL_MIN && interval <= INTERVAL_MAX => Ok(interval),
+        _ => Err("it must be between 50ms and 24h".to_owned()),
+    }
+}
+
+/// Reads a time with its unit.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let unit_at =
         text.find(|byte: char| !byte.is_ascii_digit() && byte != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
@@ -243,11 +269,8 @@ fn interval(text: &str) -> Result<Duration, String> {
         _ => None,
     };
     let seconds = unit_s.zip(number.parse::<f64>().ok()).map(|(unit_s, number)| number * unit_s);
-    let seconds = seconds.ok_or("it must be a number with a unit: 500ms, 10s, 1m, 1h")?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(interval) if interval >= INTERVAL_MIN && interval <= INTERVAL_MAX => Ok(interval),
-        _ => Err("it must be between 50ms and 24h".to_owned()),
-    }
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| "it must be a number with a unit: 500ms, 10s, 1m, 1h".to_owned())
 }
 
 /// The longest interval; a longer one is a slip.
@@ -275,9 +298,12 @@ mod tests {
 
     #[test]
     fn the_help_of_every_command_ends_with_an_example() {
-        for command in Arguments::command().get_subcommands() {
+        let program = Arguments::command();
+        let mut commands: Vec<_> = program.get_subcommands().collect();
+        while let Some(command) = commands.pop() {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("Example:\n  dstream "), "{}", command.get_name());
+            commands.extend(command.get_subcommands());
         }
     }
 }

@@ -1,0 +1,62 @@
+//! `dstream provider lock`.
+
+use std::process::ExitCode;
+
+use dstream_engine::lock::{Lock, Pin};
+use serde_json::{Map, Value, json};
+
+use super::subjects;
+use crate::arguments::Global;
+use crate::arguments::provider::Lock as Arguments;
+use crate::failures::Problem;
+use crate::plural::count;
+use crate::{exit, registry};
+
+pub(super) fn lock(global: &Global, arguments: &Arguments) -> Result<ExitCode, u8> {
+    let named = &arguments.references.references;
+    let subjects = subjects(global, named)?;
+    let path = Lock::path_beside(&global.config);
+    let known = registry::read_lock(global)?.unwrap_or_default();
+    let fetcher = registry::fetcher(global, &subjects.settings).map_err(super::refuse)?;
+
+    let mut lock = if named.is_empty() { Lock::default() } else { known.clone() };
+    for reference in &subjects.references {
+        let whole = reference.whole();
+        let pinned = known.pins.get(&whole).filter(|_| !arguments.upgrade);
+        let pin = fetcher.pin(reference, &arguments.platform, pinned);
+        let pin = pin.map_err(|error| registry::failed(&error))?;
+        lock.pins.insert(whole, pin);
+    }
+    let changed = lock.write(&path).map_err(|error| {
+        Problem::new(error.to_string()).hint(error.hint()).print();
+        exit::FAILED
+    })?;
+    if arguments.json {
+        let pins: Map<String, Value> =
+            lock.pins.iter().map(|(reference, pin)| (reference.clone(), to_json(pin))).collect();
+        let text = json!({ "file": path, "changed": changed, "providers": pins });
+        return Ok(super::super::print(&format!("{text:#}\n")));
+    }
+    let mut text = String::new();
+    for (reference, pin) in &lock.pins {
+        let change = match known.pins.get(reference) {
+            None => "+",
+            Some(before) if before == pin => " ",
+            Some(_) => "~",
+        };
+        let platforms = count(pin.executables.len() as u64, "platform");
+        text.push_str(&format!("{change} {reference}  {}  {platforms}\n", pin.manifest));
+    }
+    for gone in known.pins.keys().filter(|reference| !lock.pins.contains_key(*reference)) {
+        text.push_str(&format!("- {gone}\n"));
+    }
+    let outcome = if changed { "wrote" } else { "nothing has changed in" };
+    text.push_str(&format!("{outcome} {}\n", path.display()));
+    Ok(super::super::print(&text))
+}
+
+fn to_json(pin: &Pin) -> Value {
+    let executables: Map<String, Value> =
+        pin.executables.iter().map(|(key, digest)| (key.clone(), digest.to_string().into())).collect();
+    json!({ "manifest": pin.manifest.to_string(), "executables": executables })
+}

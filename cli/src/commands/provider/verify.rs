@@ -1,0 +1,75 @@
+//! `dstream provider verify`.
+
+use std::process::ExitCode;
+
+use dstream_engine::fetch::{FetchError, Fetcher, Verified};
+use dstream_engine::lock::Pin;
+use dstream_engine::resolve::Reference;
+use serde_json::{Value, json};
+
+use super::subjects;
+use crate::arguments::Global;
+use crate::arguments::provider::References;
+use crate::failures::Problem;
+use crate::{exit, registry};
+
+pub(super) fn verify(global: &Global, references: &References, json: bool) -> Result<ExitCode, u8> {
+    let subjects = subjects(global, &references.references)?;
+    let lock = registry::read_lock(global)?.unwrap_or_default();
+    let fetcher = registry::fetcher(global, &subjects.settings).map_err(super::refuse)?;
+    let (mut results, mut failed) = (Vec::new(), false);
+    for reference in &subjects.references {
+        let whole = reference.whole();
+        let outcome = check(&fetcher, reference, lock.pins.get(&whole));
+        failed |= outcome.is_err();
+        if json {
+            results.push(to_json(&whole, &outcome));
+            continue;
+        }
+        match outcome {
+            Ok(verified) => drop(super::super::print(&line(&whole, &verified))),
+            Err(error) => Problem::new(error.to_string()).hint(error.hint()).print(),
+        }
+    }
+    if json {
+        super::super::print(&format!("{:#}\n", Value::Array(results)));
+    }
+    Ok(ExitCode::from(if failed { exit::FAILED } else { exit::SUCCESS }))
+}
+
+fn check(
+    fetcher: &Fetcher,
+    reference: &Reference,
+    pin: Option<&Pin>,
+) -> Result<Verified, FetchError> {
+    fetcher.verify(reference, pin)
+}
+
+fn line(reference: &str, verified: &Verified) -> String {
+    let locked = if verified.locked { "as locked" } else { "not locked" };
+    let signed = match verified.policies {
+        0 => "",
+        _ => ", signed as demanded",
+    };
+    let platforms: Vec<&str> = verified.platforms.iter().map(String::as_str).collect();
+    format!("ok {reference}  {}  {}: {locked}{signed}\n", verified.manifest, platforms.join(", "))
+}
+
+fn to_json(reference: &str, outcome: &Result<Verified, FetchError>) -> Value {
+    match outcome {
+        Ok(verified) => json!({
+            "reference": reference,
+            "ok": true,
+            "manifest": verified.manifest.to_string(),
+            "platforms": verified.platforms,
+            "locked": verified.locked,
+            "signed": verified.policies > 0,
+        }),
+        Err(error) => json!({
+            "reference": reference,
+            "ok": false,
+            "error": error.to_string(),
+            "hint": error.hint(),
+        }),
+    }
+}

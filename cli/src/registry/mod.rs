@@ -1,0 +1,79 @@
+//! What the engine needs to fetch providers, out of the environment and the configuration.
+
+mod credentials;
+mod progress;
+mod provide;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dstream_engine::cache::Cache;
+use dstream_engine::config::{Mirror, Settings};
+use dstream_engine::fetch::{FetchSettings, Fetcher};
+use dstream_engine::registry::RegistrySettings;
+use tracing::warn;
+
+use crate::arguments::{Global, LogFormat};
+use crate::failures::Problem;
+use credentials::HostCredentials;
+use progress::Progress;
+
+pub(crate) use provide::{Provided, provide};
+
+/// How long a registry may keep silent, unless told.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The cache's folder: `DSTREAM_HOME`, else where the platform keeps caches.
+pub(crate) fn cache() -> Result<Cache, Problem> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || set("HOME").filter(|home| home.is_absolute());
+    let caches = || {
+        if cfg!(target_os = "macos") {
+            return Some(home()?.join("Library/Caches"));
+        }
+        // The specification has relative paths ignored.
+        let named = set("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
+        named.or_else(|| Some(home()?.join(".cache")))
+    };
+    let folder = set("DSTREAM_HOME").or_else(|| Some(caches()?.join("dstream")));
+    let folder = folder.ok_or_else(|| {
+        Problem::new("there is no folder for the cache: HOME is not set")
+            .hint("name one: DSTREAM_HOME=/var/cache/dstream")
+    })?;
+    // A provider is started in another folder than this one, perhaps.
+    std::path::absolute(&folder).map(Cache::new).map_err(|error| {
+        Problem::new("the cache's folder cannot be found").cause(error.to_string())
+    })
+}
+
+/// What fetches providers as the environment and the `dstream` block say; the environment first.
+pub(crate) fn fetcher(global: &Global, settings: &Settings) -> Result<Fetcher, Problem> {
+    let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let mirror = match text("DSTREAM_MIRROR") {
+        Some(mirror) => Some(Mirror::parse(&mirror, Path::new("")).map_err(|what| {
+            Problem::new(format!("DSTREAM_MIRROR is wrong: {what}"))
+                .hint("a registry (registry.lan:5000/mirror) or a folder (./providers)")
+        })?),
+        None => settings.mirror.clone(),
+    };
+    let timeout = match text("DSTREAM_REGISTRY_TIMEOUT") {
+        Some(timeout) => crate::arguments::duration(&timeout).map_err(|what| {
+            Problem::new(format!("DSTREAM_REGISTRY_TIMEOUT is wrong: {what}"))
+        })?,
+        None => TIMEOUT,
+    };
+    let registry = RegistrySettings {
+        insecure_registries: settings.insecure_registries.clone(),
+        ca_file: text("DSTREAM_CA_FILE").map(PathBuf::from).or_else(|| settings.ca_file.clone()),
+        credentials: Arc::new(HostCredentials),
+        timeout,
+        on_retry: Arc::new(|error, pause| {
+            warn!("{error}; retrying in {:.1} s", pause.as_secs_f32());
+        }),
+    };
+    let settings = FetchSettings { registry, mirror, trust: settings.trust.clone() };
+    let observer = Arc::new(Progress::new(global.log_format == LogFormat::Text));
+    Ok(Fetcher::new(cache()?, settings, observer))
+}
