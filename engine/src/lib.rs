@@ -16,6 +16,8 @@ mod filter;
 #[cfg(feature = "run")]
 pub mod json;
 #[cfg(feature = "run")]
+pub mod layout;
+#[cfg(feature = "run")]
 pub mod protocol;
 #[cfg(feature = "run")]
 pub mod provider;
