@@ -19,6 +19,7 @@ mod filter;
 pub mod json;
 #[cfg(feature = "run")]
 pub mod lock;
+pub mod layout;
 #[cfg(feature = "run")]
 pub mod protocol;
 #[cfg(feature = "run")]

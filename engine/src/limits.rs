@@ -163,5 +163,13 @@ mod run {
     /// of unpacking; a larger one is an error.
     pub(crate) const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
+    /// Bytes of an image layout's `index.json`, which is read whole. Room for some 40 000 entries;
+    /// a larger one is an error.
+    pub(crate) const LAYOUT_INDEX_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+    /// Bytes of a manifest, which is read whole: what registries have to take at most. A larger
+    /// one is an error.
+    pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
     const _: () = assert!(super::PIPE_BYTES > HANDSHAKE_BYTES_MAX);
 }
