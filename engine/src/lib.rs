@@ -14,12 +14,15 @@ pub mod config;
 #[cfg(feature = "run")]
 mod delivery;
 #[cfg(feature = "run")]
+pub mod fetch;
+#[cfg(feature = "run")]
 mod filter;
 #[cfg(feature = "run")]
 pub mod json;
 #[cfg(feature = "run")]
-pub mod lock;
 pub mod layout;
+#[cfg(feature = "run")]
+pub mod lock;
 #[cfg(feature = "run")]
 pub mod protocol;
 #[cfg(feature = "run")]
@@ -30,5 +33,7 @@ pub mod registry;
 pub mod resolve;
 #[cfg(feature = "run")]
 pub mod run;
+#[cfg(feature = "run")]
+pub mod signature;
 #[cfg(feature = "run")]
 pub mod stats;

@@ -141,6 +141,12 @@ mod run {
     /// and kernels keep times in ticks of up to two seconds.
     pub(crate) const RACILY_CLEAN: Duration = Duration::from_secs(2);
 
+    /// Signatures of one manifest that are looked at.
+    pub(crate) const SIGNATURES_MAX: usize = 50;
+
+    /// Bytes of a signed text. Real ones have some three hundred.
+    pub(crate) const SIGNED_BYTES_MAX: u64 = 64 * 1024;
+
     /// Bytes of a lock file: hundreds of thousands of references.
     pub(crate) const LOCK_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 

@@ -23,7 +23,7 @@ use super::values::evaluate::{Evaluator, World, span_of};
 use super::values::log::Log;
 use super::values::names::Names;
 use super::values::variables::Given;
-use super::{Diagnostic, Diagnostics, Severity, SourceText, Surroundings, Task};
+use super::{Diagnostic, Diagnostics, Settings, Severity, SourceText, Surroundings, Task};
 
 /// A parsed file whose structure was checked; its values are not evaluated yet.
 #[derive(Debug, Clone)]
@@ -198,6 +198,58 @@ impl Document {
         surroundings: &Surroundings,
         everything: bool,
     ) -> Result<(Vec<Task>, Diagnostics), Diagnostics> {
+        self.evaluated(surroundings, |names, values| {
+            if everything {
+                names.evaluate_all(&values);
+            } else {
+                names.evaluate_given(&values);
+            }
+            let mut tasks = read_tasks(&self.declared, values, surroundings, tasks);
+            let secrets = values.log.secrets();
+            for task in &mut tasks {
+                task.secrets = secrets.clone();
+            }
+            tasks
+        })
+    }
+
+    /// What the `dstream` block says; the tasks are not looked at.
+    pub fn settings(
+        &self,
+        surroundings: &Surroundings,
+    ) -> Result<(Settings, Diagnostics), Diagnostics> {
+        self.evaluated(surroundings, |_, values| {
+            read_settings(&self.declared, &values, surroundings)
+        })
+    }
+
+    /// All complete references of providers in the file, each once, in the order of the file. Of
+    /// the blocks nothing else is evaluated.
+    pub fn references(
+        &self,
+        surroundings: &Surroundings,
+    ) -> Result<(Vec<String>, Diagnostics), Diagnostics> {
+        self.evaluated(surroundings, |_, values| {
+            let registry = read_settings(&self.declared, &values, surroundings).registry;
+            let reader = TaskReader { values, surroundings, registry };
+            let tasks = &self.declared.tasks;
+            let blocks = tasks.iter().flat_map(|task| task.input.iter().chain(&task.outputs));
+            let mut references: Vec<String> = Vec::new();
+            for reference in blocks.filter_map(|block| reader.reference(block)) {
+                if !references.contains(&reference) {
+                    references.push(reference);
+                }
+            }
+            references
+        })
+    }
+
+    /// Evaluates something of the file; what goes wrong there comes instead of it.
+    fn evaluated<T: Send>(
+        &self,
+        surroundings: &Surroundings,
+        read: impl FnOnce(&Names<'_>, Evaluator<'_>) -> T + Send,
+    ) -> Result<(T, Diagnostics), Diagnostics> {
         on_large_stack(|| {
             let world = world(surroundings);
             let log = Log::default();
@@ -206,19 +258,10 @@ impl Document {
             let names = Names::new(&self.declared, given);
             let plain = Evaluator::plain(&self.script, &log);
             let values = Evaluator { names: Some(&names), world: Some(&world), ..plain };
-            if everything {
-                names.evaluate_all(&values);
-            } else {
-                names.evaluate_given(&values);
-            }
-            let mut tasks = read_tasks(&self.declared, values, surroundings, tasks);
-            let secrets = log.secrets();
-            for task in &mut tasks {
-                task.secrets = secrets.clone();
-            }
+            let value = read(&names, values);
             let failed = log.has_errors();
             let problems = sorted(log.into_problems(), Some(&self.script.source.path));
-            if failed { Err(problems) } else { Ok((tasks, problems)) }
+            if failed { Err(problems) } else { Ok((value, problems)) }
         })
     }
 
@@ -283,9 +326,18 @@ fn read_tasks(
     surroundings: &Surroundings,
     tasks: &[TaskDeclaration],
 ) -> Vec<Task> {
-    let registry = declared.settings.as_ref().and_then(|fields| settings::read(fields, &values));
+    let registry = read_settings(declared, &values, surroundings).registry;
     let reader = TaskReader { values, surroundings, registry };
     tasks.iter().filter_map(|task| reader.task(task)).collect()
+}
+
+fn read_settings(
+    declared: &Declared,
+    values: &Evaluator<'_>,
+    surroundings: &Surroundings,
+) -> Settings {
+    let read = |declared| settings::read(declared, values, &surroundings.base_dir);
+    declared.settings.as_ref().map(read).unwrap_or_default()
 }
 
 fn world(surroundings: &Surroundings) -> World<'_> {

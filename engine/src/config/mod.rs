@@ -15,6 +15,7 @@ mod functions;
 mod limits;
 mod nearest;
 mod secrets;
+mod settings;
 mod surroundings;
 mod task;
 mod template;
@@ -25,6 +26,7 @@ pub use crate::filter::Filter;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
 pub use document::{Document, ProviderSummary, TaskError, TaskSummary};
 pub use secrets::Secrets;
+pub use settings::{Mirror, Settings, TrustPattern, TrustPolicy};
 pub use surroundings::{BuiltinProvider, Surroundings};
 pub use task::{
     ConfigFormat, Delivery, Handshake, OnInvalid, ProviderBlock, Restart, RestartPolicy, Side,

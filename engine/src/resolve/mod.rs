@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub use oci_spec::distribution::Reference;
 pub use provider_ref::ProviderRef;
+pub(crate) use reference::check_registry;
 pub use reference::{ReferenceError, parse_reference};
 
 /// What can be started: a file and the arguments that make it this provider.

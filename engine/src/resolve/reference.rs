@@ -171,7 +171,8 @@ fn looks_like_host(text: &str) -> bool {
     })
 }
 
-fn check_registry(registry: &str) -> Result<(), ReferenceError> {
+/// Checks a host name with an optional port.
+pub(crate) fn check_registry(registry: &str) -> Result<(), ReferenceError> {
     let (host, port) = match registry.split_once(':') {
         Some((host, port)) => (host, Some(port)),
         None => (registry, None),

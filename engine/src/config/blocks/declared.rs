@@ -12,10 +12,24 @@ use crate::config::values::types::Type;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Declared {
     /// `dstream { … }`
-    pub(crate) settings: Option<Fields>,
+    pub(crate) settings: Option<SettingsDeclaration>,
     pub(crate) variables: Vec<Variable>,
     pub(crate) locals: Vec<Local>,
     pub(crate) tasks: Vec<TaskDeclaration>,
+}
+
+/// `dstream { … }`
+#[derive(Debug, Clone)]
+pub(crate) struct SettingsDeclaration {
+    pub(crate) fields: Fields,
+    pub(crate) trust: Vec<TrustDeclaration>,
+}
+
+/// `trust "pattern" { … }`
+#[derive(Debug, Clone)]
+pub(crate) struct TrustDeclaration {
+    pub(crate) pattern: Label,
+    pub(crate) fields: Fields,
 }
 
 /// The attributes of a block that has a fixed set of them.

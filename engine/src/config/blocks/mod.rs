@@ -12,3 +12,4 @@ pub(crate) mod settings;
 mod stream;
 pub(crate) mod task;
 mod units;
+mod version;

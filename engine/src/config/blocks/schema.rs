@@ -8,8 +8,8 @@ use std::ops::Range;
 use hcl_edit::structure::{Attribute, Block, BlockLabel, Body, Structure};
 
 use super::declared::{
-    ConfigDeclaration, Declared, Fields, Label, Local, ProviderDeclaration, TaskDeclaration,
-    Variable,
+    ConfigDeclaration, Declared, Fields, Label, Local, ProviderDeclaration, SettingsDeclaration,
+    TaskDeclaration, TrustDeclaration, Variable,
 };
 use crate::config::Side;
 use crate::config::limits::{LABEL_CHARS_MAX, NAMES_MAX, OUTPUTS_MAX, TASKS_MAX};
@@ -35,7 +35,13 @@ const FILE: Shape = Shape {
 };
 const SETTINGS: Shape = Shape {
     title: "the `dstream` block",
-    attributes: &["required_version", "registry"],
+    attributes: &["required_version", "registry", "mirror", "insecure_registries", "ca_file"],
+    blocks: &["trust"],
+    hint: None,
+};
+const TRUST: Shape = Shape {
+    title: "a `trust` block",
+    attributes: &["public_key"],
     blocks: &[],
     hint: None,
 };
@@ -286,7 +292,16 @@ impl Reader<'_> {
         if declared.settings.is_some() {
             return self.error(&header(&block), "there is a `dstream` block already", None);
         }
-        declared.settings = Some(self.fields(block, &SETTINGS));
+        self.no_label(&block);
+        let parts = self.parts(block.body, &SETTINGS);
+        let mut trust = Vec::new();
+        for block in parts.blocks {
+            let pattern = self.label(&block);
+            let fields = Fields { attributes: self.parts(block.body, &TRUST).attributes };
+            trust.extend(pattern.map(|pattern| TrustDeclaration { pattern, fields }));
+        }
+        let fields = Fields { attributes: parts.attributes };
+        declared.settings = Some(SettingsDeclaration { fields, trust });
     }
 
     fn variable(&self, block: Block) -> Option<Variable> {

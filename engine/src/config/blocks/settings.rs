@@ -1,33 +1,56 @@
-//! The `dstream` block: which version a file is for, and the registry of short references.
+//! The `dstream` block: which version a file is for, and where its providers come from.
 
-use crate::resolve::parse_reference;
+use std::path::Path;
 
-use super::declared::Fields;
-use crate::config::values::evaluate::Evaluator;
+use super::declared::{SettingsDeclaration, TrustDeclaration};
+use super::fields::Text;
+use super::version::{VERSION, is_met};
+use crate::config::settings::{Mirror, Settings, TrustPattern, TrustPolicy};
+use crate::config::values::evaluate::{Evaluator, span_of};
+use crate::config::values::value::Data;
+use crate::resolve::{check_registry, parse_reference};
+use crate::signature::PublicKey;
 
-/// This version, as versions are compared: numbers only.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Checks the block; what is wrong is noted and left out.
+pub(crate) fn read(
+    declared: &SettingsDeclaration,
+    values: &Evaluator<'_>,
+    base_dir: &Path,
+) -> Settings {
+    required_version(declared, values);
+    let trust = declared.trust.iter().filter_map(|block| policy(block, values));
+    Settings {
+        registry: registry(declared, values),
+        mirror: mirror(declared, values, base_dir),
+        insecure_registries: insecure_registries(declared, values),
+        ca_file: text(declared, values, "ca_file").map(|file| base_dir.join(file.text)),
+        trust: trust.collect(),
+    }
+}
 
-/// Checks the block; gives the registry, if there is a valid one.
-pub(crate) fn read(fields: &Fields, values: &Evaluator<'_>) -> Option<String> {
-    if let Some(attribute) = fields.get("required_version")
-        && let Some(required) = values.text_of(attribute)
-    {
-        match is_met(&required.text, VERSION) {
-            Some(true) => {}
-            Some(false) => {
-                let message = format!("this is DStream {VERSION}, which the file does not accept");
-                let help = "install a version that it does, or change `required_version`";
-                values.fail_with(&required.span, message, Some(help.to_owned()));
-            }
-            None => {
-                let help = "write it like \">= 0.1\", \">= 0.1, < 2\", \"~> 0.1\" or \"0.1.0\"";
-                let message = "this is no requirement of a version";
-                values.fail_with(&required.span, message, Some(help.to_owned()));
-            }
+fn text(declared: &SettingsDeclaration, values: &Evaluator<'_>, name: &str) -> Option<Text> {
+    values.text_of(declared.fields.get(name)?)
+}
+
+fn required_version(declared: &SettingsDeclaration, values: &Evaluator<'_>) {
+    let Some(required) = text(declared, values, "required_version") else { return };
+    match is_met(&required.text, VERSION) {
+        Some(true) => {}
+        Some(false) => {
+            let message = format!("this is DStream {VERSION}, which the file does not accept");
+            let help = "install a version that it does, or change `required_version`";
+            values.fail_with(&required.span, message, Some(help.to_owned()));
+        }
+        None => {
+            let help = "write it like \">= 0.1\", \">= 0.1, < 2\", \"~> 0.1\" or \"0.1.0\"";
+            let message = "this is no requirement of a version";
+            values.fail_with(&required.span, message, Some(help.to_owned()));
         }
     }
-    let registry = values.text_of(fields.get("registry")?)?;
+}
+
+fn registry(declared: &SettingsDeclaration, values: &Evaluator<'_>) -> Option<String> {
+    let registry = text(declared, values, "registry")?;
     // Any short name shows whether the registry can complete one.
     match parse_reference("provider:v1", Some(&registry.text)) {
         Ok(_) => Some(registry.text),
@@ -40,74 +63,87 @@ pub(crate) fn read(fields: &Fields, values: &Evaluator<'_>) -> Option<String> {
     }
 }
 
-/// Whether a version meets all requirements of a list such as `>= 0.1, < 2`; `None` if the list
-/// cannot be read. `~> 1.2` is at least 1.2 and below 2, `~> 1.2.3` at least that and below 1.3; a
-/// version alone is exactly that.
-fn is_met(required: &str, version: &str) -> Option<bool> {
-    let (version, _) = numbers(version.split(['-', '+']).next()?)?;
-    let mut met = true;
-    for part in required.split(',') {
-        let part = part.trim();
-        let length = part.find(|c: char| c.is_ascii_digit() || c == 'v')?;
-        let (wanted, given) = numbers(part[length..].strip_prefix('v').unwrap_or(&part[length..]))?;
-        met &= match part[..length].trim_end() {
-            "" | "=" => version == wanted,
-            "!=" => version != wanted,
-            ">" => version > wanted,
-            ">=" => version >= wanted,
-            "<" => version < wanted,
-            "<=" => version <= wanted,
-            "~>" => {
-                let mut below = [0; 3];
-                let counted = given.saturating_sub(2);
-                below[..=counted].copy_from_slice(&wanted[..=counted]);
-                below[counted] = below[counted].checked_add(1)?;
-                version >= wanted && version < below
-            }
-            _ => return None,
-        };
-    }
-    Some(met)
-}
-
-/// One to three numbers with dots between them, and how many there are.
-fn numbers(text: &str) -> Option<([u64; 3], usize)> {
-    let mut numbers = [0; 3];
-    let mut count = 0;
-    for part in text.split('.') {
-        *numbers.get_mut(count)? = part.parse().ok()?;
-        count += 1;
-    }
-    Some((numbers, count))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_met;
-
-    #[test]
-    fn compares_versions() {
-        for (required, met) in [
-            (">= 0.1", Some(true)),
-            (">=0.1.0,<0.2", Some(true)),
-            ("0.1", Some(false)),
-            ("= 0.1.5", Some(true)),
-            ("!= 0.1.5", Some(false)),
-            ("~> 0.1", Some(true)),
-            ("~> 0.1.3", Some(true)),
-            ("~> 0.1.6", Some(false)),
-            ("~> 0.0.1", Some(false)),
-            ("~> 1", Some(false)),
-            ("> 0.1.4, <= 0.1.5", Some(true)),
-            (">= 99.0", Some(false)),
-            (">= v0.1", Some(true)),
-            ("^0.1", None),
-            (">= 0.1.2.3", None),
-            ("new", None),
-            ("", None),
-            (">= 0.x", None),
-        ] {
-            assert_eq!(is_met(required, "0.1.5-rc.1"), met, "{required}");
+fn mirror(
+    declared: &SettingsDeclaration,
+    values: &Evaluator<'_>,
+    base_dir: &Path,
+) -> Option<Mirror> {
+    let mirror = text(declared, values, "mirror")?;
+    match Mirror::parse(&mirror.text, base_dir) {
+        Ok(mirror) => Some(mirror),
+        Err(message) => {
+            let help = "write a registry (\"registry.lan:5000/mirror\") or a folder (\"./providers\")";
+            values.fail_with(&mirror.span, message, Some(help.to_owned()));
+            None
         }
     }
+}
+
+fn insecure_registries(declared: &SettingsDeclaration, values: &Evaluator<'_>) -> Vec<String> {
+    let Some(attribute) = declared.fields.get("insecure_registries") else { return Vec::new() };
+    let span = span_of(&attribute.value);
+    let Ok(value) = values.value(&attribute.value) else { return Vec::new() };
+    let kind = value.kind();
+    let Data::List(items) = value.data else {
+        let message = format!("`insecure_registries` is a list of strings, not {kind}");
+        let help = "write it like [\"registry.lan:5000\"]";
+        values.fail_with(&span, message, Some(help.to_owned()));
+        return Vec::new();
+    };
+    let mut registries = Vec::new();
+    for item in items {
+        match item.data {
+            Data::String(host) if check_registry(&host).is_ok() => registries.push(host),
+            _ => {
+                let message = "`insecure_registries` has hosts with their ports only";
+                let help = "write it like [\"registry.lan:5000\"], without http:// and without a path";
+                values.fail_with(&span, message, Some(help.to_owned()));
+            }
+        }
+    }
+    registries
+}
+
+/// `trust "ghcr.io/katasec/*" { public_key = file("…") }`
+fn policy(declared: &TrustDeclaration, values: &Evaluator<'_>) -> Option<TrustPolicy> {
+    let label = &declared.pattern;
+    let pattern = match TrustPattern::parse(&label.text) {
+        Ok(pattern) => Some(pattern),
+        Err(message) => {
+            let help = "write a repository with its registry, `*` for one part, `**` for any number: \"ghcr.io/katasec/*\"";
+            values.fail_with(&label.span, message, Some(help.to_owned()));
+            None
+        }
+    };
+    let Some(attribute) = declared.fields.get("public_key") else {
+        let help = "add `public_key = file(\"cosign.pub\")`";
+        let message = "this `trust` block names no key";
+        values.fail_with(&label.span, message, Some(help.to_owned()));
+        return None;
+    };
+    let span = span_of(&attribute.value);
+    let value = values.value(&attribute.value).ok()?;
+    let kind = value.kind();
+    let texts = match value.data {
+        Data::List(items) if !items.is_empty() => items,
+        other => vec![crate::config::values::value::Value::new(other)],
+    };
+    let mut public_keys = Vec::new();
+    for text in texts {
+        let Data::String(pem) = text.data else {
+            let message = format!("`public_key` is the text of a key, or a list of them, not {kind}");
+            values.fail(&span, message);
+            return None;
+        };
+        match PublicKey::from_pem(&pem) {
+            Ok(key) => public_keys.push(key),
+            Err(error) => {
+                let help = "a public key of ECDSA P-256 in PEM, as `cosign generate-key-pair` writes it; file(\"cosign.pub\") reads one";
+                let message = format!("this is no public key that can be used: {error}");
+                values.fail_with(&span, message, Some(help.to_owned()));
+                return None;
+            }
+        }
+    }
+    Some(TrustPolicy { pattern: pattern?, public_keys })
 }

@@ -216,6 +216,17 @@ impl TaskReader<'_> {
     }
 
     /// `env = { … }`
+    /// The reference of a block that has one.
+    pub(crate) fn reference(&self, declared: &ProviderDeclaration) -> Option<String> {
+        if !declared.provider.as_ref()?.has_key("provider_ref") {
+            return None;
+        }
+        match self.provider(declared)?.place {
+            ProviderRef::Oci(reference) => Some(reference),
+            ProviderRef::Builtin(_) | ProviderRef::Path(_) => None,
+        }
+    }
+
     fn env(&self, fields: &Fields) -> Option<Vec<(String, String)>> {
         let Some(attribute) = fields.get("env") else { return Some(Vec::new()) };
         let span = span_of(&attribute.value);

@@ -1,0 +1,96 @@
+//! The artifact that holds signatures: a layer each, the text as the blob, the signature as its note.
+
+use std::collections::BTreeMap;
+
+use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest};
+
+use crate::artifact::{Digest, Layer, layer_of};
+use crate::limits::SIGNATURES_MAX;
+
+/// The media type of a signed text.
+pub(crate) const PAYLOAD_MEDIA_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+
+/// The note that holds a signature.
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
+
+/// The artifact type of signatures that refer to their subject.
+const ARTIFACT_TYPE: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
+
+/// A signature, and where the text is that it signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignatureLayer {
+    pub(crate) payload: Layer,
+    pub(crate) signature: String,
+}
+
+/// Whether a manifest of this artifact type holds signatures.
+pub(crate) fn is_signature_type(artifact_type: &str) -> bool {
+    artifact_type == ARTIFACT_TYPE
+}
+
+/// The signatures in an artifact; what else is in it is passed over.
+pub(crate) fn signatures_of(manifest: &OciImageManifest) -> Vec<SignatureLayer> {
+    let layers = manifest.layers.iter().filter(|layer| layer.media_type == PAYLOAD_MEDIA_TYPE);
+    let signatures = layers.filter_map(|layer| {
+        let signature = layer.annotations.as_ref()?.get(SIGNATURE)?.clone();
+        Some(SignatureLayer { payload: layer_of(layer).ok()?, signature })
+    });
+    signatures.take(SIGNATURES_MAX).collect()
+}
+
+/// The manifest with one signature more. Its config, which other tools look into, names the texts
+/// like an image's config names its layers; gives both.
+pub(crate) fn signature_manifest(
+    known: Option<OciImageManifest>,
+    payload: &[u8],
+    signature: &str,
+) -> (Vec<u8>, Vec<u8>) {
+    let descriptor = |media_type: &str, bytes: &[u8], notes| OciDescriptor {
+        media_type: media_type.to_owned(),
+        digest: Digest::sha256_of(bytes).to_string(),
+        size: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+        annotations: notes,
+        ..OciDescriptor::default()
+    };
+    let mut layers = known.map(|known| known.layers).unwrap_or_default();
+    let notes = BTreeMap::from([(SIGNATURE.to_owned(), signature.to_owned())]);
+    layers.push(descriptor(PAYLOAD_MEDIA_TYPE, payload, Some(notes)));
+    let digests: Vec<&str> = layers.iter().map(|layer| layer.digest.as_str()).collect();
+    let config = serde_json::json!({
+        "architecture": "",
+        "config": {},
+        "history": digests.iter().map(|_| serde_json::json!({ "created": "0001-01-01T00:00:00Z" })).collect::<Vec<_>>(),
+        "os": "",
+        "rootfs": { "type": "layers", "diff_ids": digests },
+    })
+    .to_string()
+    .into_bytes();
+    let manifest = OciImageManifest {
+        schema_version: 2,
+        media_type: Some(OCI_IMAGE_MEDIA_TYPE.to_owned()),
+        config: descriptor("application/vnd.oci.image.config.v1+json", &config, None),
+        layers,
+        subject: None,
+        artifact_type: None,
+        annotations: None,
+    };
+    (serde_json::to_vec(&manifest).unwrap_or_default(), config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_are_added_and_found() {
+        let read = |bytes: &[u8]| serde_json::from_slice::<OciImageManifest>(bytes).unwrap();
+        let (first, _) = signature_manifest(None, b"one", "sig-1");
+        let (both, config) = signature_manifest(Some(read(&first)), b"two", "sig-2");
+        let both = read(&both);
+        let found = signatures_of(&both);
+        let signatures: Vec<_> = found.iter().map(|found| found.signature.as_str()).collect();
+        assert_eq!(signatures, ["sig-1", "sig-2"]);
+        assert_eq!(found[1].payload.digest, Digest::sha256_of(b"two"));
+        assert_eq!(both.config.digest, Digest::sha256_of(&config).to_string());
+    }
+}
