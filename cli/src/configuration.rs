@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use dstream_engine::config::{
-    BuiltinProvider, Diagnostics, Document, Side, Surroundings, Task, TaskError,
+    BuiltinProvider, Diagnostics, Document, Settings, Side, Surroundings, Task, TaskError,
 };
 use dstream_providers::{PROVIDERS, Side as ProviderSide};
 
@@ -28,20 +28,41 @@ pub(crate) fn load(global: &Global) -> Result<(Document, Surroundings), Invalid>
     }
 }
 
-/// Evaluates one task.
-pub(crate) fn task(global: &Global, name: &str) -> Result<Task, Invalid> {
+/// Evaluates one task, and what the file says of where providers come from.
+pub(crate) fn task(global: &Global, name: &str) -> Result<(Task, Settings), Invalid> {
     let (document, surroundings) = load(global)?;
     match document.task(name, &surroundings) {
         Ok((task, warnings)) => {
             diagnostics::print(&warnings);
-            Ok(task)
+            Ok((task, settings(&document, &surroundings)?))
         }
         Err(error) => Err(refused(global, error)),
     }
 }
 
+/// Evaluates the `dstream` block. What it warns of has been told with the tasks.
+pub(crate) fn settings(
+    document: &Document,
+    surroundings: &Surroundings,
+) -> Result<Settings, Invalid> {
+    let settings = document.settings(surroundings);
+    settings.map(|(settings, _)| settings).map_err(|problems| invalid(&problems))
+}
+
+/// All references of providers in the file, complete.
+pub(crate) fn references(
+    document: &Document,
+    surroundings: &Surroundings,
+) -> Result<Vec<String>, Invalid> {
+    let references = document.references(surroundings);
+    references.map(|(references, _)| references).map_err(|problems| invalid(&problems))
+}
+
 /// Evaluates these tasks, or all that there are; at least one.
-pub(crate) fn tasks(global: &Global, names: Option<&[String]>) -> Result<Vec<Task>, Invalid> {
+pub(crate) fn tasks(
+    global: &Global,
+    names: Option<&[String]>,
+) -> Result<(Vec<Task>, Settings), Invalid> {
     let (document, surroundings) = load(global)?;
     let names = names.map_or_else(|| document.task_names(), <[String]>::to_vec);
     if names.is_empty() {
@@ -63,7 +84,7 @@ pub(crate) fn tasks(global: &Global, names: Option<&[String]>) -> Result<Vec<Tas
     match document.tasks(&names, &surroundings) {
         Ok((tasks, warnings)) => {
             diagnostics::print(&warnings);
-            Ok(tasks)
+            Ok((tasks, settings(&document, &surroundings)?))
         }
         Err(errors) => {
             let refusals = errors.into_iter().map(|error| refused(global, error));

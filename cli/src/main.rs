@@ -9,6 +9,7 @@ mod failures;
 mod logging;
 mod notices;
 mod plural;
+mod registry;
 mod signals;
 mod stats;
 
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
     // DStream starts itself for these; they must be up within a millisecond or two.
     let mut args = std::env::args_os().skip(1);
     match (args.next().as_deref().and_then(OsStr::to_str), args.next()) {
-        (Some(commands::PROVIDER), Some(name)) => return commands::provider(&name),
+        (Some(commands::PROVIDER), Some(name)) => return commands::builtin_provider(&name),
         (Some(commands::GUARD), None) => return commands::guard(),
         _ => {}
     }

@@ -173,9 +173,5 @@ mod run {
     /// a larger one is an error.
     pub(crate) const LAYOUT_INDEX_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-    /// Bytes of a manifest, which is read whole: what registries have to take at most. A larger
-    /// one is an error.
-    pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
     const _: () = assert!(super::PIPE_BYTES > HANDSHAKE_BYTES_MAX);
 }

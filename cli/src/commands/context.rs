@@ -14,12 +14,14 @@ use super::internal::{GUARD, PROVIDER};
 use crate::arguments::{Global, LogFormat};
 use crate::logging::screen::Beside;
 use crate::notices::LogNotices;
+use crate::registry::Provided;
 use crate::stats::{Subject, View};
 
 /// What all tasks of this process have in common.
 pub(super) struct Host {
     itself: OsString,
     search_path: OsString,
+    provided: Provided,
     log_level: &'static str,
     log_format: LogFormat,
     /// One for all tasks, so that their lines do not mix.
@@ -32,10 +34,11 @@ impl Host {
     /// # Errors
     ///
     /// If this program cannot find itself.
-    pub(super) fn new(global: &Global, stats: Option<View>) -> io::Result<Self> {
+    pub(super) fn new(global: &Global, stats: Option<View>, provided: Provided) -> io::Result<Self> {
         Ok(Self {
             itself: std::env::current_exe()?.into_os_string(),
             search_path: std::env::var_os("PATH").unwrap_or_default(),
+            provided,
             log_level: global.log_level.as_str(),
             log_format: global.log_format,
             terminal: match stats {
@@ -60,6 +63,7 @@ impl Host {
             sources: ProviderSources {
                 builtin: itself(PROVIDER),
                 search_path: self.search_path.clone(),
+                fetched: self.provided.clone(),
             },
             guard: Some(itself(GUARD)),
             env: vec![("DSTREAM_LOG_LEVEL".into(), self.log_level.into())],

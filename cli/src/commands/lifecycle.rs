@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use crossbeam_channel::never;
-use dstream_engine::config::Task;
+use dstream_engine::config::{Settings, Task};
 use dstream_engine::protocol::{Command, LifecycleResult};
 use dstream_engine::run::{LifecycleOutcome, run_lifecycle};
 use serde_json::Value;
@@ -15,17 +15,17 @@ use super::context::Host;
 use crate::arguments::{Global, Lifecycle};
 use crate::failures::Problem;
 use crate::signals::Stops;
-use crate::{configuration, exit};
+use crate::{configuration, exit, registry};
 
 pub(super) fn ask(global: &Global, lifecycle: &Lifecycle, command: Command) -> ExitCode {
     match configuration::task(global, &lifecycle.task) {
-        Ok(task) => carry_out(global, &task, command, lifecycle.json),
+        Ok((task, settings)) => carry_out(global, &task, &settings, command, lifecycle.json),
         Err(_) => ExitCode::from(exit::USAGE),
     }
 }
 
 pub(super) fn destroy(global: &Global, lifecycle: &Lifecycle, yes: bool) -> ExitCode {
-    let Ok(task) = configuration::task(global, &lifecycle.task) else {
+    let Ok((task, settings)) = configuration::task(global, &lifecycle.task) else {
         return ExitCode::from(exit::USAGE);
     };
     if !yes && !io::stdin().is_terminal() {
@@ -38,7 +38,7 @@ pub(super) fn destroy(global: &Global, lifecycle: &Lifecycle, yes: bool) -> Exit
         let _ = writeln!(io::stderr(), "nothing was destroyed");
         return ExitCode::from(exit::FAILED);
     }
-    carry_out(global, &task, Command::Destroy, lifecycle.json)
+    carry_out(global, &task, &settings, Command::Destroy, lifecycle.json)
 }
 
 fn confirmed(task: &Task) -> bool {
@@ -55,8 +55,18 @@ fn confirmed(task: &Task) -> bool {
     io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes"
 }
 
-fn carry_out(global: &Global, task: &Task, command: Command, json: bool) -> ExitCode {
-    let prepared = Host::new(global, None).and_then(|host| Ok((host, Stops::listen(1)?)));
+fn carry_out(
+    global: &Global,
+    task: &Task,
+    settings: &Settings,
+    command: Command,
+    json: bool,
+) -> ExitCode {
+    let provided = match registry::provide(global, settings, std::slice::from_ref(task), false) {
+        Ok(provided) => provided,
+        Err(status) => return ExitCode::from(status),
+    };
+    let prepared = Host::new(global, None, provided).and_then(|host| Ok((host, Stops::listen(1)?)));
     let (host, (_, stop)) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {

@@ -5,6 +5,7 @@ mod context;
 mod internal;
 mod lifecycle;
 mod list;
+mod provider;
 mod run;
 mod validate;
 mod version;
@@ -17,7 +18,7 @@ use dstream_engine::protocol::Command as ProviderCommand;
 use crate::arguments::{Arguments, Command};
 use crate::{exit, logging};
 
-pub(crate) use internal::{GUARD, PROVIDER, guard, provider};
+pub(crate) use internal::{GUARD, PROVIDER, guard, provider as builtin_provider};
 
 /// Carries out a command line.
 pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
@@ -30,6 +31,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Plan(lifecycle) => lifecycle::ask(global, lifecycle, ProviderCommand::Plan),
         Command::Status(lifecycle) => lifecycle::ask(global, lifecycle, ProviderCommand::Status),
         Command::Destroy { lifecycle, yes } => lifecycle::destroy(global, lifecycle, *yes),
+        Command::Provider(command) => provider::provider(global, command),
         Command::Validate { json } => validate::validate(global, *json),
         Command::Version { json } => version::version(*json),
         Command::Completions { shell } => completions::completions(*shell),

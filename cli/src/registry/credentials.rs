@@ -38,7 +38,7 @@ fn from_environment() -> Result<Option<FoundCredential>, String> {
 }
 
 /// Docker has the credentials of its own registry under an older name.
-fn docker(registry: &str) -> docker_credential::Result<DockerCredential> {
+fn docker(registry: &str) -> Result<DockerCredential, Missing> {
     if registry != "docker.io" {
         return get_credential(registry);
     }
@@ -49,7 +49,7 @@ fn docker(registry: &str) -> docker_credential::Result<DockerCredential> {
 }
 
 fn read(
-    find: impl FnOnce() -> docker_credential::Result<DockerCredential>,
+    find: impl FnOnce() -> Result<DockerCredential, Missing>,
     origin: &'static str,
 ) -> Result<Option<FoundCredential>, String> {
     match find() {

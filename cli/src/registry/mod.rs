@@ -20,7 +20,7 @@ use crate::failures::Problem;
 use credentials::HostCredentials;
 use progress::Progress;
 
-pub(crate) use provide::{Provided, provide};
+pub(crate) use provide::{Provided, failed, provide, read_lock, this_platform};
 
 /// How long a registry may keep silent, unless told.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -27,6 +27,7 @@ use thiserror::Error;
 use crate::artifact::Digest;
 use crate::limits::MANIFEST_BYTES_MAX;
 
+pub(crate) use executable::hash;
 pub use prune::Pruned;
 pub use record::{Record, RecordedExecutable};
 

@@ -1,19 +1,18 @@
 //! Copies artifacts, whole: to another registry, or into a layout that needs no network.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
-use std::sync::{Arc, mpsc};
-use std::thread;
+use std::io::{Seek, Write};
+use std::sync::Arc;
 
 use oci_client::manifest::{OciDescriptor, OciImageIndex, OciImageManifest, OciManifest};
 use oci_spec::distribution::Reference;
 
-use super::source::{self, Blob, Source};
+use super::source::{self, Source};
 use super::{FetchError, Fetcher};
 use crate::artifact::{ArtifactError, Digest, Layer, layer_of};
 use crate::config::Mirror;
 use crate::layout::Layout;
-use crate::registry::{Attempts, ManifestBytes, RegistryError};
+use crate::registry::{Attempts, ManifestBytes};
 use crate::signature;
 
 /// What was copied of a reference.
@@ -62,8 +61,7 @@ impl Fetcher {
         };
         self.copy_manifest(reference, &from, &target, &manifest, &mut copied)?;
         // The names come last: whoever finds one finds all that belongs to it.
-        let name = reference.tag().filter(|_| true);
-        target.put_manifest(reference, name, &manifest)?;
+        target.put_manifest(reference, reference.tag(), &manifest)?;
         let tag = signature::signature_tag(&manifest.digest.to_string());
         match from.manifest(reference, &tag) {
             Ok(signatures) => {
@@ -164,11 +162,15 @@ impl Fetcher {
         let failed = crate::cache::at("writing into", self.cache.root());
         loop {
             let mut blob = from.open_blob(reference, layer, 0, &mut attempts)?;
-            match blob.copy_verified(reference, layer, &mut temporary.file, &*self.observer) {
+            let copied = blob.copy_verified(reference, layer, &mut |piece| {
+                temporary.file.write_all(piece).map_err(&failed)?;
+                self.observer.advanced(piece.len() as u64);
+                Ok(())
+            });
+            match copied {
                 Ok(()) => break,
                 Err(error) => from.pause_after(error, &mut attempts)?,
             }
-            use std::io::Seek as _;
             temporary.file.set_len(0).and_then(|()| temporary.file.rewind()).map_err(&failed)?;
             self.observer.restarted();
         }

@@ -104,8 +104,13 @@ impl Download<'_> {
     /// Brings the partial file to its end and verifies it. Gives the bytes that came.
     fn run(&self) -> Result<u64, FetchError> {
         let failed = at("writing", self.partial);
-        let file = File::options().create(true).truncate(false).read(true).write(true);
-        let mut file = { file }.open(self.partial).map_err(&failed)?;
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(self.partial)
+            .map_err(&failed)?;
         let mut hasher = self.layer.digest.hasher();
         // What an earlier attempt has left counts like what comes now: the digest covers both.
         let mut have = self.hash_start(&mut file, &mut hasher).map_err(&failed)?;

@@ -15,8 +15,10 @@ pub enum FetchError {
     Registry(#[from] RegistryError),
     #[error(transparent)]
     Cache(#[from] CacheError),
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
+    #[error("{error}{}", cause_of(error))]
+    Layout { error: LayoutError },
+    #[error("the blob {digest} of the layout cannot be read: {error}")]
+    Blob { digest: Digest, error: std::io::Error },
     #[error("`{reference}`: {error}")]
     Artifact { reference: String, error: ArtifactError },
     #[error("a blob of `{reference}` does not match its digest: {expected} was named, {found} was sent")]
@@ -27,7 +29,7 @@ pub enum FetchError {
     Unpack { reference: String, what: String },
     #[error("`{reference}`: {what}")]
     Metadata { reference: String, what: String },
-    #[error("`{reference}` has changed while it was being fetched")]
+    #[error("`{0}` has changed while it was being fetched")]
     Changed(String),
     #[error(
         "`{reference}` now means other bytes than the lock file says\n    locked {locked}\n    found  {found}"
@@ -37,8 +39,22 @@ pub enum FetchError {
         "the executable of `{reference}` is not the one in the lock file\n    locked {locked}\n    found  {found}"
     )]
     OtherExecutable { reference: String, locked: Digest, found: Digest },
+    #[error("`{0}` is not in the cache")]
+    NotInCache(String),
+    #[error("what the cache has of `{reference}` is damaged or missing: {digest}")]
+    Damaged { reference: String, digest: Digest },
     #[error("`{reference}` is not signed as `trust \"{pattern}\"` demands: {what}")]
     Untrusted { reference: String, pattern: String, what: String },
+}
+
+impl From<LayoutError> for FetchError {
+    fn from(error: LayoutError) -> Self {
+        Self::Layout { error }
+    }
+}
+
+fn cause_of(error: &LayoutError) -> String {
+    std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default()
 }
 
 impl FetchError {
@@ -47,7 +63,8 @@ impl FetchError {
         match self {
             Self::Registry(error) => error.hint().to_owned(),
             Self::Cache(error) => error.hint().to_owned(),
-            Self::Layout(error) => error.hint().to_owned(),
+            Self::Layout { error } => error.hint().to_owned(),
+            Self::Blob { .. } => "check the disk and its permissions".to_owned(),
             Self::Artifact { error, .. } => error.hint().to_owned(),
             Self::WrongDigest { .. } | Self::TooLong { .. } => {
                 "nothing of it was kept; the registry or something on the way to it sends other bytes than it says".to_owned()
@@ -62,6 +79,9 @@ impl FetchError {
             ),
             Self::OtherExecutable { .. } => {
                 "remove it from the cache with `dstream provider prune --all`; if it stays so, the lock file is wrong".to_owned()
+            }
+            Self::NotInCache(_) | Self::Damaged { .. } => {
+                "fetch it: dstream provider pull".to_owned()
             }
             Self::Untrusted { .. } => {
                 "have its publisher sign it (`dstream provider push --sign`, `cosign sign --key`), or correct public_key".to_owned()

@@ -9,6 +9,7 @@ mod observer;
 mod publish;
 mod source;
 mod trust;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,7 +31,8 @@ pub use copy::Copied;
 pub use error::FetchError;
 pub use inspect::{Inspection, InspectedPlatform};
 pub use observer::{FetchObserver, Silent};
-pub use publish::{Publication, Published, PublishError};
+pub use publish::{Publication, PublishError, Published};
+pub use verify::Verified;
 
 /// Where artifacts come from, and whom we trust.
 #[derive(Clone)]

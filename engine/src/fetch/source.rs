@@ -1,9 +1,9 @@
 //! Where artifacts are read from and written to: a registry, or a layout in a folder.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Seek};
 
-use oci_client::manifest::OciImageIndex;
+use oci_client::manifest::{ImageIndexEntry, OCI_IMAGE_MEDIA_TYPE};
 use oci_spec::distribution::Reference;
 
 use super::FetchError;
@@ -27,7 +27,7 @@ pub(crate) enum Source {
 /// A blob on its way.
 pub(crate) enum Blob {
     Registry(BlobBody),
-    File(File),
+    File(File, Digest),
 }
 
 impl Blob {
@@ -35,21 +35,59 @@ impl Blob {
     pub(crate) fn offset_bytes(&self) -> u64 {
         match self {
             Self::Registry(body) => body.offset_bytes,
-            Self::File(_) => 0,
+            Self::File(..) => 0,
         }
     }
 
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, FetchError> {
         match self {
             Self::Registry(body) => Ok(body.read(buffer)?),
-            Self::File(file) => loop {
+            Self::File(file, digest) => loop {
                 match file.read(buffer) {
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(crate::layout::LayoutError::from(error).into()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => {
+                        return Err(FetchError::Blob { digest: digest.clone(), error });
+                    }
                     Ok(length) => return Ok(length),
                 }
             },
         }
+    }
+
+    /// Writes all of it, which has to be what its descriptor says. `piece` is told of what comes.
+    pub(crate) fn copy_verified(
+        &mut self,
+        reference: &Reference,
+        layer: &Layer,
+        to: &mut dyn FnMut(&[u8]) -> Result<(), FetchError>,
+    ) -> Result<(), FetchError> {
+        let mut hasher = layer.digest.hasher();
+        let mut have = 0;
+        let mut piece = vec![0; 256 * 1024];
+        loop {
+            let length = self.read(&mut piece)?;
+            if length == 0 {
+                break;
+            }
+            have += length as u64;
+            if have > layer.size_bytes {
+                let size_bytes = layer.size_bytes;
+                return Err(FetchError::TooLong { reference: reference.whole(), size_bytes });
+            }
+            hasher.update(&piece[..length]);
+            to(&piece[..length])?;
+        }
+        if have < layer.size_bytes {
+            let registry = reference.registry().to_owned();
+            let cause = format!("a blob ended after {have} of {} bytes", layer.size_bytes);
+            return Err(RegistryError::Unreachable { registry, cause }.into());
+        }
+        let found = hasher.finish();
+        if found == layer.digest {
+            return Ok(());
+        }
+        let (reference, expected) = (reference.whole(), layer.digest.clone());
+        Err(FetchError::WrongDigest { reference, expected, found })
     }
 }
 
@@ -131,7 +169,8 @@ impl Source {
                 Ok(Blob::Registry(body))
             }
             Self::Layout(layout) => {
-                Ok(Blob::File(layout.open_blob(&layer.digest.to_string(), layer.size_bytes)?))
+                let file = layout.open_blob(&layer.digest.to_string(), layer.size_bytes)?;
+                Ok(Blob::File(file, layer.digest.clone()))
             }
         }
     }
@@ -179,23 +218,10 @@ impl Source {
     ) -> Result<Vec<u8>, FetchError> {
         let mut blob = self.open_blob(reference, layer, 0, attempts)?;
         let mut bytes = Vec::new();
-        let mut piece = [0; 16 * 1024];
-        loop {
-            let length = blob.read(&mut piece)?;
-            bytes.extend_from_slice(&piece[..length]);
-            if bytes.len() as u64 > layer.size_bytes {
-                let size_bytes = layer.size_bytes;
-                return Err(FetchError::TooLong { reference: reference.whole(), size_bytes });
-            }
-            if length == 0 {
-                break;
-            }
-        }
-        let found = layer.digest.like(&bytes);
-        if found != layer.digest {
-            let (reference, expected) = (reference.whole(), layer.digest.clone());
-            return Err(FetchError::WrongDigest { reference, expected, found });
-        }
+        blob.copy_verified(reference, layer, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
         Ok(bytes)
     }
 
@@ -204,13 +230,93 @@ impl Source {
         &self,
         reference: &Reference,
         manifest: &Digest,
-    ) -> Result<OciImageIndex, FetchError> {
+    ) -> Result<Vec<ImageIndexEntry>, FetchError> {
         match self {
             Self::Registry { registry, .. } => {
-                Ok(registry.referrers(&self.repository(reference), manifest)?)
+                Ok(registry.referrers(&self.repository(reference), manifest)?.manifests)
             }
-            Self::Layout(layout) => Ok(layout.referrers(&manifest.to_string())?),
+            Self::Layout(layout) => {
+                let found = layout.referrers(&manifest.to_string())?.into_iter();
+                let read = |entry| serde_json::from_value::<ImageIndexEntry>(entry).ok();
+                Ok(found.filter_map(read).collect())
+            }
         }
+    }
+
+    /// Where a reference is here, for people.
+    pub(crate) fn describe(&self, reference: &Reference) -> String {
+        match self {
+            Self::Registry { registry, .. } => {
+                let name = format!("{}/{}", registry.name(), self.repository(reference));
+                match (reference.tag(), reference.digest()) {
+                    (Some(tag), _) => format!("{name}:{tag}"),
+                    (None, digest) => format!("{name}@{}", digest.unwrap_or_default()),
+                }
+            }
+            Self::Layout(layout) => layout.root().display().to_string(),
+        }
+    }
+
+    /// Whether a blob is there already.
+    pub(crate) fn has_blob(&self, reference: &Reference, digest: &Digest) -> Result<bool, FetchError> {
+        match self {
+            Self::Registry { registry, .. } => {
+                Ok(registry.has_blob(&self.repository(reference), digest)?)
+            }
+            Self::Layout(layout) => Ok(layout.has_blob(&digest.to_string())?),
+        }
+    }
+
+    /// Adds a blob that was verified.
+    pub(crate) fn put_blob(
+        &self,
+        reference: &Reference,
+        layer: &Layer,
+        mut file: &File,
+    ) -> Result<(), FetchError> {
+        let unreadable =
+            |error| FetchError::Blob { digest: layer.digest.clone(), error };
+        file.rewind().map_err(unreadable)?;
+        match self {
+            Self::Registry { registry, .. } => {
+                let repository = self.repository(reference);
+                registry.push_blob(&repository, &layer.digest, layer.size_bytes, || {
+                    let mut again = file.try_clone()?;
+                    again.rewind()?;
+                    Ok(again)
+                })?;
+            }
+            Self::Layout(layout) => {
+                layout.add_blob(&layer.digest.to_string(), layer.size_bytes, &mut file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a manifest, under a tag or only under its digest.
+    pub(crate) fn put_manifest(
+        &self,
+        reference: &Reference,
+        tag: Option<&str>,
+        manifest: &ManifestBytes,
+    ) -> Result<(), FetchError> {
+        let media_type = match manifest.media_type.split(';').next().map(str::trim) {
+            Some("") | None => OCI_IMAGE_MEDIA_TYPE,
+            Some(media_type) => media_type,
+        };
+        match self {
+            Self::Registry { registry, .. } => {
+                let digest = manifest.digest.to_string();
+                let name = tag.unwrap_or(&digest);
+                let repository = self.repository(reference);
+                registry.push_manifest(&repository, name, media_type, &manifest.bytes)?;
+            }
+            Self::Layout(layout) => {
+                let name = tag.map(|tag| named(reference, tag));
+                layout.add_manifest(&manifest.bytes, media_type, None, name.as_deref())?;
+            }
+        }
+        Ok(())
     }
 }
 

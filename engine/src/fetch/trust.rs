@@ -78,7 +78,7 @@ impl Fetcher {
             Err(error) => return Err(error),
         };
         let referrers = source.referrers(reference, manifest)?;
-        let about = referrers.manifests.iter().filter(|entry| {
+        let about = referrers.iter().filter(|entry| {
             entry.artifact_type.as_deref().is_some_and(is_signature_type)
         });
         for entry in about.take(SIGNATURES_MAX) {

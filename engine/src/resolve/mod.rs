@@ -4,6 +4,7 @@ mod executable;
 mod provider_ref;
 mod reference;
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub struct ProviderSources {
     pub builtin: ResolvedProvider,
     /// The folders in which bare names are looked up, as in `PATH`.
     pub search_path: OsString,
+    /// The executables of references, fetched and verified before the run: a run needs no network.
+    pub fetched: BTreeMap<String, PathBuf>,
 }
 
 /// Why a provider cannot be started.
@@ -52,7 +55,7 @@ pub enum ResolveError {
     CarriageReturn(PathBuf),
     #[error("`{}` cannot be read", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
-    #[error("`{0}` would have to be fetched from its registry, which this version cannot do yet")]
+    #[error("`{0}` was not fetched before the run")]
     NotFetched(String),
 }
 
@@ -75,7 +78,7 @@ impl ResolveError {
             Self::CarriageReturn(_) => "save the script with LF line ends",
             Self::Unreadable(..) => "check the permissions of the file and of its folders",
             Self::NotFetched(_) => {
-                "download the provider by hand and name it with provider_path until then"
+                "fetch it first: dstream provider pull"
             }
         }
     }
@@ -99,7 +102,12 @@ impl ProviderSources {
                 executable::check(&program)?;
                 Ok(ResolvedProvider { program, args: Vec::new() })
             }
-            ProviderRef::Oci(reference) => Err(ResolveError::NotFetched(reference.clone())),
+            ProviderRef::Oci(reference) => {
+                let program = self.fetched.get(reference).cloned();
+                let program = program.ok_or_else(|| ResolveError::NotFetched(reference.clone()))?;
+                executable::check(&program)?;
+                Ok(ResolvedProvider { program, args: Vec::new() })
+            }
         }
     }
 
@@ -125,7 +133,7 @@ mod tests {
     fn sources(search_path: &Path) -> ProviderSources {
         let builtin =
             ResolvedProvider { program: "/bin/dstream".into(), args: vec!["provider".into()] };
-        ProviderSources { builtin, search_path: search_path.into() }
+        ProviderSources { builtin, search_path: search_path.into(), fetched: BTreeMap::new() }
     }
 
     fn file(folder: &Path, name: &str, bytes: &[u8], mode: u32) -> PathBuf {
@@ -188,11 +196,15 @@ mod tests {
     }
 
     #[test]
-    fn a_builtin_is_the_program_itself_and_a_reference_is_not_fetched_yet() {
-        let sources = sources(Path::new("/"));
+    fn a_builtin_is_the_program_itself_and_a_reference_is_what_was_fetched_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sources = sources(Path::new("/"));
         let resolved = sources.resolve(&ProviderRef::Builtin("counter".into())).unwrap();
         assert_eq!(resolved.args, ["provider", "counter"]);
         let reference = ProviderRef::Oci("ghcr.io/a/b:v1".into());
         assert!(matches!(sources.resolve(&reference), Err(ResolveError::NotFetched(_))));
+        let program = file(folder.path(), "plugin", b"#!/bin/sh\n", 0o755);
+        sources.fetched.insert("ghcr.io/a/b:v1".into(), program.clone());
+        assert_eq!(sources.resolve(&reference).unwrap().program, program);
     }
 }

@@ -8,7 +8,7 @@ use crate::artifact::{Digest, Layer, layer_of};
 use crate::limits::SIGNATURES_MAX;
 
 /// The media type of a signed text.
-pub(crate) const PAYLOAD_MEDIA_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+const PAYLOAD_MEDIA_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 
 /// The note that holds a signature.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";

@@ -9,9 +9,7 @@ mod payload;
 
 use thiserror::Error;
 
-pub(crate) use envelope::{
-    PAYLOAD_MEDIA_TYPE, SignatureLayer, is_signature_type, signature_manifest, signatures_of,
-};
+pub(crate) use envelope::{SignatureLayer, is_signature_type, signature_manifest, signatures_of};
 pub use key::{KeyError, PrivateKey, PublicKey};
 pub(crate) use payload::{payload, verify};
 

@@ -15,19 +15,25 @@ use crate::arguments::{Global, Run};
 use crate::failures::Problem;
 use crate::signals::Stops;
 use crate::stats::View;
-use crate::{configuration, exit, logging};
+use crate::{configuration, exit, logging, registry};
 
 pub(super) fn run(global: &Global, arguments: &Run) -> ExitCode {
     let names = (!arguments.all).then_some(arguments.tasks.as_slice());
-    let Ok(mut tasks) = configuration::tasks(global, names) else {
+    let Ok((mut tasks, settings)) = configuration::tasks(global, names) else {
         return ExitCode::from(exit::USAGE);
+    };
+    // Before signals are taken over: a download that is interrupted ends at once, and what has come
+    // is kept.
+    let provided = match registry::provide(global, &settings, &tasks, arguments.locked) {
+        Ok(provided) => provided,
+        Err(status) => return ExitCode::from(status),
     };
     if let Some(transport) = arguments.transport {
         tasks.iter_mut().for_each(|task| task.stream.transport = transport.into());
     }
     let prepare = || -> io::Result<_> {
         let stats = View::of(global, arguments);
-        let prepared = (Host::new(global, stats)?, Stops::listen(tasks.len())?);
+        let prepared = (Host::new(global, stats, provided)?, Stops::listen(tasks.len())?);
         logging::detach(stats == Some(View::Live))?;
         Ok(prepared)
     };
