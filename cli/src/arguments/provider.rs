@@ -14,12 +14,15 @@ pub(crate) enum Provider {
   dstream provider pull --platform linux/arm64 --json")]
     Pull(Pull),
     /// Publish a provider: one artifact with the executables of all its platforms.
-    #[command(after_help = "Example:
+    #[command(
+        disable_version_flag = true,
+        after_help = "Example:
   dstream provider push ghcr.io/me/counter:v1 dist/
   dstream provider push ghcr.io/me/counter:v1 --platform linux/amd64=target/release/counter --type input --version 1.0.0
   dstream provider push ghcr.io/me/counter:v1 dist/ --sign cosign.key
 
-FILEs are named plugin.<os>_<arch> (.exe for Windows) or provider.json; a FOLDER stands for such files in it.")]
+FILEs are named plugin.<os>_<arch> (.exe for Windows) or provider.json; a FOLDER stands for such files in it."
+    )]
     Push(Push),
     /// Show what a reference is, without downloading its executables.
     #[command(after_help = "Example:
@@ -110,8 +113,8 @@ pub(crate) struct Push {
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// The provider's version, in the place of that in provider.json.
-    #[arg(long = "provider-version", alias = "version", value_name = "VERSION")]
-    pub(crate) provider_version: Option<String>,
+    #[arg(long)]
+    pub(crate) version: Option<String>,
     /// What the provider does, in the place of that in provider.json.
     #[arg(long)]
     pub(crate) description: Option<String>,
@@ -177,7 +180,10 @@ pub(crate) struct Prune {
 }
 
 fn platform_and_path(text: &str) -> Result<(Platform, PathBuf), String> {
-    let (platform, path) = text.split_once('=').ok_or("it must be OS/ARCH=PATH: linux/amd64=target/release/x")?;
-    let platform = platform.parse().map_err(|error: dstream_engine::artifact::PlatformError| error.to_string())?;
+    let (platform, path) =
+        text.split_once('=').ok_or("it must be OS/ARCH=PATH: linux/amd64=target/release/x")?;
+    let platform = platform
+        .parse()
+        .map_err(|error: dstream_engine::artifact::PlatformError| error.to_string())?;
     Ok((platform, path.into()))
 }

@@ -34,7 +34,11 @@ impl Host {
     /// # Errors
     ///
     /// If this program cannot find itself.
-    pub(super) fn new(global: &Global, stats: Option<View>, provided: Provided) -> io::Result<Self> {
+    pub(super) fn new(
+        global: &Global,
+        stats: Option<View>,
+        provided: Provided,
+    ) -> io::Result<Self> {
         Ok(Self {
             itself: std::env::current_exe()?.into_os_string(),
             search_path: std::env::var_os("PATH").unwrap_or_default(),

@@ -32,8 +32,12 @@ fn from_environment() -> Result<Option<FoundCredential>, String> {
             origin: "DSTREAM_REGISTRY_USERNAME",
         })),
         (None, None) => Ok(None),
-        (Some(_), None) => Err("DSTREAM_REGISTRY_USERNAME is set without DSTREAM_REGISTRY_PASSWORD".to_owned()),
-        (None, Some(_)) => Err("DSTREAM_REGISTRY_PASSWORD is set without DSTREAM_REGISTRY_USERNAME".to_owned()),
+        (Some(_), None) => {
+            Err("DSTREAM_REGISTRY_USERNAME is set without DSTREAM_REGISTRY_PASSWORD".to_owned())
+        }
+        (None, Some(_)) => {
+            Err("DSTREAM_REGISTRY_PASSWORD is set without DSTREAM_REGISTRY_USERNAME".to_owned())
+        }
     }
 }
 

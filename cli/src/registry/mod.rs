@@ -59,9 +59,8 @@ pub(crate) fn fetcher(global: &Global, settings: &Settings) -> Result<Fetcher, P
         None => settings.mirror.clone(),
     };
     let timeout = match text("DSTREAM_REGISTRY_TIMEOUT") {
-        Some(timeout) => crate::arguments::duration(&timeout).map_err(|what| {
-            Problem::new(format!("DSTREAM_REGISTRY_TIMEOUT is wrong: {what}"))
-        })?,
+        Some(timeout) => crate::arguments::duration(&timeout)
+            .map_err(|what| Problem::new(format!("DSTREAM_REGISTRY_TIMEOUT is wrong: {what}")))?,
         None => TIMEOUT,
     };
     let registry = RegistrySettings {

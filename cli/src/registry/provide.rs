@@ -136,29 +136,37 @@ fn check_configs(tasks: &[Task], fetched: &BTreeMap<String, Fetched>) -> Result<
             let Some(schema) = metadata.and_then(|metadata| metadata.config_schema.as_ref()) else {
                 continue;
             };
-//SCHEMA            match ConfigSchema::read(schema) {
-//SCHEMA                Ok(schema) => {
-//SCHEMA                    let problems = block.diagnose(&schema, reference);
-//SCHEMA                    wrong |= problems.has_errors();
-//SCHEMA                    diagnostics::print(&problems);
-//SCHEMA                }
-//SCHEMA                // The publisher's mistake need not stop those who use the provider.
-//SCHEMA                Err(error) => warn!("the config of `{reference}` is not checked: its config_schema {error}"),
-//SCHEMA            }
-//SCHEMA        }
-//SCHEMA    }
-let _ = schema; }}
+            //SCHEMA            match ConfigSchema::read(schema) {
+            //SCHEMA                Ok(schema) => {
+            //SCHEMA                    let problems = block.diagnose(&schema, reference);
+            //SCHEMA                    wrong |= problems.has_errors();
+            //SCHEMA                    diagnostics::print(&problems);
+            //SCHEMA                }
+            //SCHEMA                // The publisher's mistake need not stop those who use the provider.
+            //SCHEMA                Err(error) => warn!("the config of `{reference}` is not checked: its config_schema {error}"),
+            //SCHEMA            }
+            //SCHEMA        }
+            //SCHEMA    }
+            let _ = schema;
+        }
+    }
     if wrong { Err(exit::USAGE) } else { Ok(()) }
 }
 
+/// Says once what could mean other bytes elsewhere.
 fn tell_unlocked(fetched: &BTreeMap<String, Fetched>, lock: Option<&Lock>) {
-    for (reference, fetched) in fetched {
+    let is_open = |reference: &str| {
         let locked = lock.is_some_and(|lock| lock.pins.contains_key(reference));
-        if !locked && !reference.contains("@sha") {
-            info!(
-                "`{reference}` is not locked (it is {} here); `dstream provider lock` makes it the same everywhere",
-                fetched.manifest
-            );
-        }
+        !locked && !reference.contains("@sha")
+    };
+    let open = fetched.iter().filter(|(reference, _)| is_open(reference));
+    let open: Vec<String> = open
+        .map(|(reference, fetched)| format!("{reference} ({} here)", fetched.manifest.short()))
+        .collect();
+    if !open.is_empty() {
+        info!(
+            "not locked: {}; `dstream provider lock` makes them mean the same everywhere",
+            open.join(", ")
+        );
     }
 }

@@ -205,7 +205,8 @@ impl Temporary {
         }
         self.path = None;
         // The name, too, is to survive a power failure.
-        to.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 }
 

@@ -106,10 +106,15 @@ impl TrustPattern {
 
 /// Matches in time proportional to the product of both lengths, whatever the pattern.
 fn parts_match(pattern: &[&str], name: &[&str]) -> bool {
-    wildcard(pattern, name, |part| *part == "**", |part, name| {
-        let (part, name) = (part.as_bytes(), name.as_bytes());
-        wildcard(part, name, |byte| *byte == b'*', |one, other| one.eq_ignore_ascii_case(other))
-    })
+    wildcard(
+        pattern,
+        name,
+        |part| *part == "**",
+        |part, name| {
+            let (part, name) = (part.as_bytes(), name.as_bytes());
+            wildcard(part, name, |byte| *byte == b'*', |one, other| one.eq_ignore_ascii_case(other))
+        },
+    )
 }
 
 /// Whether a sequence fits a pattern in which some items stand for any number of others.
@@ -179,7 +184,16 @@ mod tests {
             let pattern = TrustPattern::parse(pattern).unwrap();
             assert_eq!(pattern.matches(repository), matches, "{pattern:?} {repository}");
         }
-        for wrong in ["", "ghcr.io", "*", "ghcr.io/", "ghcr.io/a:v1", "ghcr.io/a b", "a/***", "https://ghcr.io/a"] {
+        for wrong in [
+            "",
+            "ghcr.io",
+            "*",
+            "ghcr.io/",
+            "ghcr.io/a:v1",
+            "ghcr.io/a b",
+            "a/***",
+            "https://ghcr.io/a",
+        ] {
             assert!(TrustPattern::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -89,7 +89,9 @@ impl Fetcher {
         };
         let in_words = |error| FetchError::Artifact { reference: reference.whole(), error };
         match serde_json::from_slice(&manifest.bytes).map_err(unreadable)? {
-            OciManifest::ImageIndex(index) => self.copy_children(reference, from, target, &index, copied),
+            OciManifest::ImageIndex(index) => {
+                self.copy_children(reference, from, target, &index, copied)
+            }
             OciManifest::Image(image) => {
                 for descriptor in descriptors(&image) {
                     let layer = layer_of(descriptor).map_err(in_words)?;

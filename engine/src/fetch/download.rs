@@ -150,7 +150,12 @@ impl Download<'_> {
     }
 
     /// Downloads what is missing, asking again where it breaks off.
-    fn fill(&self, file: &mut File, hasher: &mut Hasher, have: &mut u64) -> Result<u64, FetchError> {
+    fn fill(
+        &self,
+        file: &mut File,
+        hasher: &mut Hasher,
+        have: &mut u64,
+    ) -> Result<u64, FetchError> {
         let mut downloaded = 0;
         let mut attempts = Attempts::default();
         while *have < self.layer.size_bytes {

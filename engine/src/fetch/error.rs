@@ -21,9 +21,13 @@ pub enum FetchError {
     Blob { digest: Digest, error: std::io::Error },
     #[error("`{reference}`: {error}")]
     Artifact { reference: String, error: ArtifactError },
-    #[error("a blob of `{reference}` does not match its digest: {expected} was named, {found} was sent")]
+    #[error(
+        "a blob of `{reference}` does not match its digest: {expected} was named, {found} was sent"
+    )]
     WrongDigest { reference: String, expected: Digest, found: Digest },
-    #[error("a blob of `{reference}` is larger than the {size_bytes} bytes that its manifest names")]
+    #[error(
+        "a blob of `{reference}` is larger than the {size_bytes} bytes that its manifest names"
+    )]
     TooLong { reference: String, size_bytes: u64 },
     #[error("the executable of `{reference}` cannot be unpacked: {what}")]
     Unpack { reference: String, what: String },
@@ -91,9 +95,6 @@ impl FetchError {
 
     /// Whether it is a matter of what the files say, rather than of what happened.
     pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::Moved { .. } | Self::OtherExecutable { .. } | Self::Untrusted { .. }
-        )
+        matches!(self, Self::Moved { .. } | Self::OtherExecutable { .. } | Self::Untrusted { .. })
     }
 }

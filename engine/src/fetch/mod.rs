@@ -29,7 +29,7 @@ use source::Source;
 
 pub use copy::Copied;
 pub use error::FetchError;
-pub use inspect::{Inspection, InspectedPlatform};
+pub use inspect::{InspectedPlatform, Inspection};
 pub use observer::{FetchObserver, Silent};
 pub use publish::{Publication, PublishError, Published};
 pub use verify::Verified;
@@ -181,7 +181,15 @@ impl Fetcher {
         };
         let (executable, downloaded_bytes) = self.executable(reference, &chosen.layer)?;
         let platform = chosen.platform;
-        self.finish(reference, &resolved.digest, platform, executable, downloaded_bytes, metadata, pin)
+        self.finish(
+            reference,
+            &resolved.digest,
+            platform,
+            executable,
+            downloaded_bytes,
+            metadata,
+            pin,
+        )
     }
 
     /// The same without a request; `None` if anything is missing.
@@ -203,8 +211,8 @@ impl Fetcher {
         };
         let Some(bytes) = self.cache.blob(&digest) else { return Ok(None) };
         let artifact = self.read(reference, &bytes)?;
-        let chosen = self
-            .choose(reference, &artifact, platform, &mut |digest| Ok(self.cache.blob(digest)))?;
+        let chosen =
+            self.choose(reference, &artifact, platform, &mut |digest| Ok(self.cache.blob(digest)))?;
         let Some(chosen) = chosen else { return Ok(None) };
         let metadata = match &chosen.metadata {
             Some(layer) => match self.cache.blob(&layer.digest) {
@@ -235,8 +243,7 @@ impl Fetcher {
         wanted: Platform,
         child: &mut dyn FnMut(&Digest) -> Result<Option<Vec<u8>>, FetchError>,
     ) -> Result<Option<Chosen>, FetchError> {
-        let in_words =
-            |error| FetchError::Artifact { reference: reference.whole(), error };
+        let in_words = |error| FetchError::Artifact { reference: reference.whole(), error };
         match &artifact.content {
             Content::Layers { offers, metadata } => {
                 let offer = offer_for(offers, wanted).map_err(in_words)?;

@@ -72,10 +72,15 @@ impl PublishError {
     /// What the person can do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::Nothing => "name files plugin.<os>_<arch>, or give them as --platform linux/amd64=PATH".to_owned(),
+            Self::Nothing => {
+                "name files plugin.<os>_<arch>, or give them as --platform linux/amd64=PATH"
+                    .to_owned()
+            }
             Self::Unreadable { .. } => "check the path and its permissions".to_owned(),
             Self::NoExecutable { .. } => "name the file that the build has made".to_owned(),
-            Self::Metadata(_) => "it is an object with name, version, description, type, config_schema".to_owned(),
+            Self::Metadata(_) => {
+                "it is an object with name, version, description, type, config_schema".to_owned()
+            }
             Self::NoTag(_) => "write it like ghcr.io/owner/provider:v1.2.0".to_owned(),
             Self::Fetch(error) => error.hint(),
         }
@@ -119,7 +124,8 @@ impl Fetcher {
         let manifest = manifest(publication, &layers, &metadata);
 
         let failed = |error| PublishError::Fetch(FetchError::Registry(error));
-        let registry = Registry::new(reference.registry(), &self.settings.registry).map_err(failed)?;
+        let registry =
+            Registry::new(reference.registry(), &self.settings.registry).map_err(failed)?;
         let repository = reference.repository();
         let mut uploaded_bytes = 0;
         for layer in &layers {
@@ -168,10 +174,8 @@ impl Read for Told {
 
 fn layer_file(path: &Path, platform: Platform) -> Result<LayerFile, PublishError> {
     let unreadable = |error| PublishError::Unreadable { path: path.to_owned(), error };
-    let unfit = |what: &str| PublishError::NoExecutable {
-        path: path.to_owned(),
-        what: what.to_owned(),
-    };
+    let unfit =
+        |what: &str| PublishError::NoExecutable { path: path.to_owned(), what: what.to_owned() };
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(unfit("it is no file"));
@@ -212,7 +216,8 @@ fn system_of(start: &[u8]) -> Option<&'static str> {
 
 fn metadata_bytes(publication: &Publication) -> Result<Vec<u8>, PublishError> {
     let mut metadata = publication.metadata.clone();
-    let platforms: Vec<String> = publication.executables.keys().map(|each| each.to_string()).collect();
+    let platforms: Vec<String> =
+        publication.executables.keys().map(|each| each.to_string()).collect();
     metadata.insert("platforms".to_owned(), json!(platforms));
     let bytes = serde_json::to_vec_pretty(&metadata)
         .map_err(|error| PublishError::Metadata(error.to_string()))?;

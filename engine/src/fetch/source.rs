@@ -10,7 +10,9 @@ use super::FetchError;
 use crate::artifact::{Digest, Layer};
 use crate::config::Mirror;
 use crate::layout::{Layout, Wanted};
-use crate::registry::{Attempts, BlobBody, ManifestBytes, Registry, RegistryError, RegistrySettings};
+use crate::registry::{
+    Attempts, BlobBody, ManifestBytes, Registry, RegistryError, RegistrySettings,
+};
 
 /// A place that has artifacts.
 pub(crate) enum Source {
@@ -101,7 +103,10 @@ impl Source {
         Ok(Self::Registry { registry: Registry::new(name, settings)?, mirror_prefix: None })
     }
 
-    pub(crate) fn of_mirror(mirror: &Mirror, settings: &RegistrySettings) -> Result<Self, FetchError> {
+    pub(crate) fn of_mirror(
+        mirror: &Mirror,
+        settings: &RegistrySettings,
+    ) -> Result<Self, FetchError> {
         match mirror {
             Mirror::Layout(folder) => Ok(Self::Layout(Layout::open(folder)?)),
             Mirror::Registry(name) => {
@@ -165,7 +170,8 @@ impl Source {
         match self {
             Self::Registry { registry, .. } => {
                 let repository = self.repository(reference);
-                let body = registry.open_blob(&repository, &layer.digest, offset_bytes, attempts)?;
+                let body =
+                    registry.open_blob(&repository, &layer.digest, offset_bytes, attempts)?;
                 Ok(Blob::Registry(body))
             }
             Self::Layout(layout) => {
@@ -258,7 +264,11 @@ impl Source {
     }
 
     /// Whether a blob is there already.
-    pub(crate) fn has_blob(&self, reference: &Reference, digest: &Digest) -> Result<bool, FetchError> {
+    pub(crate) fn has_blob(
+        &self,
+        reference: &Reference,
+        digest: &Digest,
+    ) -> Result<bool, FetchError> {
         match self {
             Self::Registry { registry, .. } => {
                 Ok(registry.has_blob(&self.repository(reference), digest)?)
@@ -274,8 +284,7 @@ impl Source {
         layer: &Layer,
         mut file: &File,
     ) -> Result<(), FetchError> {
-        let unreadable =
-            |error| FetchError::Blob { digest: layer.digest.clone(), error };
+        let unreadable = |error| FetchError::Blob { digest: layer.digest.clone(), error };
         file.rewind().map_err(unreadable)?;
         match self {
             Self::Registry { registry, .. } => {

@@ -78,9 +78,9 @@ impl Fetcher {
             Err(error) => return Err(error),
         };
         let referrers = source.referrers(reference, manifest)?;
-        let about = referrers.iter().filter(|entry| {
-            entry.artifact_type.as_deref().is_some_and(is_signature_type)
-        });
+        let about = referrers
+            .iter()
+            .filter(|entry| entry.artifact_type.as_deref().is_some_and(is_signature_type));
         for entry in about.take(SIGNATURES_MAX) {
             let bytes = source.manifest(reference, &entry.digest)?;
             found.extend(read(&bytes.bytes));

@@ -27,11 +27,7 @@ impl Fetcher {
     /// # Errors
     ///
     /// If something is not as it should be, or nothing is there.
-    pub fn verify(
-        &self,
-        reference: &Reference,
-        pin: Option<&Pin>,
-    ) -> Result<Verified, FetchError> {
+    pub fn verify(&self, reference: &Reference, pin: Option<&Pin>) -> Result<Verified, FetchError> {
         let whole = reference.whole();
         let record = self.cache.record(&whole);
         let record = record.ok_or_else(|| FetchError::NotInCache(whole.clone()))?;

@@ -16,7 +16,7 @@ pub enum RegistryError {
     Stalled { registry: String, what: String },
     #[error("no access to {repository} at {registry} ({status}{detail}); {sent}")]
     NoAccess { registry: String, repository: String, status: u16, detail: String, sent: Sent },
-    #[error("{repository} at {registry} has no tag or digest `{wanted}` ({sent})")]
+    #[error("{repository} at {registry} has no {} `{wanted}` ({sent})", if wanted.contains("sha") && wanted.contains(':') { "digest" } else { "tag" })]
     NoManifest { registry: String, repository: String, wanted: String, sent: Sent },
     #[error("the registry {registry} has no repository `{repository}` ({sent})")]
     NoRepository { registry: String, repository: String, sent: Sent },

@@ -77,9 +77,7 @@ impl ResolveError {
             }
             Self::CarriageReturn(_) => "save the script with LF line ends",
             Self::Unreadable(..) => "check the permissions of the file and of its folders",
-            Self::NotFetched(_) => {
-                "fetch it first: dstream provider pull"
-            }
+            Self::NotFetched(_) => "fetch it first: dstream provider pull",
         }
     }
 }

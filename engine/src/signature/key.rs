@@ -223,7 +223,10 @@ mod tests {
         openssl(folder, &["genpkey", "-algorithm", "ed25519", "-out", "ed.pem"]);
         openssl(folder, &["pkey", "-in", "ed.pem", "-pubout", "-out", "edpub.pem"]);
         assert_eq!(PublicKey::from_pem(&read("edpub.pem")), Err(KeyError::OtherAlgorithm));
-        assert_eq!(PrivateKey::from_pem(&read("ed.pem"), None).unwrap_err(), KeyError::OtherAlgorithm);
+        assert_eq!(
+            PrivateKey::from_pem(&read("ed.pem"), None).unwrap_err(),
+            KeyError::OtherAlgorithm
+        );
         assert!(matches!(PublicKey::from_pem(&read("key.pem")), Err(KeyError::OtherKind(_))));
         assert_eq!(PublicKey::from_pem("ssh-rsa AAAA"), Err(KeyError::NoPem));
         assert_eq!(PublicKey::from_pem(""), Err(KeyError::NoPem));
@@ -242,7 +245,8 @@ mod tests {
             "ciphertext": STANDARD.encode(sealed),
         });
         let body = STANDARD.encode(json.to_string());
-        let lines: Vec<&str> = body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        let lines: Vec<&str> =
+            body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
         let label = "ENCRYPTED SIGSTORE PRIVATE KEY";
         format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
     }

@@ -46,8 +46,7 @@ pub(crate) fn verify(
         #[serde(rename = "docker-manifest-digest")]
         digest: String,
     }
-    let signature =
-        STANDARD.decode(signature.trim()).map_err(|_| SignatureError::NoSignature)?;
+    let signature = STANDARD.decode(signature.trim()).map_err(|_| SignatureError::NoSignature)?;
     // Who has signed comes before what is said.
     let mut outcomes = keys.iter().map(|key| key.verify(payload, &signature));
     if !outcomes.any(|outcome| outcome) {
@@ -103,10 +102,7 @@ mod tests {
         let keys = [key.public_key()];
         let signed = |text: &[u8]| verify(&keys, text, &key.sign(text), DIGEST);
         let other = String::from_utf8(payload("x", DIGEST)).unwrap().replace(TYPE, "a cheque");
-        assert_eq!(
-            signed(other.as_bytes()),
-            Err(SignatureError::OtherType("a cheque".to_owned()))
-        );
+        assert_eq!(signed(other.as_bytes()), Err(SignatureError::OtherType("a cheque".to_owned())));
         assert!(matches!(signed(b"hello"), Err(SignatureError::Unreadable(_))));
         assert!(matches!(signed(b"{}"), Err(SignatureError::Unreadable(_))));
     }

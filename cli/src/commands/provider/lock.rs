@@ -56,7 +56,10 @@ pub(super) fn lock(global: &Global, arguments: &Arguments) -> Result<ExitCode, u
 }
 
 fn to_json(pin: &Pin) -> Value {
-    let executables: Map<String, Value> =
-        pin.executables.iter().map(|(key, digest)| (key.clone(), digest.to_string().into())).collect();
+    let executables: Map<String, Value> = pin
+        .executables
+        .iter()
+        .map(|(key, digest)| (key.clone(), digest.to_string().into()))
+        .collect();
     json!({ "manifest": pin.manifest.to_string(), "executables": executables })
 }

@@ -35,7 +35,10 @@ pub(super) fn mirror(global: &Global, arguments: &Mirror) -> Result<ExitCode, u8
             })),
             Ok(copied) => {
                 let size = bytes(copied.copied_bytes);
-                let text = format!("{} -> {}  {}  {size}\n", copied.reference, copied.target, copied.manifest);
+                let text = format!(
+                    "{} -> {}  {}  {size}\n",
+                    copied.reference, copied.target, copied.manifest
+                );
                 super::super::print(&text);
             }
             Err(error) => status = exit::worst([status, registry::failed(&error)]),

@@ -102,9 +102,8 @@ fn table<const COLUMNS: usize>(
 ) -> String {
     let mut all = vec![headings.map(str::to_owned)];
     all.extend(rows);
-    let width = |column: usize| {
-        all.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
+    let width =
+        |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
     let line = |row: &[String; COLUMNS]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));

@@ -38,7 +38,8 @@ pub(super) fn pull(global: &Global, arguments: &Pull) -> Result<ExitCode, u8> {
 }
 
 fn line(fetched: &Fetched) -> String {
-    let platform = fetched.platform.map_or_else(|| "any".to_owned(), |platform| platform.to_string());
+    let platform =
+        fetched.platform.map_or_else(|| "any".to_owned(), |platform| platform.to_string());
     let size = bytes(fetched.size_bytes);
     let news = if fetched.downloaded_bytes == 0 { "  (was there)" } else { "" };
     format!("{}  {}  {platform}  {size}{news}\n", fetched.reference, fetched.manifest)

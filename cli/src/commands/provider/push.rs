@@ -68,7 +68,8 @@ fn publication(arguments: &Push) -> Result<Publication, Problem> {
             described.get_or_insert(file);
             continue;
         }
-        let key = name.strip_prefix("plugin.").map(|rest| rest.strip_suffix(".exe").unwrap_or(rest));
+        let key =
+            name.strip_prefix("plugin.").map(|rest| rest.strip_suffix(".exe").unwrap_or(rest));
         let platform = key.and_then(Platform::from_key).ok_or_else(|| {
             Problem::new(format!("`{}` does not say which platform it is for", file.display()))
                 .hint("name it plugin.<os>_<arch>, or give it as --platform linux/amd64=PATH")
@@ -85,7 +86,7 @@ fn publication(arguments: &Push) -> Result<Publication, Problem> {
     });
     for (key, value) in [
         ("name", arguments.name.clone()),
-        ("version", arguments.provider_version.clone()),
+        ("version", arguments.version.clone()),
         ("description", arguments.description.clone()),
         ("type", kind),
     ] {
@@ -106,7 +107,8 @@ fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
             continue;
         }
         let unreadable = |error: std::io::Error| {
-            Problem::new(format!("the folder {} cannot be read", path.display())).cause(error.to_string())
+            Problem::new(format!("the folder {} cannot be read", path.display()))
+                .cause(error.to_string())
         };
         let before = files.len();
         for entry in fs::read_dir(path).map_err(unreadable)? {

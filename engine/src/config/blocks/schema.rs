@@ -39,12 +39,8 @@ const SETTINGS: Shape = Shape {
     blocks: &["trust"],
     hint: None,
 };
-const TRUST: Shape = Shape {
-    title: "a `trust` block",
-    attributes: &["public_key"],
-    blocks: &[],
-    hint: None,
-};
+const TRUST: Shape =
+    Shape { title: "a `trust` block", attributes: &["public_key"], blocks: &[], hint: None };
 const VARIABLE: Shape = Shape {
     title: "a `variable` block",
     attributes: &["default", "type", "description", "sensitive"],

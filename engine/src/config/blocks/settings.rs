@@ -72,7 +72,8 @@ fn mirror(
     match Mirror::parse(&mirror.text, base_dir) {
         Ok(mirror) => Some(mirror),
         Err(message) => {
-            let help = "write a registry (\"registry.lan:5000/mirror\") or a folder (\"./providers\")";
+            let help =
+                "write a registry (\"registry.lan:5000/mirror\") or a folder (\"./providers\")";
             values.fail_with(&mirror.span, message, Some(help.to_owned()));
             None
         }
@@ -96,7 +97,8 @@ fn insecure_registries(declared: &SettingsDeclaration, values: &Evaluator<'_>) -
             Data::String(host) if check_registry(&host).is_ok() => registries.push(host),
             _ => {
                 let message = "`insecure_registries` has hosts with their ports only";
-                let help = "write it like [\"registry.lan:5000\"], without http:// and without a path";
+                let help =
+                    "write it like [\"registry.lan:5000\"], without http:// and without a path";
                 values.fail_with(&span, message, Some(help.to_owned()));
             }
         }
@@ -131,7 +133,8 @@ fn policy(declared: &TrustDeclaration, values: &Evaluator<'_>) -> Option<TrustPo
     let mut public_keys = Vec::new();
     for text in texts {
         let Data::String(pem) = text.data else {
-            let message = format!("`public_key` is the text of a key, or a list of them, not {kind}");
+            let message =
+                format!("`public_key` is the text of a key, or a list of them, not {kind}");
             values.fail(&span, message);
             return None;
         };
