@@ -78,8 +78,10 @@ impl Fetcher {
         if let Err(error) = unpacked {
             // It is what its digest says, so that to fetch it again would not help.
             let _ = fs::remove_file(partial);
-            let (reference, what) = (reference.whole(), error.to_string());
-            return Err(FetchError::Unpack { reference, what });
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            let what = format!("{error}{}", cause.unwrap_or_default());
+            let (reference, hint) = (reference.whole(), error.hint());
+            return Err(FetchError::Unpack { reference, what, hint });
         }
         temporary.file.rewind().map_err(&failed)?;
         let digest = hash(&mut temporary.file, Hasher::sha256()).map_err(&failed)?;
@@ -160,10 +162,7 @@ impl Download<'_> {
         let mut attempts = Attempts::default();
         while *have < self.layer.size_bytes {
             let before = *have;
-            let error = match self.fill_once(file, hasher, have, &mut attempts) {
-                Ok(()) => None,
-                Err(error) => Some(error),
-            };
+            let error = self.fill_once(file, hasher, have, &mut attempts).err();
             downloaded += have.saturating_sub(before);
             if *have > before {
                 attempts = Attempts::default();

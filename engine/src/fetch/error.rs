@@ -30,7 +30,7 @@ pub enum FetchError {
     )]
     TooLong { reference: String, size_bytes: u64 },
     #[error("the executable of `{reference}` cannot be unpacked: {what}")]
-    Unpack { reference: String, what: String },
+    Unpack { reference: String, what: String, hint: &'static str },
     #[error("`{reference}`: {what}")]
     Metadata { reference: String, what: String },
     #[error("`{0}` has changed while it was being fetched")]
@@ -73,9 +73,7 @@ impl FetchError {
             Self::WrongDigest { .. } | Self::TooLong { .. } => {
                 "nothing of it was kept; the registry or something on the way to it sends other bytes than it says".to_owned()
             }
-            Self::Unpack { .. } => {
-                "a packed layer is one file, or an archive with one executable in it; publish it with `dstream provider push`".to_owned()
-            }
+            Self::Unpack { hint, .. } => (*hint).to_owned(),
             Self::Metadata { .. } => "its publisher has to correct it and push it again".to_owned(),
             Self::Changed(_) => "try again".to_owned(),
             Self::Moved { reference, .. } => format!(

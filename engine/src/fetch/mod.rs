@@ -122,7 +122,7 @@ impl Fetcher {
         freshness: Freshness,
     ) -> Result<Fetched, FetchError> {
         if freshness == Freshness::Cached
-            && let Some(fetched) = self.from_cache(reference, platform, pin)?
+            && let Some(fetched) = self.find_in_cache(reference, platform, pin)?
         {
             return Ok(fetched);
         }
@@ -193,7 +193,7 @@ impl Fetcher {
     }
 
     /// The same without a request; `None` if anything is missing.
-    fn from_cache(
+    fn find_in_cache(
         &self,
         reference: &Reference,
         platform: Platform,
@@ -234,14 +234,13 @@ impl Fetcher {
         self.finish(reference, &digest, platform, executable, 0, metadata, pin).map(Some)
     }
 
-    /// The layers for a platform. `child` gives the manifest of an index's entry, or nothing where
-    /// it cannot be had.
+    /// The layers for a platform; nothing where a manifest of an index cannot be had.
     fn choose(
         &self,
         reference: &Reference,
         artifact: &Artifact,
         wanted: Platform,
-        child: &mut dyn FnMut(&Digest) -> Result<Option<Vec<u8>>, FetchError>,
+        child: &mut Child<'_>,
     ) -> Result<Option<Chosen>, FetchError> {
         let in_words = |error| FetchError::Artifact { reference: reference.whole(), error };
         match &artifact.content {
@@ -409,6 +408,9 @@ impl Fetcher {
         Ok(pin)
     }
 }
+
+/// Gives the manifest of an index's entry, or nothing where it cannot be had.
+type Child<'a> = dyn FnMut(&Digest) -> Result<Option<Vec<u8>>, FetchError> + 'a;
 
 /// What was chosen of an artifact.
 struct Chosen {

@@ -18,7 +18,7 @@ use crate::registry::{
 pub(crate) enum Source {
     /// A registry.
     Registry {
-        registry: Registry,
+        registry: Box<Registry>,
         /// In a mirror: what comes before the names of its repositories, maybe nothing.
         mirror_prefix: Option<String>,
     },
@@ -100,7 +100,8 @@ pub(crate) fn wanted(reference: &Reference) -> &str {
 
 impl Source {
     pub(crate) fn of_registry(name: &str, settings: &RegistrySettings) -> Result<Self, FetchError> {
-        Ok(Self::Registry { registry: Registry::new(name, settings)?, mirror_prefix: None })
+        let registry = Box::new(Registry::new(name, settings)?);
+        Ok(Self::Registry { registry, mirror_prefix: None })
     }
 
     pub(crate) fn of_mirror(
@@ -111,7 +112,7 @@ impl Source {
             Mirror::Layout(folder) => Ok(Self::Layout(Layout::open(folder)?)),
             Mirror::Registry(name) => {
                 let (host, prefix) = name.split_once('/').unwrap_or((name, ""));
-                let registry = Registry::new(host, settings)?;
+                let registry = Box::new(Registry::new(host, settings)?);
                 Ok(Self::Registry { registry, mirror_prefix: Some(prefix.to_owned()) })
             }
         }

@@ -44,9 +44,12 @@ pub struct RegistrySettings {
     pub credentials: Arc<dyn CredentialSource>,
     /// How long a registry may keep silent, and how often it has to have sent something of use.
     pub timeout: Duration,
-    /// Told before each wait: what went wrong, and how long the wait is.
-    pub on_retry: Arc<dyn Fn(&RegistryError, Duration) + Send + Sync>,
+    /// Told before each wait.
+    pub on_retry: Arc<OnRetry>,
 }
+
+/// Told before each wait what went wrong, and how long the wait is.
+pub type OnRetry = dyn Fn(&RegistryError, Duration) + Send + Sync;
 
 /// One registry.
 pub(crate) struct Registry {

@@ -38,7 +38,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         return Some(Duration::from_secs(seconds));
     }
     let date = jiff::fmt::rfc2822::parse(text).ok()?;
-    let date = SystemTime::try_from(date.timestamp()).ok()?;
+    let date = SystemTime::from(date.timestamp());
     Some(date.duration_since(now).unwrap_or_default())
 }
 

@@ -190,7 +190,11 @@ mod tests {
         let told = Arc::new(Told::default());
         let context = RunContext {
             stats_every: None,
-            sources: ProviderSources { builtin: nothing.clone(), search_path: OsString::new() },
+            sources: ProviderSources {
+                builtin: nothing.clone(),
+                search_path: OsString::new(),
+                fetched: Default::default(),
+            },
             guard: Some(nothing),
             env: Vec::new(),
             terminal: Terminal::new(std::io::sink()),
