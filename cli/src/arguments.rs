@@ -269,8 +269,8 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         _ => None,
     };
     let seconds = unit_s.zip(number.parse::<f64>().ok()).map(|(unit_s, number)| number * unit_s);
-    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    duration.ok_or_else(|| "it must be a number with a unit: 500ms, 10s, 1m, 1h".to_owned())
+    let seconds = seconds.ok_or("it must be a number with a unit: 500ms, 10s, 1m, 1h")?;
+    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 /// The longest interval; a longer one is a slip.

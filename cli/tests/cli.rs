@@ -13,6 +13,7 @@
 //! - `many`: several tasks in one process.
 //! - `unread`: a stderr or stdout that nobody reads.
 //! - `stats`: `--stats`; `live`: its line on a terminal.
+//! - `registry`: providers from registries, real ones and some that misbehave.
 //! - `stopping`: signals, grace, and that no process stays behind.
 //!
 //! `harness` runs the binary. Providers come from `fixtures/providers`. Edge cases of one part
@@ -41,6 +42,8 @@ mod live;
 mod many;
 #[path = "cli/quickstart.rs"]
 mod quickstart;
+#[path = "cli/registry/mod.rs"]
+mod registry;
 #[path = "cli/stats.rs"]
 mod stats;
 #[path = "cli/stopping.rs"]

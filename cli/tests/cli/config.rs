@@ -92,17 +92,3 @@ fn an_unset_variable_is_named() {
     let outcome = sandbox.run(&["run", "t"]);
     outcome.has(2, "", &["BLACKBOX_IS_NOT_SET", "dstream.hcl:6:"]);
 }
-
-#[test]
-fn a_reference_to_a_registry_cannot_be_fetched_yet() {
-    let text = "task \"t\" {\n  type = \"providers\"\n  input {\n    provider = \"counter\"\n  }\n  \
-                output {\n    provider_ref = \"ghcr.io/katasec/kafka-provider:v1.1.0\"\n  }\n}\n";
-    let sandbox = Sandbox::hcl(text);
-    sandbox.run(&["validate"]).is(0, "✅ dstream.hcl is valid: 1 task\n", "");
-    let outcome = sandbox.run(&["run", "t"]);
-    outcome.has(
-        1,
-        "",
-        &["ghcr.io/katasec/kafka-provider:v1.1.0", "cannot do yet", "provider_path"],
-    );
-}

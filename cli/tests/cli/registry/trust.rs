@@ -1,0 +1,133 @@
+//! Signatures: asked for by a policy, made by `push --sign`.
+
+use std::fs;
+
+use rcgen::KeyPair;
+
+use super::full_path::seed;
+use super::real::Registry;
+use crate::harness::Sandbox;
+
+/// A private key and its public key, in PEM.
+fn keys() -> (String, String) {
+    let key = KeyPair::generate().unwrap();
+    (key.serialize_pem(), key.public_key_pem())
+}
+
+fn prepared(registry: &Registry) -> (Sandbox, String) {
+    let sandbox = Sandbox::new();
+    for name in ["good", "other"] {
+        let (private, public) = keys();
+        sandbox.write(&format!("{name}.key"), private);
+        sandbox.write(&format!("{name}.pub"), public);
+    }
+    sandbox.write_provider("counter", "counter", "{}");
+    let reference = registry.reference("signed/counter:v1");
+    sandbox.write("dstream.hcl", policy(registry, &reference, "file(\"good.pub\")"));
+    (sandbox, reference)
+}
+
+fn policy(registry: &Registry, reference: &str, key: &str) -> String {
+    let settings =
+        format!("  trust \"{}/signed/*\" {{\n    public_key = {key}\n  }}", registry.host);
+    seed(&settings, reference, "x").replace("provider_ref = \"x\"", "provider = \"console\"")
+}
+
+fn push(sandbox: &Sandbox, reference: &str, more: &[&str]) {
+    let args: Vec<&str> = ["provider", "push", reference, "counter"]
+        .into_iter()
+        .chain(more.iter().copied())
+        .collect();
+    sandbox.dstream(&args).said(0, &["@sha256:"]);
+}
+
+#[test]
+fn a_policy_is_met_by_its_key_alone() {
+    let Some(mut registry) = Registry::start() else { return };
+    let (sandbox, reference) = prepared(&registry);
+    push(&sandbox, &reference, &[]);
+    let unsigned = sandbox.dstream(&["run", "seed"]);
+    unsigned.said(2, &["is not signed as `trust \"", "there is no signature", "--sign"]);
+    assert!(!unsigned.stdout.contains("Message"), "{}", unsigned.stdout);
+
+    push(&sandbox, &reference, &["--sign", "other.key"]);
+    sandbox.dstream(&["run", "seed"]).said(2, &["not made with a key that the policy names"]);
+
+    push(&sandbox, &reference, &["--sign", "good.key"]);
+    sandbox.dstream(&["run", "seed"]).said(0, &["executed successfully"]);
+    let inspected = sandbox.dstream(&["provider", "inspect", &reference, "--json"]).json();
+    assert_eq!(inspected["signatures"], 2);
+    sandbox.dstream(&["provider", "verify"]).said(0, &["signed as demanded"]);
+
+    // The signature was kept with the rest.
+    sandbox.dstream(&["provider", "mirror", "./mirror"]).said(0, &[]);
+    registry.stop();
+    sandbox.dstream(&["run", "seed"]).said(0, &["executed successfully"]);
+    // What is in the cache does not count for another key.
+    sandbox.write(
+        "dstream.hcl",
+        policy(&registry, &reference, "[file(\"other.pub\"), file(\"good.pub\")]"),
+    );
+    sandbox.dstream(&["run", "seed"]).said(0, &["executed successfully"]);
+    let third = keys().1;
+    sandbox.write("third.pub", third);
+    sandbox.write("dstream.hcl", policy(&registry, &reference, "file(\"third.pub\")"));
+    sandbox.dstream(&["run", "seed"]).said(1, &["cannot be reached"]);
+    // Signatures go with a mirror.
+    sandbox.write("dstream.hcl", policy(&registry, &reference, "file(\"good.pub\")"));
+    let env = [("DSTREAM_MIRROR", "./mirror"), ("DSTREAM_HOME", "elsewhere")];
+    sandbox.dstream_with(&["run", "seed"], &env).said(0, &["executed successfully"]);
+}
+
+#[test]
+fn what_was_fetched_without_a_policy_is_not_run_under_one() {
+    let Some(registry) = Registry::start() else { return };
+    let (sandbox, reference) = prepared(&registry);
+    push(&sandbox, &reference, &[]);
+    let with = sandbox.read("dstream.hcl");
+    let without =
+        seed("", &reference, "x").replace("provider_ref = \"x\"", "provider = \"console\"");
+    sandbox.write("dstream.hcl", without);
+    sandbox.dstream(&["run", "seed"]).said(0, &["executed successfully"]);
+    sandbox.write("dstream.hcl", with);
+    sandbox.dstream(&["run", "seed"]).said(2, &["there is no signature"]);
+    sandbox.dstream(&["provider", "verify"]).said(1, &["there is no signature"]);
+}
+
+#[test]
+fn a_signature_of_another_manifest_does_not_count() {
+    let Some(registry) = Registry::start() else { return };
+    let (sandbox, reference) = prepared(&registry);
+    push(&sandbox, &reference, &["--sign", "good.key"]);
+    let signed = sandbox.dstream(&["provider", "inspect", &reference, "--json"]).json();
+    let tag = signed["manifest"].as_str().unwrap().replace(':', "-");
+    // The signature's own artifact, under the name of another manifest's.
+    let other = registry.reference("signed/counter:v2");
+    push(&sandbox, &other, &["--version", "2"]);
+    let unsigned = sandbox.dstream(&["provider", "inspect", &other, "--json"]).json();
+    let other_tag = unsigned["manifest"].as_str().unwrap().replace(':', "-");
+    let artifact = registry.get_manifest("signed/counter", &format!("{tag}.sig"));
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    registry.put_manifest("signed/counter", &format!("{other_tag}.sig"), media_type, &artifact);
+    sandbox.write("dstream.hcl", policy(&registry, &other, "file(\"good.pub\")"));
+    sandbox.dstream(&["run", "seed"]).said(2, &["it is about another manifest"]);
+}
+
+#[test]
+fn a_policy_that_could_not_work_is_an_error_in_the_file() {
+    let Some(registry) = Registry::start() else { return };
+    let (sandbox, reference) = prepared(&registry);
+    for (key, expected) in [
+        ("file(\"good.key\")", "this is no public key that can be used"),
+        ("\"ssh-rsa AAAA\"", "not PEM"),
+        ("17", "the text of a key, or a list of them"),
+        ("file(\"missing.pub\")", "missing.pub"),
+    ] {
+        sandbox.write("dstream.hcl", policy(&registry, &reference, key));
+        sandbox.dstream(&["validate"]).said(2, &[expected, "dstream.hcl:"]);
+    }
+    let text = policy(&registry, &reference, "file(\"good.pub\")");
+    sandbox.write("dstream.hcl", text.replace("/signed/*", ""));
+    sandbox.dstream(&["validate"]).said(2, &["names a registry and no repository"]);
+    fs::remove_file(sandbox.path("good.pub")).unwrap();
+}
