@@ -8,6 +8,8 @@ pub mod relay;
 #[cfg(feature = "run")]
 pub mod config;
 #[cfg(feature = "run")]
+pub mod config_schema;
+#[cfg(feature = "run")]
 mod delivery;
 #[cfg(feature = "run")]
 mod filter;

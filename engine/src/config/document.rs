@@ -215,6 +215,9 @@ impl Document {
             let secrets = log.secrets();
             for task in &mut tasks {
                 task.secrets = secrets.clone();
+                for block in task.outputs.iter_mut().chain([&mut task.input]) {
+                    block.places.secrets = secrets.clone();
+                }
             }
             let failed = log.has_errors();
             let problems = sorted(log.into_problems(), Some(&self.script.source.path));
@@ -329,7 +332,7 @@ fn asks_for_secrets(attribute: &Attribute) -> bool {
 }
 
 /// Runs `run` where nesting within the limits cannot overflow the stack.
-fn on_large_stack<R: Send>(run: impl FnOnce() -> R + Send) -> R {
+pub(crate) fn on_large_stack<R: Send>(run: impl FnOnce() -> R + Send) -> R {
     thread::scope(|scope| {
         let builder = thread::Builder::new().name("dstream-config".to_owned());
         match builder.stack_size(STACK_BYTES).spawn_scoped(scope, run) {
