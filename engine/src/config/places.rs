@@ -36,7 +36,7 @@ pub(super) struct Place {
 impl ConfigPlaces {
     /// An error at a place of the config. Where that is not written out in the file, because a
     /// variable or a function gives it, the error is at what has the value.
-    pub(crate) fn error(&self, path: &[Step], message: String) -> Diagnostic {
+    pub(crate) fn error(&self, path: &[Step], message: &str, help: Option<&str>) -> Diagnostic {
         let mut place = &*self.root;
         for step in path {
             let inner = match step {
@@ -46,6 +46,11 @@ impl ConfigPlaces {
             let Some(inner) = inner else { break };
             place = inner;
         }
-        Diagnostic::error(&self.source, place.span.clone(), self.secrets.mask(&message))
+        let mask = |text| self.secrets.mask(text);
+        let problem = Diagnostic::error(&self.source, place.span.clone(), mask(message));
+        match help {
+            Some(help) => problem.with_help(mask(help)),
+            None => problem,
+        }
     }
 }

@@ -19,14 +19,11 @@ impl ProviderBlock {
                 FindingKind::Unchecked => ":",
             };
             let message = format!("{}{joint} `{named}`", finding.message);
-            let mut problem = self.places.error(&finding.path, message);
+            let mut problem = self.places.error(&finding.path, &message, finding.help.as_deref());
             if finding.kind == FindingKind::Unchecked {
                 problem.severity = Severity::Warning;
             }
-            problems.push(match finding.help {
-                Some(help) => problem.with_help(help),
-                None => problem,
-            });
+            problems.push(problem);
         }
         problems.sort_by_key(|problem| problem.span.start);
         Diagnostics(problems)

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::limits::PATTERN_BYTES_MAX;
 use super::words::{self, Wanted, either, kind_of, one_of, scalar, shown, subject};
-use super::work::{References, is_affordable};
+use super::work::{References, is_affordable, measure_json_schema};
 use super::{Finding, FindingKind, Findings, SchemaError, Step, described};
 use crate::config::did_you_mean;
 
@@ -26,6 +26,7 @@ pub(super) struct JsonSchema {
 impl JsonSchema {
     /// The size and depth of `schema` have been checked.
     pub(super) fn read(schema: &Value) -> Result<Self, SchemaError> {
+        measure_json_schema(schema)?;
         let references = References::read(schema)?;
         // Patterns by backtracking could take forever; the linear ones know no look-around.
         let patterns =
@@ -76,9 +77,7 @@ impl JsonSchema {
                 }
             }
             // With no `properties` beside it, the error is the object's, for all its members.
-            Kind::FalseSchema
-                if error.schema_path().as_str().ends_with("/additionalProperties") =>
-            {
+            Kind::FalseSchema if is_of_members(error) && value.is_object() => {
                 for name in value.as_object().into_iter().flat_map(Map::keys) {
                     let mut path = path.clone();
                     path.push(Step::Key(name.clone()));
@@ -126,6 +125,11 @@ fn place<'c>(config: &'c Value, error: &ValidationError<'_>) -> Option<(Vec<Step
         };
     }
     Some((path, value))
+}
+
+fn is_of_members(error: &ValidationError<'_>) -> bool {
+    let place = error.schema_path().as_str();
+    place.ends_with("/additionalProperties") && !place.ends_with("/properties/additionalProperties")
 }
 
 /// What to write where a field is missing: its type and description.

@@ -13,12 +13,15 @@ pub(super) const SCHEMA_DEPTH_MAX: usize = 64;
 /// References in a schema. Compiling one can go as deep as all of them in a row.
 pub(super) const REFERENCES_MAX: usize = 1_000;
 
-/// Applications of a subschema to a value in one check: references that each name the next one
+/// Keywords, and what they list, applied to values in one check: references that each name the next one
 /// twice would take forever with a few kilobytes.
-pub(super) const WORK_MAX: usize = 1_000_000;
+pub(super) const WORK_MAX: usize = 2_000_000;
 
 /// Subschemas applied within each other in one check; each takes some of the stack.
 pub(super) const WORK_DEPTH_MAX: usize = 1_000;
+
+/// Patterns in a schema. Each can take [`PATTERN_BYTES_MAX`], and milliseconds to compile.
+pub(super) const PATTERNS_MAX: usize = 100;
 
 /// Bytes that a compiled pattern, and the cache it works with, may take.
 pub(super) const PATTERN_BYTES_MAX: usize = 1 << 20;

@@ -21,7 +21,7 @@ pub use crate::config::Step;
 use crate::config::on_large_stack;
 use fields::FieldMap;
 use json_schema::JsonSchema;
-use limits::{FINDINGS_MAX, REFERENCES_MAX, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX};
+use limits::{FINDINGS_MAX, PATTERNS_MAX, REFERENCES_MAX, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX};
 
 /// A provider's `config_schema`, ready to check with.
 #[derive(Debug, Clone)]
@@ -55,6 +55,9 @@ pub enum SchemaError {
     /// It refers to its parts too often.
     #[error("the config_schema has more than {REFERENCES_MAX} references")]
     TooManyReferences,
+    /// It has too many patterns.
+    #[error("the config_schema has more than {PATTERNS_MAX} patterns")]
+    TooManyPatterns,
     /// A field of the simple form is not described by a type or an object.
     #[error("the field `{name}` of the config_schema is described by {kind}")]
     Field {
@@ -201,5 +204,7 @@ fn described(kinds: Option<String>, description: Option<String>) -> Option<Strin
     }
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;

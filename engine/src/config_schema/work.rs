@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::limits::{
-    REFERENCES_MAX, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, VALUE_BYTES, WORK_DEPTH_MAX, WORK_MAX,
+    PATTERNS_MAX, REFERENCES_MAX, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX, VALUE_BYTES, WORK_DEPTH_MAX,
+    WORK_MAX,
 };
 use super::{SchemaError, words};
 
@@ -30,6 +31,36 @@ pub(super) fn measure(schema: &Value) -> Result<(), SchemaError> {
         if bytes > SCHEMA_BYTES_MAX {
             return Err(SchemaError::TooLarge);
         }
+    }
+    Ok(())
+}
+
+const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
+
+/// Whether a JSON Schema is within the limits on what takes time and memory to compile. Counts
+/// everywhere, since a reference can make a schema of any part.
+pub(super) fn measure_json_schema(schema: &Value) -> Result<(), SchemaError> {
+    let (mut references, mut patterns) = (0, 0);
+    let mut waiting = vec![schema];
+    while let Some(value) = waiting.pop() {
+        match value {
+            Value::Array(items) => waiting.extend(items),
+            Value::Object(items) => {
+                let is_text = |name: &str| items.get(name).is_some_and(Value::is_string);
+                references += REFERENCES.iter().filter(|name| is_text(name)).count();
+                patterns += usize::from(is_text("pattern"));
+                patterns +=
+                    items.get("patternProperties").and_then(Value::as_object).map_or(0, Map::len);
+                waiting.extend(items.values());
+            }
+            _ => {}
+        }
+    }
+    if references > REFERENCES_MAX {
+        return Err(SchemaError::TooManyReferences);
+    }
+    if patterns > PATTERNS_MAX {
+        return Err(SchemaError::TooManyPatterns);
     }
     Ok(())
 }
@@ -81,8 +112,6 @@ fn subschemas<'s>(schema: &'s Map<String, Value>, each: &mut impl FnMut(Target<'
     }
 }
 
-const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
-
 /// The names of a schema's parts → where they are.
 #[derive(Debug, Clone, Default)]
 pub(super) struct References {
@@ -90,7 +119,7 @@ pub(super) struct References {
 }
 
 impl References {
-    /// Collects the names; every reference has to lead to a place in `schema`, whose depth has
+    /// Collects the names. Every reference has to lead to a place in `schema`, whose depth has
     /// been checked.
     pub(super) fn read(schema: &Value) -> Result<Self, SchemaError> {
         let mut references = Self::default();
@@ -111,9 +140,6 @@ impl References {
                 references.anchors.insert(name.to_owned(), sub.clone());
             }
             found.extend(REFERENCES.iter().filter_map(|name| object.get(*name)?.as_str()));
-            if found.len() > REFERENCES_MAX {
-                return Err(SchemaError::TooManyReferences);
-            }
             subschemas(object, &mut |_, sub| waiting.push(sub));
         }
         match found.into_iter().find(|reference| references.find(schema, reference).is_none()) {
@@ -148,6 +174,16 @@ fn decoded(fragment: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// What a keyword costs by itself: looking through the names or values that it lists.
+fn cost((keyword, value): (&String, &Value)) -> usize {
+    match value {
+        _ if matches!(keyword.as_str(), "$defs" | "definitions") => 1,
+        Value::Array(items) => 1 + items.len(),
+        Value::Object(items) => 1 + items.len(),
+        _ => 1,
+    }
+}
+
 /// Whether checking `config` with `schema` is within the limits: does what the check would do, and
 /// counts.
 pub(super) fn is_affordable(schema: &Value, references: &References, config: &Value) -> bool {
@@ -169,7 +205,7 @@ impl Count<'_> {
     fn apply(&mut self, schema: &Value, value: &Value) -> Option<()> {
         self.left = self.left.checked_sub(1)?;
         let Value::Object(keywords) = schema else { return Some(()) };
-        self.left = self.left.checked_sub(keywords.len())?;
+        self.left = self.left.checked_sub(keywords.iter().map(cost).sum())?;
         let pair = (std::ptr::from_ref(schema), std::ptr::from_ref(value));
         if !self.open.insert(pair) {
             return Some(());
