@@ -12,6 +12,8 @@ pub mod cache;
 #[cfg(feature = "run")]
 pub mod config;
 #[cfg(feature = "run")]
+pub mod config_schema;
+#[cfg(feature = "run")]
 mod delivery;
 #[cfg(feature = "run")]
 pub mod fetch;

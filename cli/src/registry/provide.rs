@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use dstream_engine::artifact::Platform;
 use dstream_engine::config::{Settings, Task};
+use dstream_engine::config_schema::ConfigSchema;
 use dstream_engine::fetch::{FetchError, Fetched, Fetcher, Freshness};
 use dstream_engine::lock::Lock;
 use dstream_engine::resolve::{ProviderRef, parse_reference};
@@ -136,18 +137,17 @@ fn check_configs(tasks: &[Task], fetched: &BTreeMap<String, Fetched>) -> Result<
             let Some(schema) = metadata.and_then(|metadata| metadata.config_schema.as_ref()) else {
                 continue;
             };
-            //SCHEMA            match ConfigSchema::read(schema) {
-            //SCHEMA                Ok(schema) => {
-            //SCHEMA                    let problems = block.diagnose(&schema, reference);
-            //SCHEMA                    wrong |= problems.has_errors();
-            //SCHEMA                    diagnostics::print(&problems);
-            //SCHEMA                }
-            //SCHEMA                // The publisher's mistake need not stop those who use the provider.
-            //SCHEMA                Err(error) => warn!("the config of `{reference}` is not checked: its config_schema {error}"),
-            //SCHEMA            }
-            //SCHEMA        }
-            //SCHEMA    }
-            let _ = schema;
+            match ConfigSchema::read(schema) {
+                Ok(schema) => {
+                    let problems = block.diagnose(&schema, reference);
+                    wrong |= problems.has_errors();
+                    diagnostics::print(&problems);
+                }
+                // The publisher's mistake need not stop those who use the provider.
+                Err(error) => warn!(
+                    "the config of `{reference}` is not checked: its config_schema cannot be used: {error}"
+                ),
+            }
         }
     }
     if wrong { Err(exit::USAGE) } else { Ok(()) }

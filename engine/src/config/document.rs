@@ -208,6 +208,9 @@ impl Document {
             let secrets = values.log.secrets();
             for task in &mut tasks {
                 task.secrets = secrets.clone();
+                for block in task.outputs.iter_mut().chain([&mut task.input]) {
+                    block.places.secrets = secrets.clone();
+                }
             }
             tasks
         })
@@ -381,7 +384,7 @@ fn asks_for_secrets(attribute: &Attribute) -> bool {
 }
 
 /// Runs `run` where nesting within the limits cannot overflow the stack.
-fn on_large_stack<R: Send>(run: impl FnOnce() -> R + Send) -> R {
+pub(crate) fn on_large_stack<R: Send>(run: impl FnOnce() -> R + Send) -> R {
     thread::scope(|scope| {
         let builder = thread::Builder::new().name("dstream-config".to_owned());
         match builder.stack_size(STACK_BYTES).spawn_scoped(scope, run) {

@@ -14,6 +14,7 @@ mod document;
 mod functions;
 mod limits;
 mod nearest;
+mod places;
 mod secrets;
 mod settings;
 mod surroundings;
@@ -24,7 +25,10 @@ mod values;
 
 pub use crate::filter::Filter;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
+pub(crate) use document::on_large_stack;
 pub use document::{Document, ProviderSummary, TaskError, TaskSummary};
+pub(crate) use nearest::{did_you_mean, listed, plain};
+pub use places::{ConfigPlaces, Step};
 pub use secrets::Secrets;
 pub use settings::{Mirror, Settings, TrustPattern, TrustPolicy};
 pub use surroundings::{BuiltinProvider, Surroundings};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Secrets;
+use super::{ConfigPlaces, Secrets};
 use crate::filter::Filter;
 use crate::relay::Transport;
 use crate::resolve::ProviderRef;
@@ -54,6 +54,8 @@ pub struct ProviderBlock {
     pub provider: ProviderRef,
     /// The `config` block: a JSON object, types kept.
     pub config: serde_json::Map<String, serde_json::Value>,
+    /// Where the members of `config` stand in the file.
+    pub places: ConfigPlaces,
     /// Added to the child's environment, in the order of the file.
     pub env: Vec<(String, String)>,
     /// How the command line is written.

@@ -16,6 +16,7 @@ use crate::artifact::{
     Digest, METADATA_TITLE, PROVIDER_ARTIFACT_TYPE, Platform, ProviderMetadata, TITLE,
 };
 use crate::cache::hash;
+use crate::config_schema::ConfigSchema;
 use crate::limits::{EXECUTABLE_BYTES_MAX, METADATA_BYTES_MAX};
 use crate::registry::Registry;
 use crate::signature::PrivateKey;
@@ -228,6 +229,10 @@ fn metadata_bytes(publication: &Publication) -> Result<Vec<u8>, PublishError> {
     let read = ProviderMetadata::read(&bytes).map_err(PublishError::Metadata)?;
     if !matches!(read.kind.as_deref(), None | Some("input" | "output")) {
         return Err(PublishError::Metadata("its type is neither input nor output".to_owned()));
+    }
+    if let Some(schema) = &read.config_schema {
+        ConfigSchema::read(schema)
+            .map_err(|error| PublishError::Metadata(format!("its config_schema: {error}")))?;
     }
     Ok(bytes)
 }

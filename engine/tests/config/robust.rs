@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use dstream_engine::config::Document;
+use dstream_engine::config::{Diagnostics, Document, Task};
+use dstream_engine::config_schema::ConfigSchema;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -16,7 +17,11 @@ fn survives(text: &str) {
             document.summaries();
             let _outcome = document.task("t", &surroundings);
             match document.validate(&surroundings) {
-                Ok((_, more)) | Err(more) => warnings.0.into_iter().chain(more.0).collect(),
+                Ok((tasks, more)) => {
+                    let of_schemas = tasks.iter().flat_map(|task| of_schemas(task).0);
+                    warnings.0.into_iter().chain(more.0).chain(of_schemas).collect()
+                }
+                Err(more) => warnings.0.into_iter().chain(more.0).collect(),
             }
         }
         Err(problems) => {
@@ -29,7 +34,20 @@ fn survives(text: &str) {
         assert!(source.get(problem.span.clone()).is_some(), "{problem:?} in {text:?}");
         assert!(!problem.message.is_empty());
     }
-    rendered(&dstream_engine::config::Diagnostics(problems));
+    rendered(&Diagnostics(problems));
+}
+
+/// What a schema that nothing fits says of a task's providers.
+fn of_schemas(task: &Task) -> Diagnostics {
+    let fields =
+        json!({ "a": { "required": true, "type": [] }, "b": { "fields": { "c": "int" } } });
+    let schema = json!({ "required": ["a", "zz"], "additionalProperties": { "type": "null" } });
+    let of = |schema: &serde_json::Value| ConfigSchema::read(schema).unwrap();
+    let schemas = [of(&fields), of(&schema)];
+    let blocks = task.outputs.iter().chain([&task.input]);
+    let problems = blocks
+        .flat_map(|block| schemas.iter().flat_map(|schema| block.diagnose(schema, "x/y:z").0));
+    Diagnostics(problems.collect())
 }
 
 /// What files are made of, so that random sequences get somewhere.

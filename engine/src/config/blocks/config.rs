@@ -22,7 +22,7 @@ impl Evaluator<'_> {
     /// The object of a `config`, or nothing if a part of it failed.
     pub(crate) fn config(&self, config: &ConfigDeclaration) -> Result<Object, Failed> {
         let attribute = match config {
-            ConfigDeclaration::Block(body) => return self.config_body(body),
+            ConfigDeclaration::Block(block) => return self.config_body(&block.body),
             ConfigDeclaration::Attribute(attribute) => attribute,
         };
         let value = self.value(&attribute.value)?;
@@ -85,7 +85,7 @@ impl Evaluator<'_> {
         })
     }
 
-    fn config_label(&self, label: &BlockLabel) -> Result<String, Failed> {
+    pub(super) fn config_label(&self, label: &BlockLabel) -> Result<String, Failed> {
         let span: Range<usize> = span_of(label);
         match label {
             BlockLabel::Ident(name) => Ok(name.as_str().to_owned()),

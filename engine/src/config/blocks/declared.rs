@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use hcl_edit::expr::Expression;
-use hcl_edit::structure::{Attribute, Body};
+use hcl_edit::structure::{Attribute, Block};
 
 use crate::config::Side;
 use crate::config::values::types::Type;
@@ -76,6 +76,7 @@ pub(crate) struct TaskDeclaration {
 #[derive(Debug, Clone)]
 pub(crate) struct ProviderDeclaration {
     pub(crate) side: Side,
+    pub(crate) header: Range<usize>,
     pub(crate) label: Option<Label>,
     pub(crate) fields: Fields,
     /// Which attribute names the provider; there unless that was an error.
@@ -94,6 +95,6 @@ pub(crate) struct Label {
 /// `config { … }` or `config = { … }`
 #[derive(Debug, Clone)]
 pub(crate) enum ConfigDeclaration {
-    Block(Body),
+    Block(Block),
     Attribute(Attribute),
 }

@@ -7,6 +7,7 @@ mod config;
 pub(crate) mod declared;
 mod fields;
 mod filter;
+mod places;
 pub(crate) mod schema;
 pub(crate) mod settings;
 mod stream;

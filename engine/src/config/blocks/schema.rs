@@ -441,7 +441,7 @@ impl Reader<'_> {
                 self.error(&span, message, Some("put everything into one".to_owned()));
             } else if is_config {
                 self.no_label(&block);
-                config = Some(ConfigDeclaration::Block(block.body));
+                config = Some(ConfigDeclaration::Block(block));
             } else {
                 restart = Some(self.fields(block, &RESTART));
             }
@@ -479,7 +479,7 @@ impl Reader<'_> {
             }
         };
         let fields = Fields { attributes: parts.attributes };
-        ProviderDeclaration { side, label, fields, provider, config, restart }
+        ProviderDeclaration { side, header, label, fields, provider, config, restart }
     }
 
     /// Whether no syntax error took anything out of a block.

@@ -123,6 +123,7 @@ impl TaskReader<'_> {
             side: declared.side,
             provider: place,
             config: config.ok()?,
+            places: values.config_places(declared),
             env: env?,
             config_format: config_format.unwrap_or_default(),
             handshake: if builtin { Handshake::Required } else { handshake.unwrap_or_default() },

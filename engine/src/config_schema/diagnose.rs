@@ -1,0 +1,31 @@
+//! Findings → diagnostics at the lines of the HCL file.
+
+use super::{ConfigSchema, FindingKind};
+use crate::config::{Diagnostics, ProviderBlock, Severity};
+
+impl ProviderBlock {
+    /// What a provider's schema says about this block's `config`, in the order of the file; each
+    /// problem at the name of the attribute or block that has it, what is missing at the name of
+    /// the block that lacks it. `named` is the provider as the file names it: a reference.
+    ///
+    /// Names that are made of secrets are masked. If the check would take too long, that is a
+    /// warning.
+    pub fn diagnose(&self, schema: &ConfigSchema, named: &str) -> Diagnostics {
+        let mut problems = Vec::new();
+        for finding in schema.check(&self.config) {
+            let joint = match finding.kind {
+                FindingKind::Missing | FindingKind::Unknown => " in the config of",
+                FindingKind::Mistyped | FindingKind::Value => ", in the config of",
+                FindingKind::Unchecked => ":",
+            };
+            let message = format!("{}{joint} `{named}`", finding.message);
+            let mut problem = self.places.error(&finding.path, &message, finding.help.as_deref());
+            if finding.kind == FindingKind::Unchecked {
+                problem.severity = Severity::Warning;
+            }
+            problems.push(problem);
+        }
+        problems.sort_by_key(|problem| problem.span.start);
+        Diagnostics(problems)
+    }
+}
