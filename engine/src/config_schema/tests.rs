@@ -54,7 +54,7 @@ fn a_map_of_fields_knows_missing_unknown_and_mistyped() {
     );
 }
 
-/// The published counter reads `max_count` alone: with `maxCount` it would count without end.
+/// By its source the original's counter reads `max_count` alone: with `maxCount` it counts without end.
 #[test]
 fn a_field_has_one_spelling_and_words_of_an_enum_any_case() {
     let config = json!({ "maxCount": 5, "outputFormat": "Simple", "topic": "t" });
