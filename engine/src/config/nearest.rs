@@ -32,8 +32,7 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// A name without case and separators: `maxCount` and `max_count` are one.
-pub(crate) fn plain(name: &str) -> String {
+fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
 }
 

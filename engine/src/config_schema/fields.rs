@@ -9,14 +9,12 @@ use serde_json::{Map, Value};
 
 use super::words::{self, Wanted, either, kind_of, shown, subject};
 use super::{Finding, FindingKind, SchemaError, Step};
-use crate::config::{did_you_mean, plain};
+use crate::config::did_you_mean;
 
 /// The fields of an object.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FieldMap {
     fields: BTreeMap<String, Field>,
-    /// The names without case and separators → as declared: `maxCount` means `max_count`.
-    plain: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -96,14 +94,9 @@ impl FieldMap {
                 name: shown(name),
                 kind: kind_of(description),
             })??;
-            map.plain.entry(plain(name)).or_insert_with(|| name.clone());
             map.fields.insert(name.clone(), field);
         }
         Ok(map)
-    }
-
-    fn find(&self, name: &str) -> Option<&Field> {
-        self.fields.get(name).or_else(|| self.fields.get(self.plain.get(&plain(name))?))
     }
 
     /// Adds what is wrong with `object`, which stands at `path`.
@@ -114,9 +107,7 @@ impl FieldMap {
         findings: &mut super::Findings,
     ) {
         for (name, field) in self.fields.iter().filter(|(_, field)| field.required) {
-            let given = object.contains_key(name)
-                || object.keys().any(|key| self.plain.get(&plain(key)) == Some(name));
-            if !given {
+            if !object.contains_key(name) {
                 findings.add(Finding::missing(path, name, field.help()));
             }
         }
@@ -125,7 +116,7 @@ impl FieldMap {
                 return;
             }
             path.push(Step::Key(name.clone()));
-            match self.find(name) {
+            match self.fields.get(name) {
                 Some(field) => field.check(value, path, findings),
                 None => {
                     let names = self.fields.keys().map(String::as_str);
