@@ -2,6 +2,7 @@
 
 mod bench;
 mod compare;
+mod servers;
 mod test;
 mod tidy;
 
@@ -64,11 +65,18 @@ fn root() -> PathBuf {
 
 /// Runs a command line in the root and shows it first.
 fn run(line: &str) -> Result<(), String> {
+    run_with(line, &[])
+}
+
+/// The same, with more in its environment.
+fn run_with(line: &str, env: &[(&str, &str)]) -> Result<(), String> {
     let mut stderr = std::io::stderr();
     let _ = writeln!(stderr, "\n$ {line}");
     let mut words = line.split_whitespace();
     let program = words.next().unwrap_or_default();
-    let status = Command::new(program).args(words).current_dir(root()).status();
+    let mut command = Command::new(program);
+    command.args(words).current_dir(root()).envs(env.iter().copied());
+    let status = command.status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{line}`: {status}")),

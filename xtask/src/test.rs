@@ -1,13 +1,13 @@
 //! All tests, and what a merge needs besides.
 
-use crate::{bench, run, tidy};
+use crate::{bench, run, run_with, servers, tidy};
 
-/// Every test. What needs servers joins here as it comes; so far `cargo test` has them all.
+/// Every test, those included that start real servers.
 pub(crate) fn all() -> Result<(), String> {
     tidy::check()?;
     // The relay must stand alone: without HCL, JSON and processes.
     run("cargo check --quiet --package dstream-engine --no-default-features")?;
-    run("cargo test --workspace")
+    run_with("cargo test --workspace", &servers::prepare())
 }
 
 /// What `.ci/run` calls. The comparison only shows that it runs.

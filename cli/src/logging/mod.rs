@@ -39,12 +39,21 @@ pub(crate) fn start(global: &Global) {
         // A closed terminal must not become a panic.
         .log_internal_errors(false);
     match global.log_format {
-        LogFormat::Text => builder.event_format(Text { time: global.log_time }).init(),
+        LogFormat::Text => install(builder.event_format(Text { time: global.log_time }).finish()),
         LogFormat::Json => {
             let builder = builder.json().flatten_event(true).with_target(false);
-            if global.log_time { builder.init() } else { builder.without_time().init() }
+            match global.log_time {
+                true => install(builder.finish()),
+                false => install(builder.without_time().finish()),
+            }
         }
     }
+}
+
+/// Makes it the one that everything is logged to; libraries that log in another way stay unheard:
+/// what they say of connections is no news of a run.
+fn install(subscriber: impl Subscriber + Send + Sync) {
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 /// There during a run: what goes to stderr is put here, so that a reader that has stopped reading

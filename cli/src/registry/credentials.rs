@@ -79,7 +79,7 @@ fn read(
             Ok(None)
         }
         Err(Missing::HelperFailure { helper, .. }) => {
-            Err(format!("the credential helper `docker-credential-{helper}` of {origin} failed"))
+            Err(format!("the credential helper `{helper}` of {origin} failed"))
         }
         Err(Missing::HelperCommunicationError) => {
             Err(format!("the credential helper that {origin} names cannot be run"))

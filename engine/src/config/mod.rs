@@ -27,7 +27,7 @@ pub use crate::filter::Filter;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
 pub(crate) use document::on_large_stack;
 pub use document::{Document, ProviderSummary, TaskError, TaskSummary};
-pub(crate) use nearest::{did_you_mean, listed};
+pub(crate) use nearest::{did_you_mean, is_same_name, listed};
 pub use places::{ConfigPlaces, Step};
 pub use secrets::Secrets;
 pub use settings::{Mirror, Settings, TrustPattern, TrustPolicy};

@@ -32,6 +32,11 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
+/// Whether two names differ in capitals and separators only.
+pub(crate) fn is_same_name(one: &str, other: &str) -> bool {
+    plain(one) == plain(other)
+}
+
 fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect()
 }

@@ -88,7 +88,12 @@ impl TrustPattern {
         if parts.len() == 1 && text != "**" {
             return Err("this names a registry and no repository".to_owned());
         }
-        Ok(Self { text: text.to_owned() })
+        // Docker Hub has two names; references have this one.
+        let text = match text.strip_prefix("index.docker.io/") {
+            Some(rest) => format!("docker.io/{rest}"),
+            None => text.to_owned(),
+        };
+        Ok(Self { text })
     }
 
     /// The pattern as it was written.
@@ -180,6 +185,7 @@ mod tests {
             ("**/counter", "ghcr.io/katasec/counter", true),
             ("ghcr.io/katasec/counter", "ghcr.io/katasec/counter2", false),
             ("GHCR.io/katasec/*", "ghcr.io/katasec/x", true),
+            ("index.docker.io/library/*", "docker.io/library/x", true),
         ] {
             let pattern = TrustPattern::parse(pattern).unwrap();
             assert_eq!(pattern.matches(repository), matches, "{pattern:?} {repository}");

@@ -16,11 +16,12 @@ impl ProviderBlock {
             let joint = match finding.kind {
                 FindingKind::Missing | FindingKind::Unknown => " in the config of",
                 FindingKind::Mistyped | FindingKind::Value => ", in the config of",
+                FindingKind::Respelt => " by",
                 FindingKind::Unchecked => ":",
             };
             let message = format!("{}{joint} `{named}`", finding.message);
             let mut problem = self.places.error(&finding.path, &message, finding.help.as_deref());
-            if finding.kind == FindingKind::Unchecked {
+            if matches!(finding.kind, FindingKind::Unchecked | FindingKind::Respelt) {
                 problem.severity = Severity::Warning;
             }
             problems.push(problem);

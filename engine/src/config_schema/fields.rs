@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::words::{self, Wanted, either, kind_of, shown, subject};
 use super::{Finding, FindingKind, SchemaError, Step};
-use crate::config::did_you_mean;
+use crate::config::{did_you_mean, is_same_name};
 
 /// The fields of an object.
 #[derive(Debug, Clone, Default)]
@@ -107,7 +107,8 @@ impl FieldMap {
         findings: &mut super::Findings,
     ) {
         for (name, field) in self.fields.iter().filter(|(_, field)| field.required) {
-            if !object.contains_key(name) {
+            let is_there = |given: &String| given == name || is_same_name(given, name);
+            if !object.keys().any(is_there) {
                 findings.add(Finding::missing(path, name, field.help()));
             }
         }
@@ -118,10 +119,17 @@ impl FieldMap {
             path.push(Step::Key(name.clone()));
             match self.fields.get(name) {
                 Some(field) => field.check(value, path, findings),
-                None => {
-                    let names = self.fields.keys().map(String::as_str);
-                    findings.add(Finding::unknown(path, did_you_mean(name, names)));
-                }
+                None => match self.fields.iter().find(|(known, _)| is_same_name(name, known)) {
+                    // The original's own counter is configured as `maxCount`, and says `max_count`.
+                    Some((known, field)) => {
+                        findings.add(Finding::respelt(path, known));
+                        field.check(value, path, findings);
+                    }
+                    None => {
+                        let names = self.fields.keys().map(String::as_str);
+                        findings.add(Finding::unknown(path, did_you_mean(name, names)));
+                    }
+                },
             }
             path.pop();
         }

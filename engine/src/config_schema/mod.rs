@@ -109,6 +109,9 @@ pub enum FindingKind {
     Missing,
     /// A field is there that the provider does not know.
     Unknown,
+    /// A field is written otherwise than the provider names it: other capitals or separators. Some
+    /// providers take either.
+    Respelt,
     /// A value is of the wrong kind.
     Mistyped,
     /// A value of the right kind is not allowed.
@@ -188,6 +191,12 @@ impl Finding {
         field.push(Step::Key(name.to_owned()));
         let message = format!("missing field `{}`", words::path_text(&field));
         Self::new(path, FindingKind::Missing, message, help)
+    }
+
+    fn respelt(path: &[Step], known: &str) -> Self {
+        let message = format!("field `{}` is called `{known}`", words::path_text(path));
+        let help = format!("write `{known}`, unless this provider is known to take either");
+        Self::new(path, FindingKind::Respelt, message, Some(help))
     }
 
     fn unknown(path: &[Step], help: Option<String>) -> Self {

@@ -54,11 +54,27 @@ fn a_map_of_fields_knows_missing_unknown_and_mistyped() {
     );
 }
 
-/// By its source the original's counter reads `max_count` alone: with `maxCount` it counts without end.
+/// The README of the original writes `maxCount`, the schema of its counter `max_count`: a warning, since
+/// a provider may take either.
 #[test]
-fn a_field_has_one_spelling_and_words_of_an_enum_any_case() {
+fn another_spelling_of_a_field_is_told_and_words_of_an_enum_have_any_case() {
     let config = json!({ "maxCount": 5, "outputFormat": "Simple", "topic": "t" });
-    assert_eq!(found(counter(), config), ["unknown field `maxCount` | did you mean `max_count`?"]);
+    assert_eq!(
+        found(counter(), config),
+        ["field `maxCount` is called `max_count` | write `max_count`, unless this provider is \
+             known to take either"]
+    );
+    // It is that field: its value is checked, and it is not missing.
+    let schema = json!({ "max_count": { "type": "number", "required": true } });
+    let kinds = |config: Value| {
+        let Value::Object(config) = config else { unreachable!("an object") };
+        let findings = ConfigSchema::read(&schema).unwrap().check(&config);
+        findings.iter().map(|finding| finding.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(json!({ "maxCount": 5 })), [FindingKind::Respelt]);
+    let mistyped = kinds(json!({ "MAX-COUNT": "5" }));
+    assert_eq!(mistyped, [FindingKind::Respelt, FindingKind::Mistyped]);
+    assert_eq!(kinds(json!({ "max_counts": 5 })), [FindingKind::Missing, FindingKind::Unknown]);
 }
 
 #[test]

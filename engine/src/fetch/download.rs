@@ -164,7 +164,8 @@ impl Download<'_> {
             let before = *have;
             let error = self.fill_once(file, hasher, have, &mut attempts).err();
             downloaded += have.saturating_sub(before);
-            if *have > before {
+            // A few bytes each time are no progress.
+            if *have >= before + BLOB_BYTES_PER_STALL_MIN {
                 attempts = Attempts::default();
             }
             if let Some(error) = error {

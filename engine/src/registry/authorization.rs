@@ -171,13 +171,14 @@ impl Registry {
             }
             _ => return Err(bad(sent, format!("it answered {status}")).into()),
         }
-        let body = body::read(
-            response,
-            "a token",
-            TOKEN_BODY_BYTES_MAX,
-            self.name(),
-            self.settings.timeout,
-        )?;
+        let timeout = self.settings.timeout;
+        let body = body::read(response, "a token", TOKEN_BODY_BYTES_MAX, self.name(), timeout);
+        let body = body.map_err(|error| match error {
+            RegistryError::TooLarge { limit_bytes, .. } => {
+                bad(sent, format!("its answer is larger than {limit_bytes} bytes"))
+            }
+            other => other,
+        })?;
         #[derive(Deserialize)]
         struct Answer {
             token: Option<String>,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::header::AUTHORIZATION;
-use reqwest::{StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
 use super::authorization::{Access, Scope};
@@ -89,7 +89,10 @@ impl Registry {
             {
                 request = request.header(AUTHORIZATION, authorization.header);
             }
-            let response = match request.send() {
+            let request = request.build().map_err(|error| self.transport(&error))?;
+            // The answer to a HEAD has no words that could tell.
+            let wordless = request.method() == Method::HEAD;
+            let response = match self.http.execute(request) {
                 Ok(response) => response,
                 Err(error) => {
                     if self.address.is_undecided()
@@ -105,7 +108,7 @@ impl Registry {
             let status = response.status();
             if self.address.is_undecided() {
                 if status == StatusCode::BAD_REQUEST {
-                    if !speaks_tls(response) {
+                    if !wordless && !speaks_tls(response) {
                         return Err(self.server(status, String::new()).into());
                     }
                     self.address.switch_scheme();

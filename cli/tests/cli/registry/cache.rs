@@ -13,7 +13,7 @@ fn executable(sandbox: &Sandbox, registry: &Registry) -> (String, std::path::Pat
     let reference = registry.reference("dstream/counter:v1");
     let pulled = sandbox.dstream(&["provider", "pull", &reference, "--json"]).json();
     let digest = pulled[0]["executable"].as_str().unwrap().to_owned();
-    (digest, pulled[0]["path"].as_str().unwrap().into())
+    (digest, sandbox.shown_path(&pulled[0]["path"]))
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn is_there(program: &str, args: &[&str]) -> bool {
 #[track_caller]
 fn pull(sandbox: &Sandbox, reference: &str) -> Vec<u8> {
     let pulled = sandbox.dstream(&["provider", "pull", reference, "--json"]).json();
-    fs::read(pulled[0]["path"].as_str().unwrap()).unwrap()
+    fs::read(sandbox.shown_path(&pulled[0]["path"])).unwrap()
 }
 
 #[test]

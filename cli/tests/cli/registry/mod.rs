@@ -18,6 +18,7 @@ mod tokens;
 mod trust;
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -69,7 +70,13 @@ impl Sandbox {
         self.write(&format!("{name}/provider.json"), metadata);
     }
 
-    /// The bytes of all files below the cache, by their paths in it.
+    /// A path of this folder that was shown, as it really is.
+    pub(crate) fn shown_path(&self, shown: &Value) -> PathBuf {
+        let shown = shown.as_str().unwrap();
+        self.path(shown.strip_prefix("[DIR]/").unwrap_or(shown))
+    }
+
+    /// The names in a folder of the cache.
     pub(crate) fn cached(&self, folder: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path("cache").join(folder));
         let entries = entries.map(|entries| entries.map(|entry| entry.unwrap()).collect());

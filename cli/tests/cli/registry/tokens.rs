@@ -86,7 +86,7 @@ fn token_services_that_lie_get_nowhere() {
         ("200 OK", r#"{"token":""}"#.into(), "holds no token"),
         ("200 OK", r#"{"token":"a\r\nX-Evil: 1"}"#.into(), "characters that no token has"),
         ("200 OK", r#"{"token":7}"#.into(), "is no JSON with a token"),
-        ("200 OK", long, "a token is larger than"),
+        ("200 OK", long, "its answer is larger than 262144 bytes"),
         ("401 Unauthorized", "{}".into(), "it answered 401"),
         ("302 Found", String::new(), "it answered 302"),
     ];
