@@ -13,9 +13,11 @@ use anstyle::{AnsiColor, Style};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber, warn};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 
 use self::queue::{Queue, WAITING_BYTES_MAX};
@@ -39,21 +41,24 @@ pub(crate) fn start(global: &Global) {
         // A closed terminal must not become a panic.
         .log_internal_errors(false);
     match global.log_format {
-        LogFormat::Text => install(builder.event_format(Text { time: global.log_time }).finish()),
+        LogFormat::Text => {
+            install(builder.event_format(Text { time: global.log_time }).finish(), level)
+        }
         LogFormat::Json => {
             let builder = builder.json().flatten_event(true).with_target(false);
             match global.log_time {
-                true => install(builder.finish()),
-                false => install(builder.without_time().finish()),
+                true => install(builder.finish(), level),
+                false => install(builder.without_time().finish(), level),
             }
         }
     }
 }
 
-/// Makes it the one that everything is logged to; libraries that log in another way stay unheard:
-/// what they say of connections is no news of a run.
-fn install(subscriber: impl Subscriber + Send + Sync) {
-    let _ = tracing::subscriber::set_global_default(subscriber);
+/// Makes it the one that our own lines are logged to; what libraries say of their connections is no
+/// news of a run.
+fn install(subscriber: impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync, level: LevelFilter) {
+    let own = Targets::new().with_target("dstream", level);
+    let _ = tracing::subscriber::set_global_default(subscriber.with(own));
 }
 
 /// There during a run: what goes to stderr is put here, so that a reader that has stopped reading

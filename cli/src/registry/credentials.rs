@@ -1,9 +1,10 @@
 //! Credentials, where people keep them: the environment, Docker's file and helpers, Podman's.
 
-use std::env;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
 
 use docker_credential::{
-    CredentialRetrievalError as Missing, DockerCredential, get_credential, get_podman_credential,
+    CredentialRetrievalError as Missing, DockerCredential, get_credential_from_reader,
 };
 use dstream_engine::registry::{Credential, CredentialSource, FoundCredential};
 
@@ -15,12 +16,55 @@ impl CredentialSource for HostCredentials {
         if let Some(found) = from_environment()? {
             return Ok(Some(found));
         }
-        let docker = read(|| docker(registry), "Docker's config.json")?;
-        match docker {
-            Some(found) => Ok(Some(found)),
-            None => read(|| get_podman_credential(registry), "Podman's auth.json"),
+        for (file, origin) in files() {
+            if let Some(found) = in_file(&file, registry, origin)? {
+                return Ok(Some(found));
+            }
         }
+        Ok(None)
     }
+}
+
+/// The files that may have credentials, in the order in which they count.
+fn files() -> Vec<(PathBuf, &'static str)> {
+    const DOCKER: &str = "Docker's config.json";
+    const PODMAN: &str = "Podman's auth.json";
+    let folder =
+        |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = |rest: &str| folder("HOME").map(|home| home.join(rest));
+    let docker = folder("DOCKER_CONFIG").or_else(|| home(".docker"));
+    let podman = match folder("REGISTRY_AUTH_FILE") {
+        Some(named) => vec![Some(named)],
+        None => vec![
+            folder("XDG_RUNTIME_DIR").map(|folder| folder.join("containers/auth.json")),
+            home(".config/containers/auth.json"),
+        ],
+    };
+    let docker = docker.map(|folder| (folder.join("config.json"), DOCKER));
+    let podman = podman.into_iter().flatten().map(|file| (file, PODMAN));
+    docker.into_iter().chain(podman).collect()
+}
+
+fn in_file(
+    file: &Path,
+    registry: &str,
+    origin: &'static str,
+) -> Result<Option<FoundCredential>, String> {
+    let text = match fs::read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("{}: {error}", file.display())),
+    };
+    let find = |name: &str| get_credential_from_reader(text.as_slice(), name);
+    // Docker has the credentials of its own registry under an older name.
+    let found = match registry {
+        "docker.io" => match find("https://index.docker.io/v1/") {
+            Err(Missing::NoCredentialConfigured) => find(registry),
+            other => other,
+        },
+        _ => find(registry),
+    };
+    understood(found, origin).map_err(|what| format!("{what} ({})", file.display()))
 }
 
 fn from_environment() -> Result<Option<FoundCredential>, String> {
@@ -41,22 +85,11 @@ fn from_environment() -> Result<Option<FoundCredential>, String> {
     }
 }
 
-/// Docker has the credentials of its own registry under an older name.
-fn docker(registry: &str) -> Result<DockerCredential, Missing> {
-    if registry != "docker.io" {
-        return get_credential(registry);
-    }
-    match get_credential("https://index.docker.io/v1/") {
-        Err(Missing::NoCredentialConfigured) => get_credential(registry),
-        other => other,
-    }
-}
-
-fn read(
-    find: impl FnOnce() -> Result<DockerCredential, Missing>,
+fn understood(
+    found: Result<DockerCredential, Missing>,
     origin: &'static str,
 ) -> Result<Option<FoundCredential>, String> {
-    match find() {
+    match found {
         Ok(DockerCredential::UsernamePassword(username, token)) if username == "<token>" => {
             let credential = Credential::IdentityToken(token);
             Ok(Some(FoundCredential { credential, origin }))
@@ -69,9 +102,7 @@ fn read(
             let credential = Credential::IdentityToken(token);
             Ok(Some(FoundCredential { credential, origin }))
         }
-        // A file that is not there says the same as one without this registry.
-        Err(Missing::NoCredentialConfigured | Missing::ConfigNotFound) => Ok(None),
-        Err(Missing::ConfigReadError) => Ok(None),
+        Err(Missing::NoCredentialConfigured) => Ok(None),
         // A helper says so where it has none. What else it prints may be a secret.
         Err(Missing::HelperFailure { stdout, stderr, .. })
             if [&stdout, &stderr].iter().any(|text| text.contains("not found")) =>

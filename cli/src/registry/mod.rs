@@ -24,6 +24,10 @@ pub(crate) use provide::{Provided, failed, provide, read_lock, this_platform};
 
 /// How long a registry may keep silent, unless told.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// No registry answers faster, over a network.
+const TIMEOUT_MIN: Duration = Duration::from_millis(100);
+/// Nobody waits longer.
+const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
 /// The cache's folder: `DSTREAM_HOME`, else where the platform keeps caches.
 pub(crate) fn cache() -> Result<Cache, Problem> {
@@ -60,6 +64,10 @@ pub(crate) fn fetcher(global: &Global, settings: &Settings) -> Result<Fetcher, P
     };
     let timeout = match text("DSTREAM_REGISTRY_TIMEOUT") {
         Some(timeout) => crate::arguments::duration(&timeout)
+            .and_then(|timeout| match (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&timeout) {
+                true => Ok(timeout),
+                false => Err("it must be between 100ms and 1h".to_owned()),
+            })
             .map_err(|what| Problem::new(format!("DSTREAM_REGISTRY_TIMEOUT is wrong: {what}")))?,
         None => TIMEOUT,
     };

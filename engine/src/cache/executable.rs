@@ -89,6 +89,7 @@ impl Cache {
         self.folder_of(&path)?;
         fs::set_permissions(partial, Permissions::from_mode(0o755))
             .and_then(|()| fs::rename(partial, &path))
+            .and_then(|()| super::sync_folder_of(&path))
             .map_err(at("writing", &path))?;
         Ok(path)
     }

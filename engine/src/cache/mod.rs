@@ -204,10 +204,14 @@ impl Temporary {
             fs::rename(path, to)?;
         }
         self.path = None;
-        // The name, too, is to survive a power failure.
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        sync_folder_of(to)
     }
+}
+
+/// Sees to it that a file's name, too, survives a power failure.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 impl Drop for Temporary {

@@ -12,8 +12,9 @@ use super::{FetchError, Fetcher};
 use crate::artifact::{ArtifactError, Digest, Layer, layer_of};
 use crate::config::Mirror;
 use crate::layout::Layout;
+use crate::limits::SIGNATURES_MAX;
 use crate::registry::{Attempts, ManifestBytes};
-use crate::signature;
+use crate::signature::{self, is_signature_type, signatures_of};
 
 /// What was copied of a reference.
 #[derive(Debug, Clone)]
@@ -67,10 +68,22 @@ impl Fetcher {
             Ok(signatures) => {
                 self.copy_manifest(reference, &from, &target, &signatures, &mut copied)?;
                 target.put_manifest(reference, Some(&tag), &signatures)?;
-                copied.signatures += 1;
+                copied.signatures += count_signatures(&signatures);
             }
-            Err(FetchError::Registry(error)) if error.is_missing() => {}
+            Err(error) if error.is_missing() => {}
             Err(error) => return Err(error),
+        }
+        let mut about = from.referrers(reference, &manifest.digest)?;
+        about.retain(|entry| entry.artifact_type.as_deref().is_some_and(is_signature_type));
+        about.truncate(SIGNATURES_MAX);
+        for entry in &about {
+            let signatures = from.manifest(reference, &entry.digest)?;
+            self.copy_manifest(reference, &from, &target, &signatures, &mut copied)?;
+            target.put_manifest(reference, None, &signatures)?;
+            copied.signatures += count_signatures(&signatures);
+        }
+        if !about.is_empty() {
+            target.put_referrers(reference, &manifest.digest, about)?;
         }
         Ok(copied)
     }
@@ -178,6 +191,10 @@ impl Fetcher {
         }
         target.put_blob(reference, layer, &temporary.file)
     }
+}
+
+fn count_signatures(manifest: &ManifestBytes) -> usize {
+    serde_json::from_slice(&manifest.bytes).map_or(0, |manifest| signatures_of(&manifest).len())
 }
 
 fn descriptors(image: &OciImageManifest) -> impl Iterator<Item = &OciDescriptor> {

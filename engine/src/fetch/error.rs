@@ -43,6 +43,8 @@ pub enum FetchError {
         "the executable of `{reference}` is not the one in the lock file\n    locked {locked}\n    found  {found}"
     )]
     OtherExecutable { reference: String, locked: Digest, found: Digest },
+    #[error("the folder {folder} has no `{name}`")]
+    NotInLayout { folder: String, name: String },
     #[error("`{0}` is not in the cache")]
     NotInCache(String),
     #[error("what the cache has of `{reference}` is damaged or missing: {digest}")]
@@ -82,12 +84,25 @@ impl FetchError {
             Self::OtherExecutable { .. } => {
                 "remove it from the cache with `dstream provider prune --all`; if it stays so, the lock file is wrong".to_owned()
             }
-            Self::NotInCache(_) | Self::Damaged { .. } => {
-                "fetch it: dstream provider pull".to_owned()
+            Self::NotInCache(reference) => format!("fetch it: dstream provider pull {reference}"),
+            Self::Damaged { reference, .. } => format!(
+                "fetch it again: dstream provider pull {reference} (with --platform for another one than this)"
+            ),
+            Self::NotInLayout { .. } => {
+                "copy it there: dstream provider mirror FOLDER REF, where there is a network".to_owned()
             }
             Self::Untrusted { .. } => {
                 "have its publisher sign it (`dstream provider push --sign`, `cosign sign --key`), or correct public_key".to_owned()
             }
+        }
+    }
+
+    /// Whether the place that was asked does not have it.
+    pub(super) fn is_missing(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_missing(),
+            Self::NotInLayout { .. } => true,
+            _ => false,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
-use oci_client::manifest::{ImageIndexEntry, OCI_IMAGE_MEDIA_TYPE};
+use oci_client::manifest::{ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE};
 use oci_spec::distribution::Reference;
 
 use super::FetchError;
@@ -148,11 +148,9 @@ impl Source {
                     Ok(_) => layout.manifest(Wanted::Digest(wanted))?,
                     Err(_) => layout.manifest(Wanted::Name(&name))?,
                 };
-                let found = found.ok_or_else(|| RegistryError::NoManifest {
-                    registry: layout.root().display().to_string(),
-                    repository: reference.repository().to_owned(),
-                    wanted: name,
-                    sent: crate::registry::Sent::Nothing,
+                let found = found.ok_or_else(|| FetchError::NotInLayout {
+                    folder: layout.root().display().to_string(),
+                    name,
                 })?;
                 let digest = Digest::sha256_of(&found.bytes);
                 Ok(ManifestBytes { bytes: found.bytes, media_type: found.media_type, digest })
@@ -299,6 +297,31 @@ impl Source {
             Self::Layout(layout) => {
                 layout.add_blob(&layer.digest.to_string(), layer.size_bytes, &mut file)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Sees to it that manifests are found as being about another one, in registries that keep no
+    /// list of that themselves: they are listed under a tag.
+    pub(crate) fn put_referrers(
+        &self,
+        reference: &Reference,
+        subject: &Digest,
+        entries: Vec<ImageIndexEntry>,
+    ) -> Result<(), FetchError> {
+        let Self::Registry { registry, .. } = self else { return Ok(()) };
+        let repository = self.repository(reference);
+        let mut index = registry.referrers(&repository, subject)?;
+        let before = index.manifests.len();
+        for entry in entries {
+            if !index.manifests.iter().any(|known| known.digest == entry.digest) {
+                index.manifests.push(entry);
+            }
+        }
+        if index.manifests.len() > before {
+            let tag = subject.to_string().replace(':', "-");
+            let bytes = serde_json::to_vec(&index).unwrap_or_default();
+            registry.push_manifest(&repository, &tag, OCI_IMAGE_INDEX_MEDIA_TYPE, &bytes)?;
         }
         Ok(())
     }

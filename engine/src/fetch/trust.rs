@@ -74,7 +74,7 @@ impl Fetcher {
         let source = self.source(reference)?;
         let mut found = match source.manifest(reference, &signature_tag(&manifest.to_string())) {
             Ok(bytes) => read(&bytes.bytes),
-            Err(FetchError::Registry(error)) if error.is_missing() => Vec::new(),
+            Err(error) if error.is_missing() => Vec::new(),
             Err(error) => return Err(error),
         };
         let referrers = source.referrers(reference, manifest)?;
@@ -116,7 +116,10 @@ fn meets(
         pattern: policy.pattern.as_str().to_owned(),
         what: match closest {
             None => "there is no signature".to_owned(),
-            Some(error) => format!("of {} signatures none counts: {error}", signatures.len()),
+            Some(error) if signatures.len() == 1 => {
+                format!("its signature does not count: {error}")
+            }
+            Some(error) => format!("none of its {} signatures counts: {error}", signatures.len()),
         },
     })
 }

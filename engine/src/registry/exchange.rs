@@ -95,9 +95,11 @@ impl Registry {
             let response = match self.http.execute(request) {
                 Ok(response) => response,
                 Err(error) => {
+                    // A certificate that cannot be trusted is no reason to do without one.
                     if self.address.is_undecided()
                         && error.is_connect()
                         && !self.address.is_loopback()
+                        && !cause_of(&error).contains("certificate")
                     {
                         self.address.switch_scheme();
                         continue;

@@ -1,8 +1,11 @@
 //! `dstream provider lock`.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
-use dstream_engine::lock::{Lock, Pin};
+use dstream_engine::lock::{LOCK_FILE, Lock, Pin};
 use serde_json::{Map, Value, json};
 
 use super::subjects;
@@ -19,7 +22,9 @@ pub(super) fn lock(global: &Global, arguments: &Arguments) -> Result<ExitCode, u
     let known = registry::read_lock(global)?.unwrap_or_default();
     let fetcher = registry::fetcher(global, &subjects.settings).map_err(super::refuse)?;
 
-    let mut lock = if named.is_empty() { Lock::default() } else { known.clone() };
+    // What this configuration does not name may be another's, if there is one beside it.
+    let is_whole = named.is_empty() && is_alone(&global.config);
+    let mut lock = if is_whole { Lock::default() } else { known.clone() };
     for reference in &subjects.references {
         let whole = reference.whole();
         let pinned = known.pins.get(&whole).filter(|_| !arguments.upgrade);
@@ -53,6 +58,17 @@ pub(super) fn lock(global: &Global, arguments: &Arguments) -> Result<ExitCode, u
     let outcome = if changed { "wrote" } else { "nothing has changed in" };
     text.push_str(&format!("{outcome} {}\n", path.display()));
     Ok(super::super::print(&text))
+}
+
+/// Whether no other HCL file in the folder can have use for the lock file.
+fn is_alone(config: &Path) -> bool {
+    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else { return false };
+    let is_other = |name: &OsStr| {
+        let is_hcl = Path::new(name).extension().is_some_and(|extension| extension == "hcl");
+        is_hcl && name != LOCK_FILE && Some(name) != config.file_name()
+    };
+    !entries.flatten().any(|entry| is_other(&entry.file_name()))
 }
 
 fn to_json(pin: &Pin) -> Value {

@@ -76,6 +76,14 @@ fn credentials_come_from_the_files_of_docker_and_podman() {
     sandbox.write("home/run/containers/auth.json", &file);
     sandbox.dstream(&pull).said(0, &[&reference]);
 
+    // Where there is no run-time folder, as in most scripts.
+    fs::create_dir_all(sandbox.path("home/.config/containers")).unwrap();
+    let (from, to) = ("home/run/containers/auth.json", "home/.config/containers/auth.json");
+    fs::rename(sandbox.path(from), sandbox.path(to)).unwrap();
+    sandbox.dstream_with(&pull, &[("XDG_RUNTIME_DIR", "")]).said(0, &[&reference]);
+    sandbox.write("home/.docker/config.json", "{");
+    sandbox.dstream(&pull).said(1, &["cannot be read", "config.json"]);
+
     let wrong = file.replace(auth, "YWRhOndyb25n");
     sandbox.write("home/.docker/config.json", wrong);
     sandbox.dstream(&pull).said(1, &["credentials were sent, from Docker's config.json"]);
@@ -99,11 +107,11 @@ fn credentials_come_from_a_helper() {
     let good = sandbox.dstream_with(&pull, &env);
     good.said(0, &[&reference]);
     tells_no_secret(&good);
-    helper(&format!("#!/bin/sh\necho {PASSWORD}\nexit 1\n"));
+    helper(&format!("#!/bin/sh\nread server\necho {PASSWORD}\nexit 1\n"));
     let failed = sandbox.dstream_with(&pull, &env);
     failed.said(1, &["`docker-credential-test` of Docker's config.json failed"]);
     tells_no_secret(&failed);
-    helper("#!/bin/sh\necho credentials not found in native keychain\nexit 1\n");
+    helper("#!/bin/sh\nread server\necho credentials not found in native keychain\nexit 1\n");
     sandbox.dstream_with(&pull, &env).said(1, &["no credentials were sent"]);
 }
 

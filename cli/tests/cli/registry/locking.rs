@@ -42,7 +42,16 @@ fn every_platform_is_locked_and_nothing_else_may_run() {
     sandbox.dstream(&["run", "seed", "--locked"]).said(0, &["executed successfully"]);
     sandbox.dstream(&["provider", "verify"]).said(0, &["as locked"]);
 
-    // What the configuration no longer names leaves the file.
+    // What another file of the folder may name stays, what nobody names any more leaves.
+    sandbox.write("other.hcl", "");
+    sandbox
+        .dstream(&["-c", "other.hcl", "provider", "lock"])
+        .said(2, &["no provider by reference"]);
+    let only = "task \"t\" {\n  input {\n    provider = \"counter\"\n  }\n  output {\n    provider_ref = \"REF\"\n  }\n}\n";
+    let console = registry.reference("dstream/console:v1");
+    sandbox.write("other.hcl", only.replace("REF", &console));
+    sandbox.dstream(&["-c", "other.hcl", "provider", "lock"]).said(0, &["nothing has changed"]);
+    fs::remove_file(sandbox.path("other.hcl")).unwrap();
     let hcl = String::from_utf8(sandbox.read("dstream.hcl")).unwrap();
     let console = registry.reference("dstream/console:v1");
     sandbox.write(

@@ -21,7 +21,7 @@ fn a_folder_is_enough_where_there_is_no_network() {
     sandbox.dstream_with(&["run", "seed", "--locked"], &env).said(0, &["executed successfully"]);
     let missing = registry.reference("dstream/counter:v9");
     let outcome = sandbox.dstream_with(&["provider", "pull", &missing], &env);
-    outcome.said(1, &["has no tag", "v9", "mirror"]);
+    outcome.said(1, &["the folder ./mirror has no `", "v9", "dstream provider mirror"]);
     let outcome =
         sandbox.dstream_with(&["run", "seed"], &[("DSTREAM_MIRROR", "./missing"), env[1]]);
     outcome.said(0, &["executed successfully"]);

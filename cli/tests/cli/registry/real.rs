@@ -183,6 +183,13 @@ impl Registry {
         body
     }
 
+    /// Takes a manifest, and all tags of it, out.
+    pub(crate) fn delete_manifest(&self, repository: &str, digest: &str) {
+        let path = format!("/v2/{repository}/manifests/{digest}");
+        let (head, body) = self.request("DELETE", &path, &[], b"");
+        assert!(head.starts_with("HTTP/1.1 202"), "{head}{body}");
+    }
+
     fn request(
         &self,
         method: &str,

@@ -4,6 +4,7 @@ use std::fs;
 
 use rcgen::KeyPair;
 
+use super::artifacts::{INDEX, MANIFEST, sha256};
 use super::full_path::seed;
 use super::real::Registry;
 use crate::harness::Sandbox;
@@ -111,6 +112,46 @@ fn a_signature_of_another_manifest_does_not_count() {
     registry.put_manifest("signed/counter", &format!("{other_tag}.sig"), media_type, &artifact);
     sandbox.write("dstream.hcl", policy(&registry, &other, "file(\"good.pub\")"));
     sandbox.dstream(&["run", "seed"]).said(2, &["it is about another manifest"]);
+}
+
+#[test]
+fn a_signature_that_refers_to_its_manifest_counts_and_is_mirrored() {
+    let (Some(mut registry), Some(other)) = (Registry::start(), Registry::start()) else { return };
+    let (sandbox, reference) = prepared(&registry);
+    push(&sandbox, &reference, &["--sign", "good.key"]);
+    let signed = sandbox.dstream(&["provider", "inspect", &reference, "--json"]).json();
+    let digest = signed["manifest"].as_str().unwrap();
+    let tag = digest.replace(':', "-");
+    // The same signature, as a referrer; this registry keeps the list of these under a tag.
+    let artifact = registry.get_manifest("signed/counter", &format!("{tag}.sig"));
+    let mut artifact: serde_json::Value = serde_json::from_str(&artifact).unwrap();
+    let kind = "application/vnd.dev.cosign.artifact.sig.v1+json";
+    artifact["artifactType"] = kind.into();
+    artifact["subject"] = serde_json::json!({ "mediaType": MANIFEST, "digest": digest, "size": 1 });
+    let artifact = artifact.to_string();
+    let referrer =
+        registry.put_manifest("signed/counter", &sha256(artifact.as_bytes()), MANIFEST, &artifact);
+    let index = serde_json::json!({
+        "schemaVersion": 2, "mediaType": INDEX,
+        "manifests": [{
+            "mediaType": MANIFEST, "digest": referrer, "size": artifact.len(), "artifactType": kind,
+        }],
+    });
+    registry.put_manifest("signed/counter", &tag, INDEX, &index.to_string());
+    registry.delete_manifest(
+        "signed/counter",
+        &sha256(registry.get_manifest("signed/counter", &format!("{tag}.sig")).as_bytes()),
+    );
+    sandbox.dstream(&["run", "seed"]).said(0, &["executed successfully"]);
+
+    sandbox.dstream(&["provider", "mirror", "./mirror"]).said(0, &[]);
+    sandbox.dstream(&["provider", "mirror", &other.host]).said(0, &[]);
+    registry.stop();
+    for mirror in ["./mirror", &other.host] {
+        let cache = sandbox.at(&mirror.replace(['.', '/', ':'], "-"));
+        let env = [("DSTREAM_MIRROR", mirror), ("DSTREAM_HOME", cache.as_str())];
+        sandbox.dstream_with(&["run", "seed"], &env).said(0, &["executed successfully"]);
+    }
 }
 
 #[test]
