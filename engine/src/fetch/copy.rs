@@ -13,6 +13,7 @@ use crate::artifact::{ArtifactError, Digest, Layer, layer_of};
 use crate::config::Mirror;
 use crate::layout::Layout;
 use crate::limits::SIGNATURES_MAX;
+use crate::lock::Pin;
 use crate::registry::{Attempts, ManifestBytes};
 use crate::signature::{self, is_signature_type, signatures_of};
 
@@ -46,12 +47,18 @@ impl Fetcher {
     ///
     /// # Errors
     ///
-    /// If it cannot be read here or written there. What has been copied until then stays, and need
-    /// not be copied again.
-    pub fn mirror(&self, reference: &Reference, to: &Mirror) -> Result<Copied, FetchError> {
-        let target = self.target(to)?;
+    /// If it cannot be read here or written there, or is not what `pin` says. What has been copied
+    /// until then stays, and need not be copied again.
+    pub fn mirror(
+        &self,
+        reference: &Reference,
+        pin: Option<&Pin>,
+        to: &Mirror,
+    ) -> Result<Copied, FetchError> {
         let from = self.source(reference)?;
         let manifest = from.manifest(reference, source::wanted(reference))?;
+        super::check_pin(reference, pin, &manifest.digest)?;
+        let target = self.target(to)?;
         let mut copied = Copied {
             reference: reference.whole(),
             manifest: manifest.digest.clone(),
@@ -61,8 +68,6 @@ impl Fetcher {
             signatures: 0,
         };
         self.copy_manifest(reference, &from, &target, &manifest, &mut copied)?;
-        // The names come last: whoever finds one finds all that belongs to it.
-        target.put_manifest(reference, reference.tag(), &manifest)?;
         let tag = signature::signature_tag(&manifest.digest.to_string());
         match from.manifest(reference, &tag) {
             Ok(signatures) => {
@@ -85,6 +90,8 @@ impl Fetcher {
         if !about.is_empty() {
             target.put_referrers(reference, &manifest.digest, about)?;
         }
+        // The name comes last: whoever finds it finds all that belongs to it.
+        target.put_manifest(reference, reference.tag(), &manifest)?;
         Ok(copied)
     }
 

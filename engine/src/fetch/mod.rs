@@ -138,15 +138,7 @@ impl Fetcher {
     ) -> Result<Resolved, FetchError> {
         let source = self.source(reference)?;
         let manifest = source.manifest(reference, source::wanted(reference))?;
-        if let Some(pin) = pin
-            && pin.manifest != manifest.digest
-        {
-            return Err(FetchError::Moved {
-                reference: reference.whole(),
-                locked: pin.manifest.clone(),
-                found: manifest.digest,
-            });
-        }
+        check_pin(reference, pin, &manifest.digest)?;
         let artifact = self.read(reference, &manifest.bytes)?;
         self.cache.keep_blob(&manifest.digest, &manifest.bytes)?;
         Ok(Resolved { digest: manifest.digest, artifact })
@@ -406,6 +398,18 @@ impl Fetcher {
             pin.executables.insert(fetched.platform_key(), fetched.executable);
         }
         Ok(pin)
+    }
+}
+
+/// Whether a manifest is the one that is locked, if one is.
+fn check_pin(reference: &Reference, pin: Option<&Pin>, found: &Digest) -> Result<(), FetchError> {
+    match pin {
+        Some(pin) if pin.manifest != *found => Err(FetchError::Moved {
+            reference: reference.whole(),
+            locked: pin.manifest.clone(),
+            found: found.clone(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -36,12 +36,7 @@ impl Fetcher {
             what: format!("what the cache notes of it is damaged: {error}"),
         };
         let manifest = Digest::parse(&record.manifest).map_err(unreadable)?;
-        if let Some(pin) = pin
-            && pin.manifest != manifest
-        {
-            let (locked, found) = (pin.manifest.clone(), manifest);
-            return Err(FetchError::Moved { reference: whole, locked, found });
-        }
+        super::check_pin(reference, pin, &manifest)?;
         if self.cache.blob(&manifest).is_none() {
             return Err(FetchError::Damaged { reference: whole, digest: manifest });
         }

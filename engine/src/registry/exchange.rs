@@ -53,7 +53,7 @@ impl Registry {
         if !error.is_passing() {
             return Err(error);
         }
-        match (attempts.pause(wait), wait) {
+        match (attempts.pause(wait, self.settings.timeout), wait) {
             (Some(pause), _) => {
                 (self.settings.on_retry)(&error, pause);
                 thread::sleep(pause);

@@ -15,12 +15,17 @@ pub(crate) struct Attempts {
 impl Attempts {
     /// How long to wait before the next attempt; `None` after the last. What the registry asked for
     /// is the least; an exponential backoff with jitter, so that many who were refused at once do
-    /// not come back at once.
-    pub(crate) fn pause(&mut self, asked: Option<Duration>) -> Option<Duration> {
+    /// not come back at once. Who has little patience with a registry waits less between attempts.
+    pub(crate) fn pause(
+        &mut self,
+        asked: Option<Duration>,
+        patience: Duration,
+    ) -> Option<Duration> {
         if self.failed >= RETRIES_MAX {
             return None;
         }
-        let most = RETRY_BASE.saturating_mul(1 << self.failed.min(16)).min(RETRY_PAUSE_MAX);
+        let base = RETRY_BASE.min(patience / 10);
+        let most = base.saturating_mul(1 << self.failed.min(16)).min(RETRY_PAUSE_MAX);
         self.failed += 1;
         let jittered = most.mul_f64(0.5 + fastrand::f64() / 2.0);
         match asked {
@@ -46,10 +51,12 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(30);
+
     #[test]
     fn pauses_grow_and_end() {
         let mut attempts = Attempts::default();
-        let pauses: Vec<_> = std::iter::from_fn(|| attempts.pause(None)).collect();
+        let pauses: Vec<_> = std::iter::from_fn(|| attempts.pause(None, PATIENCE)).collect();
         assert_eq!(pauses.len(), RETRIES_MAX as usize);
         for (index, pause) in pauses.iter().enumerate() {
             let most = RETRY_BASE.saturating_mul(1 << index).min(RETRY_PAUSE_MAX);
@@ -60,9 +67,11 @@ mod tests {
     #[test]
     fn a_registry_that_asks_for_time_gets_it_within_reason() {
         let mut attempts = Attempts::default();
-        let pause = attempts.pause(Some(Duration::from_secs(3))).unwrap();
+        let pause = attempts.pause(Some(Duration::from_secs(3)), PATIENCE).unwrap();
         assert!(pause >= Duration::from_secs(3) && pause < Duration::from_secs(5));
-        assert_eq!(attempts.pause(Some(RETRY_AFTER_MAX * 2)), None);
+        assert_eq!(attempts.pause(Some(RETRY_AFTER_MAX * 2), PATIENCE), None);
+        let pause = Attempts::default().pause(None, Duration::from_millis(100)).unwrap();
+        assert!(pause <= Duration::from_millis(10), "{pause:?}");
     }
 
     #[test]

@@ -21,10 +21,11 @@ pub(super) fn mirror(global: &Global, arguments: &Mirror) -> Result<ExitCode, u8
         )
     })?;
     let subjects = subjects(global, &arguments.references.references)?;
+    let lock = registry::read_lock(global)?.unwrap_or_default();
     let fetcher = registry::fetcher(global, &subjects.settings).map_err(super::refuse)?;
     let (mut results, mut status) = (Vec::new(), exit::SUCCESS);
     for reference in &subjects.references {
-        match fetcher.mirror(reference, &to) {
+        match fetcher.mirror(reference, lock.pins.get(&reference.whole()), &to) {
             Ok(copied) if arguments.json => results.push(json!({
                 "reference": copied.reference,
                 "manifest": copied.manifest.to_string(),

@@ -270,7 +270,8 @@ fn attempts_are_counted() {
 fn nobody_there_is_not_the_same_as_no_access_or_no_tag() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let sandbox = Sandbox::new();
-    let outcome = sandbox.dstream(&["provider", "pull", &format!("{gone}/x/y:v1")]);
+    let args = ["provider", "pull", &format!("{gone}/x/y:v1")];
+    let outcome = sandbox.dstream_with(&args, &[("DSTREAM_REGISTRY_TIMEOUT", "500ms")]);
     outcome.said(1, &["cannot be reached", "refused"]);
     let forbidden = Server::start(|_, stream| {
         let body = br#"{"errors":[{"code":"DENIED","message":"not yours"}]}"#;

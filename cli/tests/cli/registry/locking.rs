@@ -103,6 +103,7 @@ fn a_tag_that_has_moved_is_an_error_that_shows_both_digests() {
     sandbox.dstream(&["run", "seed"]).said(2, &both);
     sandbox.dstream(&["provider", "pull"]).said(2, &both);
     sandbox.dstream(&["provider", "lock"]).said(2, &both);
+    sandbox.dstream(&["provider", "mirror", "./mirror"]).said(2, &both);
     assert_eq!(lock_file(&sandbox), text);
 
     sandbox.dstream(&["provider", "lock", "--upgrade", &reference]).said(0, &["~ ", &moved]);
