@@ -7,6 +7,7 @@ use dstream_engine::config::{
     BuiltinProvider, Diagnostics, Document, Settings, Side, Surroundings, Task, TaskError,
 };
 use dstream_providers::{PROVIDERS, Side as ProviderSide};
+use tracing::warn;
 
 use crate::arguments::Global;
 use crate::diagnostics;
@@ -46,7 +47,25 @@ pub(crate) fn settings(
     surroundings: &Surroundings,
 ) -> Result<Settings, Invalid> {
     let settings = document.settings(surroundings);
-    settings.map(|(settings, _)| settings).map_err(|problems| invalid(&problems))
+    let (settings, _) = settings.map_err(|problems| invalid(&problems))?;
+    tell_idle_policies(document, surroundings, &settings);
+    Ok(settings)
+}
+
+/// Says which policies are about none of the file's providers: a misspelt one demands nothing.
+fn tell_idle_policies(document: &Document, surroundings: &Surroundings, settings: &Settings) {
+    if settings.trust.is_empty() {
+        return;
+    }
+    // What is wrong with the references is told where they are used.
+    let Ok((references, _)) = document.references(surroundings) else { return };
+    for policy in &settings.trust {
+        let is_about = |reference: &String| policy.is_about(reference);
+        if !references.is_empty() && !references.iter().any(is_about) {
+            let pattern = policy.pattern.as_str();
+            warn!("`trust \"{pattern}\"` is about none of the providers that the file names");
+        }
+    }
 }
 
 /// All references of providers in the file, complete.

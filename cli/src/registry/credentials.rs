@@ -8,12 +8,14 @@ use docker_credential::{
 };
 use dstream_engine::registry::{Credential, CredentialSource, FoundCredential};
 
+use crate::failures::Problem;
+
 /// The credentials that this machine has.
 pub(super) struct HostCredentials;
 
 impl CredentialSource for HostCredentials {
     fn find(&self, registry: &str) -> Result<Option<FoundCredential>, String> {
-        if let Some(found) = from_environment()? {
+        if let Ok(Some(found)) = from_environment() {
             return Ok(Some(found));
         }
         for (file, origin) in files() {
@@ -67,21 +69,25 @@ fn in_file(
     understood(found, origin).map_err(|what| format!("{what} ({})", file.display()))
 }
 
-fn from_environment() -> Result<Option<FoundCredential>, String> {
-    let [username, password] = ["DSTREAM_REGISTRY_USERNAME", "DSTREAM_REGISTRY_PASSWORD"]
-        .map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
-    match (username, password) {
+/// Whether the environment names an account whole, or none: said before anything is asked.
+pub(super) fn check_environment() -> Result<(), Problem> {
+    from_environment().map(|_| ())
+}
+
+fn from_environment() -> Result<Option<FoundCredential>, Problem> {
+    const USERNAME: &str = "DSTREAM_REGISTRY_USERNAME";
+    const PASSWORD: &str = "DSTREAM_REGISTRY_PASSWORD";
+    let alone = |set: &str, other: &str| {
+        Problem::new(format!("{set} is set without {other}")).hint("set both, or neither")
+    };
+    match (super::text(USERNAME)?, super::text(PASSWORD)?) {
         (Some(username), Some(password)) => Ok(Some(FoundCredential {
             credential: Credential::Password { username, password },
-            origin: "DSTREAM_REGISTRY_USERNAME",
+            origin: USERNAME,
         })),
         (None, None) => Ok(None),
-        (Some(_), None) => {
-            Err("DSTREAM_REGISTRY_USERNAME is set without DSTREAM_REGISTRY_PASSWORD".to_owned())
-        }
-        (None, Some(_)) => {
-            Err("DSTREAM_REGISTRY_PASSWORD is set without DSTREAM_REGISTRY_USERNAME".to_owned())
-        }
+        (Some(_), None) => Err(alone(USERNAME, PASSWORD)),
+        (None, Some(_)) => Err(alone(PASSWORD, USERNAME)),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::failures::Problem;
 use credentials::HostCredentials;
 use progress::Progress;
 
-pub(crate) use provide::{Provided, failed, provide, read_lock, this_platform};
+pub(crate) use provide::{Provided, failed, provide, read_lock, status_of, this_platform};
 
 /// How long a registry may keep silent, unless told.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,17 +31,16 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
 /// The cache's folder: `DSTREAM_HOME`, else where the platform keeps caches.
 pub(crate) fn cache() -> Result<Cache, Problem> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || set("HOME").filter(|home| home.is_absolute());
+    let home = || path("HOME").filter(|home| home.is_absolute());
     let caches = || {
         if cfg!(target_os = "macos") {
             return Some(home()?.join("Library/Caches"));
         }
         // The specification has relative paths ignored.
-        let named = set("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
+        let named = path("XDG_CACHE_HOME").filter(|folder| folder.is_absolute());
         named.or_else(|| Some(home()?.join(".cache")))
     };
-    let folder = set("DSTREAM_HOME").or_else(|| Some(caches()?.join("dstream")));
+    let folder = path("DSTREAM_HOME").or_else(|| Some(caches()?.join("dstream")));
     let folder = folder.ok_or_else(|| {
         Problem::new("there is no folder for the cache: HOME is not set")
             .hint("name one: DSTREAM_HOME=/var/cache/dstream")
@@ -52,17 +51,28 @@ pub(crate) fn cache() -> Result<Cache, Problem> {
     })
 }
 
+/// A path of the environment, which need not be text.
+fn path(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// A text of the environment.
+fn text(name: &str) -> Result<Option<String>, Problem> {
+    let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let value = value.into_string().map(Some);
+    value.map_err(|_| Problem::new(format!("{name} is not UTF-8")).hint("set it anew, or unset it"))
+}
+
 /// What fetches providers as the environment and the `dstream` block say; the environment first.
 pub(crate) fn fetcher(global: &Global, settings: &Settings) -> Result<Fetcher, Problem> {
-    let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let mirror = match text("DSTREAM_MIRROR") {
+    let mirror = match text("DSTREAM_MIRROR")? {
         Some(mirror) => Some(Mirror::parse(&mirror, Path::new("")).map_err(|what| {
             Problem::new(format!("DSTREAM_MIRROR is wrong: {what}"))
                 .hint("a registry (registry.lan:5000/mirror) or a folder (./providers)")
         })?),
         None => settings.mirror.clone(),
     };
-    let timeout = match text("DSTREAM_REGISTRY_TIMEOUT") {
+    let timeout = match text("DSTREAM_REGISTRY_TIMEOUT")? {
         Some(timeout) => crate::arguments::duration(&timeout)
             .and_then(|timeout| match (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&timeout) {
                 true => Ok(timeout),
@@ -71,9 +81,10 @@ pub(crate) fn fetcher(global: &Global, settings: &Settings) -> Result<Fetcher, P
             .map_err(|what| Problem::new(format!("DSTREAM_REGISTRY_TIMEOUT is wrong: {what}")))?,
         None => TIMEOUT,
     };
+    credentials::check_environment()?;
     let registry = RegistrySettings {
         insecure_registries: settings.insecure_registries.clone(),
-        ca_file: text("DSTREAM_CA_FILE").map(PathBuf::from).or_else(|| settings.ca_file.clone()),
+        ca_file: path("DSTREAM_CA_FILE").or_else(|| settings.ca_file.clone()),
         credentials: Arc::new(HostCredentials),
         timeout,
         on_retry: Arc::new(|error, pause| {

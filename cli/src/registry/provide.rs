@@ -124,6 +124,11 @@ fn refuse(problem: &Problem) -> u8 {
 /// Prints why there is no executable; gives the exit status.
 pub(crate) fn failed(error: &FetchError) -> u8 {
     Problem::new(error.to_string()).hint(error.hint()).print();
+    status_of(error)
+}
+
+/// What a command exits with that has no executable for this reason.
+pub(crate) fn status_of(error: &FetchError) -> u8 {
     if error.is_refusal() { exit::USAGE } else { exit::FAILED }
 }
 

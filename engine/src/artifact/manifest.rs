@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use oci_client::manifest::{
     IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE, ImageIndexEntry, OciDescriptor,
-    OciImageIndex, OciImageManifest,
+    OciImageIndex, OciImageManifest, OciManifest,
 };
 use serde::Deserialize;
 use thiserror::Error;
@@ -131,19 +131,10 @@ impl Artifact {
     ///
     /// If it is neither, or not that of a provider.
     pub fn read(bytes: &[u8]) -> Result<Self, ArtifactError> {
-        /// What tells the two apart; media types are often left out.
-        #[derive(Deserialize)]
-        struct Probe {
-            manifests: Option<serde::de::IgnoredAny>,
+        match read_manifest(bytes)? {
+            OciManifest::ImageIndex(index) => Self::of_index(index),
+            OciManifest::Image(manifest) => Self::of_manifest(manifest),
         }
-        let unreadable = |error: serde_json::Error| ArtifactError::Unreadable(error.to_string());
-        let probe: Probe = serde_json::from_slice(bytes).map_err(unreadable)?;
-        if probe.manifests.is_some() {
-            let index: OciImageIndex = serde_json::from_slice(bytes).map_err(unreadable)?;
-            return Self::of_index(index);
-        }
-        let manifest: OciImageManifest = serde_json::from_slice(bytes).map_err(unreadable)?;
-        Self::of_manifest(manifest)
     }
 
     fn of_index(index: OciImageIndex) -> Result<Self, ArtifactError> {
@@ -209,7 +200,8 @@ impl Artifact {
                 [only] => offers.push(Offer { platform: None, layer: only.clone() }),
                 [] => return Err(ArtifactError::NoExecutable("it has no layers".to_owned())),
                 _ => {
-                    let titles: Vec<_> = titles().take(10).collect();
+                    let shown = |title: &str| title.escape_debug().take(80).collect::<String>();
+                    let titles: Vec<_> = titles().take(10).map(shown).collect();
                     let shown = format!("it has {} layers: {}", others.len(), titles.join(", "));
                     return Err(ArtifactError::NoExecutable(shown));
                 }
@@ -230,6 +222,28 @@ impl Artifact {
             }
             Content::Index(entries) => entries.iter().map(|entry| entry.platform).collect(),
         }
+    }
+}
+
+/// Reads a manifest or an index. What could be read as either is refused: whoever copies it and
+/// whoever runs it have to see the same in it.
+pub(crate) fn read_manifest(bytes: &[u8]) -> Result<OciManifest, ArtifactError> {
+    /// What tells the two apart; media types are often left out.
+    #[derive(Deserialize)]
+    struct Probe {
+        manifests: Option<serde::de::IgnoredAny>,
+        layers: Option<serde::de::IgnoredAny>,
+    }
+    let unreadable = |error: serde_json::Error| ArtifactError::Unreadable(error.to_string());
+    let probe: Probe = serde_json::from_slice(bytes).map_err(unreadable)?;
+    match (probe.manifests, probe.layers) {
+        (Some(_), Some(_)) => {
+            Err(ArtifactError::Unreadable("it has both `manifests` and `layers`".to_owned()))
+        }
+        (Some(_), None) => {
+            serde_json::from_slice(bytes).map(OciManifest::ImageIndex).map_err(unreadable)
+        }
+        (None, _) => serde_json::from_slice(bytes).map(OciManifest::Image).map_err(unreadable),
     }
 }
 

@@ -11,7 +11,7 @@ pub use digest::{Digest, DigestError};
 pub use manifest::{
     Artifact, ArtifactError, Content, IndexEntry, Layer, Offer, PROVIDER_ARTIFACT_TYPE,
 };
-pub(crate) use manifest::{METADATA_TITLE, TITLE, layer_of, offer_for};
+pub(crate) use manifest::{METADATA_TITLE, TITLE, layer_of, offer_for, read_manifest};
 pub use metadata::ProviderMetadata;
 pub use title::{Platform, PlatformError, TitleError};
-pub(crate) use unpack::{Packing, is_executable, unpack};
+pub(crate) use unpack::{Packing, UnpackError, is_executable, unpack};

@@ -6,7 +6,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{Cache, CacheError, Temporary, at};
+use super::open::is_no_file;
+use super::{Cache, CacheError, Temporary, at, open_regular, read_regular};
 use crate::artifact::{Digest, Hasher};
 use crate::limits::RACILY_CLEAN;
 
@@ -24,14 +25,18 @@ impl Cache {
         let folder = self.place("executables", digest);
         let path = folder.join(FILE);
         let failed = at("reading", &path);
-        let mut file = match File::open(&path) {
+        let mut file = match open_regular(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if is_no_file(&error) => {
+                self.discard_executable(digest)?;
+                return Ok(None);
+            }
             Err(error) => return Err(failed(error)),
         };
         let seen = state(&file).map_err(&failed)?;
         let verified = folder.join(VERIFIED);
-        if fs::read_to_string(&verified).is_ok_and(|known| known == seen.text) {
+        if read_regular(&verified).is_ok_and(|known| known == seen.text.as_bytes()) {
             return Ok(Some(path));
         }
         if !self.has_digest(&mut file, digest).map_err(&failed)? {
@@ -40,7 +45,8 @@ impl Cache {
         }
         // A change within the clock's tick would leave no trace in the times.
         if seen.changed.elapsed().is_ok_and(|since| since > RACILY_CLEAN) {
-            self.write(&verified, seen.text.as_bytes())?;
+            // Where it cannot be noted, the next one computes it again.
+            let _ = self.write(&verified, seen.text.as_bytes());
         }
         Ok(Some(path))
     }
@@ -48,11 +54,12 @@ impl Cache {
     /// The same, but the digest is computed whatever is known. Nothing is removed.
     pub(crate) fn rehash(&self, digest: &Digest) -> Result<Option<bool>, CacheError> {
         let path = self.place("executables", digest).join(FILE);
-        match File::open(&path) {
+        match open_regular(&path) {
             Ok(mut file) => {
                 self.has_digest(&mut file, digest).map(Some).map_err(at("reading", &path))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if is_no_file(&error) => Ok(Some(false)),
             Err(error) => Err(at("reading", &path)(error)),
         }
     }
@@ -65,7 +72,7 @@ impl Cache {
     /// A file to put an executable into, in the cache's own file system.
     pub(crate) fn new_executable(&self) -> Result<Temporary, CacheError> {
         let folder = self.root.join("executables");
-        fs::create_dir_all(&folder).map_err(at("creating the folder", &folder))?;
+        self.folder_of(&folder.join(FILE))?;
         Temporary::create(&folder).map_err(at("writing into", &folder))
     }
 
@@ -84,10 +91,15 @@ impl Cache {
     }
 
     /// The same for a partial file that has become whole.
-    pub(crate) fn promote(&self, partial: &Path, digest: &Digest) -> Result<PathBuf, CacheError> {
+    pub(crate) fn promote(
+        &self,
+        file: &File,
+        partial: &Path,
+        digest: &Digest,
+    ) -> Result<PathBuf, CacheError> {
         let path = self.place("executables", digest).join(FILE);
         self.folder_of(&path)?;
-        fs::set_permissions(partial, Permissions::from_mode(0o755))
+        file.set_permissions(Permissions::from_mode(0o755))
             .and_then(|()| fs::rename(partial, &path))
             .and_then(|()| super::sync_folder_of(&path))
             .map_err(at("writing", &path))?;
@@ -97,7 +109,8 @@ impl Cache {
     /// Removes an executable, whatever it has become.
     pub(crate) fn discard_executable(&self, digest: &Digest) -> Result<(), CacheError> {
         let folder = self.place("executables", digest);
-        match fs::remove_dir_all(&folder) {
+        let is_folder = fs::symlink_metadata(&folder).is_ok_and(|metadata| metadata.is_dir());
+        match if is_folder { fs::remove_dir_all(&folder) } else { fs::remove_file(&folder) } {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(at("removing", &folder)(error))
             }
@@ -188,6 +201,32 @@ mod tests {
         fs::write(&verified, noted.replace(' ', "  ")).unwrap();
         fs::write(&path, b"two").unwrap();
         assert_eq!(cache.executable(&digest).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_no_file_is_removed_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path());
+        for make in [
+            |path: &Path| {
+                let status = std::process::Command::new("mkfifo").arg(path).status();
+                assert!(status.unwrap().success());
+            },
+            |path: &Path| std::os::unix::fs::symlink("/bin/sh", path).unwrap(),
+            |path: &Path| fs::create_dir(path).unwrap(),
+            |path: &Path| {
+                fs::remove_dir(path.parent().unwrap()).unwrap();
+                fs::write(path.parent().unwrap(), "a file").unwrap();
+            },
+        ] {
+            let (digest, path) = keep(&cache, b"one");
+            fs::remove_file(&path).unwrap();
+            make(&path);
+            assert_eq!(cache.rehash(&digest).unwrap(), Some(false));
+            assert_eq!(cache.executable(&digest).unwrap(), None);
+            assert!(!path.parent().unwrap().exists());
+        }
+        assert!(Path::new("/bin/sh").exists());
     }
 
     #[test]

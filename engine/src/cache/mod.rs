@@ -9,26 +9,30 @@
 //! partial/sha256-<hex>               a layer that has not arrived whole
 //! locks/sha256-<hex>                 locked while one process fetches it
 //! references/<hex>.json              what a reference led to
+//! in-use                             locked by all who fetch together, by who prunes alone
 //! ```
 //!
 //! Everything is written to a temporary file, synced, and renamed: a name that is there is whole.
 
 mod executable;
+mod open;
 mod prune;
 mod record;
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 use thiserror::Error;
 
 use crate::artifact::Digest;
-use crate::limits::MANIFEST_BYTES_MAX;
 
 pub(crate) use executable::hash;
-pub use prune::Pruned;
+pub(crate) use open::open_partial;
+use open::{open_for_locking, open_regular, read_regular};
+pub use prune::{Keep, Pruned};
 pub use record::{Record, RecordedExecutable};
 
 /// The folder.
@@ -86,9 +90,7 @@ impl Cache {
 
     /// A small blob, if it is there and still what its digest says.
     pub(crate) fn blob(&self, digest: &Digest) -> Option<Vec<u8>> {
-        let file = File::open(self.place("blobs", digest)).ok()?;
-        let mut bytes = Vec::new();
-        file.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes).ok()?;
+        let bytes = read_regular(&self.place("blobs", digest)).ok()?;
         (digest.like(&bytes) == *digest).then_some(bytes)
     }
 
@@ -99,7 +101,7 @@ impl Cache {
 
     /// The signatures of a manifest that were kept; nobody has vouched for them.
     pub(crate) fn signatures(&self, manifest: &Digest) -> Option<Vec<u8>> {
-        fs::read(self.place("signatures", manifest)).ok()
+        read_regular(&self.place("signatures", manifest)).ok()
     }
 
     /// Keeps the signatures of a manifest.
@@ -113,7 +115,7 @@ impl Cache {
 
     /// Which executable a packed layer holds.
     pub(crate) fn unpacked(&self, layer: &Digest) -> Option<Digest> {
-        let text = fs::read_to_string(self.place("unpacked", layer)).ok()?;
+        let text = String::from_utf8(read_regular(&self.place("unpacked", layer)).ok()?).ok()?;
         Digest::parse(text.trim()).ok()
     }
 
@@ -141,18 +143,31 @@ impl Cache {
     ) -> Result<Locked, CacheError> {
         let path = self.place("locks", digest);
         self.folder_of(&path)?;
-        let failed = at("locking", &path);
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(&failed)?;
+        self.lock_alone(&path, waiting)
+    }
+
+    fn lock_alone(&self, path: &Path, waiting: impl FnOnce()) -> Result<Locked, CacheError> {
+        let failed = at("locking", path);
+        let file = open_for_locking(path).map_err(&failed)?;
         if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             waiting();
-            while let Err(error) = rustix::fs::flock(&file, FlockOperation::LockExclusive) {
-                if error != rustix::io::Errno::INTR {
-                    return Err(failed(error.into()));
-                }
-            }
+            wait_for(&file, FlockOperation::LockExclusive).map_err(&failed)?;
         }
         Ok(Locked(file))
+    }
+
+    /// Sees to it that nothing is pruned for as long as this is held. Nobody can prune a cache that
+    /// cannot be written, and so there need not be a lock in one.
+    pub(crate) fn in_use(&self) -> Option<Locked> {
+        let path = self.in_use_path();
+        self.folder_of(&path).ok()?;
+        let file = open_for_locking(&path).or_else(|_| open_regular(&path)).ok()?;
+        wait_for(&file, FlockOperation::LockShared).ok()?;
+        Some(Locked(file))
+    }
+
+    fn in_use_path(&self) -> PathBuf {
+        self.root.join("in-use")
     }
 
     /// Writes a file so that it is there whole or not at all.
@@ -160,12 +175,17 @@ impl Cache {
         write_whole(self.folder_of(path)?, path, bytes).map_err(at("writing", path))
     }
 
-    /// The folder of a file, made if need be.
+    /// The folder of a file, made if need be: for this user alone, since what is in it is started.
     fn folder_of<'p>(&self, path: &'p Path) -> Result<&'p Path, CacheError> {
         let folder = path.parent().unwrap_or(path);
-        fs::create_dir_all(folder).map_err(at("creating the folder", folder))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(at("creating the folder", folder))?;
         Ok(folder)
     }
+}
+
+fn wait_for(file: &File, how: FlockOperation) -> io::Result<()> {
+    Ok(rustix::io::retry_on_intr(|| rustix::fs::flock(file, how))?)
 }
 
 /// A file under a name that nobody looks for; removed unless it gets its own.

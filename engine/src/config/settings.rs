@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::resolve::{check_registry, parse_reference};
+use crate::resolve::{Reference, canonical_registry, check_registry, parse_reference, split_port};
 use crate::signature::PublicKey;
 
 /// The `dstream` block.
@@ -40,12 +40,14 @@ impl Mirror {
         if is_folder || text == "." || text == ".." {
             return Ok(Self::Layout(base_dir.join(text)));
         }
-        let host = text.split_once('/').map_or(text, |(host, _)| host);
+        let text = text.trim_end_matches('/');
+        let (host, prefix) = text.split_once('/').unwrap_or((text, ""));
         // Any name shows whether repositories can be named below it.
-        let whole = format!("{}/provider:v1", text.trim_end_matches('/'));
-        match (check_registry(host), parse_reference(&whole, None)) {
-            (Ok(()), Ok(reference)) if whole.starts_with(reference.registry()) => {
-                Ok(Self::Registry(text.trim_end_matches('/').to_owned()))
+        match (check_registry(host), parse_reference(&format!("{text}/provider:v1"), None)) {
+            (Ok(()), Ok(_)) => {
+                let host = canonical_registry(host);
+                let separator = if prefix.is_empty() { "" } else { "/" };
+                Ok(Self::Registry(format!("{host}{separator}{prefix}")))
             }
             _ => Err(format!("`{}` is no mirror", text.escape_debug())),
         }
@@ -61,10 +63,25 @@ pub struct TrustPolicy {
     pub public_keys: Vec<PublicKey>,
 }
 
+impl TrustPolicy {
+    /// Whether it is about a whole reference.
+    pub fn is_about(&self, reference: &str) -> bool {
+        parse_reference(reference, None).is_ok_and(|reference| self.covers(&reference))
+    }
+
+    /// Whether it is about a reference.
+    pub(crate) fn covers(&self, reference: &Reference) -> bool {
+        let repository = format!("{}/{}", reference.registry(), reference.repository());
+        self.pattern.matches(&repository)
+    }
+}
+
 /// Which repositories a policy is about: `ghcr.io/katasec/*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustPattern {
-    text: String,
+    written: String,
+    /// As repositories are compared with it.
+    parts: Vec<String>,
 }
 
 impl TrustPattern {
@@ -88,25 +105,39 @@ impl TrustPattern {
         if parts.len() == 1 && text != "**" {
             return Err("this names a registry and no repository".to_owned());
         }
-        // Docker Hub has two names; references have this one.
-        let text = match text.strip_prefix("index.docker.io/") {
-            Some(rest) => format!("docker.io/{rest}"),
-            None => text.to_owned(),
-        };
-        Ok(Self { text })
+        let mut names = parts.iter().map(|part| part.to_ascii_lowercase()).collect::<Vec<_>>();
+        names[0] = comparable(&canonical_registry(&names[0]));
+        if names[0] == "docker.io" && names.len() == 2 && names[1] != "**" {
+            names.insert(1, "library".to_owned());
+        }
+        Ok(Self { written: text.to_owned(), parts: names })
     }
 
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.written
+    }
+
+    /// Whether both mean the same, however they are written.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.parts == other.parts
     }
 
     /// Whether a repository, with its registry, is meant.
     pub fn matches(&self, repository: &str) -> bool {
-        let pattern: Vec<&str> = self.text.split('/').collect();
-        let name: Vec<&str> = repository.split('/').collect();
+        let pattern: Vec<&str> = self.parts.iter().map(String::as_str).collect();
+        let (registry, repository) = repository.split_once('/').unwrap_or((repository, ""));
+        let registry = comparable(registry);
+        let name: Vec<&str> =
+            std::iter::once(registry.as_str()).chain(repository.split('/')).collect();
         parts_match(&pattern, &name)
     }
+}
+
+/// A registry without a port that some scheme has anyway: a policy about the one is about the other.
+fn comparable(registry: &str) -> String {
+    let (host, port) = split_port(registry);
+    if matches!(port, Some("80" | "443")) { host.to_owned() } else { registry.to_owned() }
 }
 
 /// Matches in time proportional to the product of both lengths, whatever the pattern.
@@ -117,7 +148,7 @@ fn parts_match(pattern: &[&str], name: &[&str]) -> bool {
         |part| *part == "**",
         |part, name| {
             let (part, name) = (part.as_bytes(), name.as_bytes());
-            wildcard(part, name, |byte| *byte == b'*', |one, other| one.eq_ignore_ascii_case(other))
+            wildcard(part, name, |byte| *byte == b'*', |one, other| one == other)
         },
     )
 }
@@ -186,6 +217,14 @@ mod tests {
             ("ghcr.io/katasec/counter", "ghcr.io/katasec/counter2", false),
             ("GHCR.io/katasec/*", "ghcr.io/katasec/x", true),
             ("index.docker.io/library/*", "docker.io/library/x", true),
+            ("docker.io/x", "docker.io/library/x", true),
+            ("Registry-1.docker.io/a/*", "docker.io/a/x", true),
+            ("ghcr.io:443/katasec/*", "ghcr.io/katasec/x", true),
+            ("ghcr.io/katasec/*", "ghcr.io:80/katasec/x", true),
+            ("ghcr.io/katasec/*", "ghcr.io:5000/katasec/x", false),
+            ("localhost/*", "localhost:443/x", true),
+            ("[0::1]:5000/*", "[::1]:5000/x", true),
+            ("*:5000/**", "[::1]:5000/x", true),
         ] {
             let pattern = TrustPattern::parse(pattern).unwrap();
             assert_eq!(pattern.matches(repository), matches, "{pattern:?} {repository}");

@@ -9,13 +9,13 @@ use oci_spec::distribution::Reference;
 
 use super::source::{self, Source};
 use super::{FetchError, Fetcher};
-use crate::artifact::{ArtifactError, Digest, Layer, layer_of};
+use crate::artifact::{ArtifactError, Digest, Layer, layer_of, read_manifest};
 use crate::config::Mirror;
 use crate::layout::Layout;
 use crate::limits::SIGNATURES_MAX;
 use crate::lock::Pin;
 use crate::registry::{Attempts, ManifestBytes};
-use crate::signature::{self, is_signature_type, signatures_of};
+use crate::signature::{self, is_signature, signatures_of};
 
 /// What was copied of a reference.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ impl Fetcher {
         pin: Option<&Pin>,
         to: &Mirror,
     ) -> Result<Copied, FetchError> {
+        self.hold();
+        super::check_digest(reference, pin)?;
         let from = self.source(reference)?;
         let manifest = from.manifest(reference, source::wanted(reference))?;
         super::check_pin(reference, pin, &manifest.digest)?;
@@ -79,10 +81,10 @@ impl Fetcher {
             Err(error) => return Err(error),
         }
         let mut about = from.referrers(reference, &manifest.digest)?;
-        about.retain(|entry| entry.artifact_type.as_deref().is_some_and(is_signature_type));
+        about.retain(is_signature);
         about.truncate(SIGNATURES_MAX);
         for entry in &about {
-            let signatures = from.manifest(reference, &entry.digest)?;
+            let signatures = from.named_manifest(reference, &entry.digest)?;
             self.copy_manifest(reference, &from, &target, &signatures, &mut copied)?;
             target.put_manifest(reference, None, &signatures)?;
             copied.signatures += count_signatures(&signatures);
@@ -103,12 +105,8 @@ impl Fetcher {
         manifest: &ManifestBytes,
         copied: &mut Copied,
     ) -> Result<(), FetchError> {
-        let unreadable = |error: serde_json::Error| FetchError::Artifact {
-            reference: reference.whole(),
-            error: ArtifactError::Unreadable(error.to_string()),
-        };
         let in_words = |error| FetchError::Artifact { reference: reference.whole(), error };
-        match serde_json::from_slice(&manifest.bytes).map_err(unreadable)? {
+        match read_manifest(&manifest.bytes).map_err(in_words)? {
             OciManifest::ImageIndex(index) => {
                 self.copy_children(reference, from, target, &index, copied)
             }
@@ -135,12 +133,8 @@ impl Fetcher {
             if !seen.insert(entry.digest.as_str()) {
                 continue;
             }
-            let child = from.manifest(reference, &entry.digest)?;
-            let nested = matches!(
-                serde_json::from_slice::<OciManifest>(&child.bytes),
-                Ok(OciManifest::ImageIndex(_))
-            );
-            if nested {
+            let child = from.named_manifest(reference, &entry.digest)?;
+            if matches!(read_manifest(&child.bytes), Ok(OciManifest::ImageIndex(_))) {
                 let error = ArtifactError::Nested;
                 return Err(FetchError::Artifact { reference: reference.whole(), error });
             }

@@ -3,16 +3,15 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
-use std::time::Instant;
 
 use oci_spec::distribution::Reference;
 
 use super::source::Source;
 use super::{FetchError, FetchObserver, Fetcher};
-use crate::artifact::{Digest, Hasher, Layer, Packing, is_executable, unpack};
-use crate::cache::{at, hash};
+use crate::artifact::{Digest, Hasher, Layer, Packing, UnpackError, is_executable, unpack};
+use crate::cache::{at, hash, open_partial};
 use crate::limits::{BLOB_BYTES_PER_STALL_MIN, EXECUTABLE_BYTES_MAX};
-use crate::registry::{Attempts, RegistryError};
+use crate::registry::Attempts;
 
 impl Fetcher {
     /// The digest of the executable that a layer holds, once it is in the cache; and how many bytes
@@ -39,7 +38,6 @@ impl Fetcher {
             source: &source,
             partial: &partial,
             observer: &*self.observer,
-            stall: self.settings.registry.timeout,
         }
         .run()?;
         let digest = self.unpack(reference, layer, &partial)?;
@@ -64,24 +62,32 @@ impl Fetcher {
         partial: &Path,
     ) -> Result<Digest, FetchError> {
         let failed = at("reading", partial);
-        let mut packed = File::open(partial).map_err(&failed)?;
+        let mut packed = open_partial(partial).map_err(&failed)?;
         let mut start = Vec::new();
         Read::by_ref(&mut packed).take(512).read_to_end(&mut start).map_err(&failed)?;
         packed.rewind().map_err(&failed)?;
         let packing = Packing::of(&layer.media_type, layer.title.as_deref(), &start);
         if packing == Packing::PLAIN && is_executable(&start) {
-            self.cache.promote(partial, &layer.digest)?;
+            self.cache.promote(&packed, partial, &layer.digest)?;
             return Ok(layer.digest.clone());
         }
         let mut temporary = self.cache.new_executable()?;
         let unpacked = unpack(&mut packed, packing, &mut temporary.file, EXECUTABLE_BYTES_MAX);
-        if let Err(error) = unpacked {
+        match unpacked {
+            Ok(_) => {}
+            // A full disk, say: what has come need not come again.
+            Err(UnpackError::Read(error)) => return Err(failed(error).into()),
+            Err(UnpackError::Write(error)) => {
+                return Err(at("unpacking into", self.cache.root())(error).into());
+            }
             // It is what its digest says, so that to fetch it again would not help.
-            let _ = fs::remove_file(partial);
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            let what = format!("{error}{}", cause.unwrap_or_default());
-            let (reference, hint) = (reference.whole(), error.hint());
-            return Err(FetchError::Unpack { reference, what, hint });
+            Err(error) => {
+                let _ = fs::remove_file(partial);
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+                let what = format!("{error}{}", cause.unwrap_or_default());
+                let (reference, hint) = (reference.whole(), error.hint());
+                return Err(FetchError::Unpack { reference, what, hint });
+            }
         }
         temporary.file.rewind().map_err(&failed)?;
         let digest = hash(&mut temporary.file, Hasher::sha256()).map_err(&failed)?;
@@ -99,20 +105,13 @@ struct Download<'a> {
     source: &'a Source,
     partial: &'a Path,
     observer: &'a dyn FetchObserver,
-    stall: std::time::Duration,
 }
 
 impl Download<'_> {
     /// Brings the partial file to its end and verifies it. Gives the bytes that came.
     fn run(&self) -> Result<u64, FetchError> {
         let failed = at("writing", self.partial);
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(self.partial)
-            .map_err(&failed)?;
+        let mut file = open_partial(self.partial).map_err(&failed)?;
         let mut hasher = self.layer.digest.hasher();
         // What an earlier attempt has left counts like what comes now: the digest covers both.
         let mut have = self.hash_start(&mut file, &mut hasher).map_err(&failed)?;
@@ -160,12 +159,12 @@ impl Download<'_> {
     ) -> Result<u64, FetchError> {
         let mut downloaded = 0;
         let mut attempts = Attempts::default();
+        let mut furthest = *have;
         while *have < self.layer.size_bytes {
-            let before = *have;
-            let error = self.fill_once(file, hasher, have, &mut attempts).err();
-            downloaded += have.saturating_sub(before);
-            // A few bytes each time are no progress.
-            if *have >= before + BLOB_BYTES_PER_STALL_MIN {
+            let error = self.fill_once(file, hasher, have, &mut downloaded, &mut attempts).err();
+            // A few bytes each time are no progress, nor is the same part over and over again.
+            if *have >= furthest + BLOB_BYTES_PER_STALL_MIN {
+                furthest = *have;
                 attempts = Attempts::default();
             }
             if let Some(error) = error {
@@ -180,6 +179,7 @@ impl Download<'_> {
         file: &mut File,
         hasher: &mut Hasher,
         have: &mut u64,
+        downloaded: &mut u64,
         attempts: &mut Attempts,
     ) -> Result<(), FetchError> {
         let failed = at("writing", self.partial);
@@ -192,7 +192,6 @@ impl Download<'_> {
             self.observer.restarted();
         }
         let mut piece = vec![0; 256 * 1024];
-        let mut window = (Instant::now(), 0);
         loop {
             let length = blob.read(&mut piece)?;
             if length == 0 {
@@ -206,29 +205,12 @@ impl Download<'_> {
             file.write_all(&piece[..length]).map_err(&failed)?;
             hasher.update(&piece[..length]);
             *have += length as u64;
+            *downloaded += length as u64;
             self.observer.advanced(length as u64);
-            window.1 += length as u64;
-            if window.0.elapsed() > self.stall {
-                if window.1 < BLOB_BYTES_PER_STALL_MIN {
-                    return Err(self.broken_off("it comes too slowly", true));
-                }
-                window = (Instant::now(), 0);
-            }
         }
         if *have < self.layer.size_bytes {
-            let what = format!("it ended after {have} of {} bytes", self.layer.size_bytes);
-            return Err(self.broken_off(&what, false));
+            return Err(blob.ended_early(*have, self.layer.size_bytes));
         }
         Ok(())
-    }
-
-    fn broken_off(&self, what: &str, stalled: bool) -> FetchError {
-        let registry = self.reference.registry().to_owned();
-        let what = format!("a blob: {what}");
-        if stalled {
-            RegistryError::Stalled { registry, what }.into()
-        } else {
-            RegistryError::Unreachable { registry, cause: what }.into()
-        }
     }
 }

@@ -108,6 +108,13 @@ impl FetchError {
 
     /// Whether it is a matter of what the files say, rather than of what happened.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Moved { .. } | Self::OtherExecutable { .. } | Self::Untrusted { .. })
+        matches!(
+            self,
+            Self::Moved { .. }
+                | Self::OtherExecutable { .. }
+                | Self::Untrusted { .. }
+                | Self::Registry(RegistryError::CaFile { .. })
+                | Self::Layout { error: LayoutError::NoLayout(_) }
+        )
     }
 }

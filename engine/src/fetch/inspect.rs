@@ -48,6 +48,7 @@ impl Fetcher {
     ///
     /// If the registry does not have it, or it is no provider.
     pub fn inspect(&self, reference: &Reference) -> Result<Inspection, FetchError> {
+        self.hold();
         let source = self.source(reference)?;
         let manifest = source.manifest(reference, super::source::wanted(reference))?;
         let artifact = self.read(reference, &manifest.bytes)?;
@@ -78,7 +79,7 @@ impl Fetcher {
             }
         }
         let metadata = described.map(|layer| self.metadata(reference, &layer)).transpose()?;
-        let signatures = self.find_signatures(reference, &manifest.digest)?.len();
+        let signatures = self.find_signatures(reference, &manifest.digest).layers.len();
         Ok(Inspection {
             reference: reference.whole(),
             manifest: manifest.digest,

@@ -13,14 +13,15 @@ mod verify;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use oci_spec::distribution::Reference;
 
 use crate::artifact::{
-    Artifact, Content, Digest, Layer, METADATA_TITLE, Platform, ProviderMetadata, offer_for,
+    Artifact, ArtifactError, Content, Digest, Layer, METADATA_TITLE, Platform, ProviderMetadata,
+    offer_for,
 };
-use crate::cache::{Cache, Record, RecordedExecutable};
+use crate::cache::{Cache, Locked, Record, RecordedExecutable};
 use crate::config::{Mirror, TrustPolicy};
 use crate::limits::METADATA_BYTES_MAX;
 use crate::lock::{ANY_PLATFORM, Pin};
@@ -52,6 +53,8 @@ pub struct Fetcher {
     observer: Arc<dyn FetchObserver>,
     /// One for each host, so that what is known of it (scheme, tokens) is learnt once.
     sources: Mutex<BTreeMap<String, Arc<Source>>>,
+    /// Held for as long as something that was fetched may not be in use yet.
+    in_use: OnceLock<Option<Locked>>,
 }
 
 /// An executable that may be started.
@@ -100,12 +103,17 @@ pub(crate) struct Resolved {
 impl Fetcher {
     /// A fetcher into this cache.
     pub fn new(cache: Cache, settings: FetchSettings, observer: Arc<dyn FetchObserver>) -> Self {
-        Self { cache, settings, observer, sources: Mutex::default() }
+        Self { cache, settings, observer, sources: Mutex::default(), in_use: OnceLock::new() }
     }
 
     /// The cache that it fills.
     pub fn cache(&self) -> &Cache {
         &self.cache
+    }
+
+    /// Keeps others from pruning what this fetches, until it is dropped.
+    fn hold(&self) {
+        self.in_use.get_or_init(|| self.cache.in_use());
     }
 
     /// The executable of a reference for a platform. Makes no request if all of it is in the cache
@@ -121,6 +129,8 @@ impl Fetcher {
         pin: Option<&Pin>,
         freshness: Freshness,
     ) -> Result<Fetched, FetchError> {
+        self.hold();
+        check_digest(reference, pin)?;
         if freshness == Freshness::Cached
             && let Some(fetched) = self.find_in_cache(reference, platform, pin)?
         {
@@ -172,16 +182,17 @@ impl Fetcher {
             None => None,
         };
         let (executable, downloaded_bytes) = self.executable(reference, &chosen.layer)?;
-        let platform = chosen.platform;
-        self.finish(
+        let fetched = self.finish(
             reference,
             &resolved.digest,
-            platform,
+            chosen.platform,
             executable,
             downloaded_bytes,
             metadata,
             pin,
-        )
+        )?;
+        self.note(&fetched)?;
+        Ok(fetched)
     }
 
     /// The same without a request; `None` if anything is missing.
@@ -204,7 +215,16 @@ impl Fetcher {
         let Some(bytes) = self.cache.blob(&digest) else { return Ok(None) };
         let artifact = self.read(reference, &bytes)?;
         let chosen =
-            self.choose(reference, &artifact, platform, &mut |digest| Ok(self.cache.blob(digest)))?;
+            self.choose(reference, &artifact, platform, &mut |digest| Ok(self.cache.blob(digest)));
+        let chosen = match chosen {
+            // What the tag means now may have more platforms than what it meant.
+            Err(FetchError::Artifact { error: ArtifactError::OtherPlatforms { .. }, .. })
+                if pin.is_none() && reference.digest().is_none() =>
+            {
+                return Ok(None);
+            }
+            chosen => chosen?,
+        };
         let Some(chosen) = chosen else { return Ok(None) };
         let metadata = match &chosen.metadata {
             Some(layer) => match self.cache.blob(&layer.digest) {
@@ -223,7 +243,10 @@ impl Fetcher {
         let Some(executable) = executable else { return Ok(None) };
         self.check_trust(reference, &digest, Freshness::Cached)?;
         let platform = chosen.platform;
-        self.finish(reference, &digest, platform, executable, 0, metadata, pin).map(Some)
+        let fetched = self.finish(reference, &digest, platform, executable, 0, metadata, pin)?;
+        // Nothing of it had to be fetched, so that it need not be possible to write there.
+        let _ = self.note(&fetched);
+        Ok(Some(fetched))
     }
 
     /// The layers for a platform; nothing where a manifest of an index cannot be had.
@@ -251,7 +274,7 @@ impl Fetcher {
                 let Some(bytes) = child(&entry.digest)? else { return Ok(None) };
                 let artifact = self.read(reference, &bytes)?;
                 let Content::Layers { offers, metadata } = &artifact.content else {
-                    return Err(in_words(crate::artifact::ArtifactError::Nested));
+                    return Err(in_words(ArtifactError::Nested));
                 };
                 let offer = offer_for(offers, wanted).map_err(in_words)?;
                 Ok(Some(Chosen {
@@ -291,7 +314,7 @@ impl Fetcher {
         })
     }
 
-    /// Checks an executable against the lock file, and notes where the reference has led.
+    /// Checks an executable against the lock file.
     #[allow(clippy::too_many_arguments, reason = "the parts of what it makes")]
     fn finish(
         &self,
@@ -326,10 +349,10 @@ impl Fetcher {
                 found: fetched.executable,
             });
         }
-        self.note(&fetched)?;
         Ok(fetched)
     }
 
+    /// Notes where a reference has led.
     fn note(&self, fetched: &Fetched) -> Result<(), FetchError> {
         let known = self.cache.record(&fetched.reference);
         let has = known.is_some_and(|record| {
@@ -382,6 +405,8 @@ impl Fetcher {
         platforms: &[Platform],
         known: Option<&Pin>,
     ) -> Result<Pin, FetchError> {
+        self.hold();
+        check_digest(reference, known)?;
         let resolved = self.resolve(reference, known)?;
         let has = resolved.artifact.platforms();
         let wanted: Vec<Platform> = match (platforms, has.as_slice()) {
@@ -398,6 +423,14 @@ impl Fetcher {
             pin.executables.insert(fetched.platform_key(), fetched.executable);
         }
         Ok(pin)
+    }
+}
+
+/// Whether the digest that a reference itself names is the one that is locked.
+fn check_digest(reference: &Reference, pin: Option<&Pin>) -> Result<(), FetchError> {
+    match reference.digest().and_then(|digest| Digest::parse(digest).ok()) {
+        Some(digest) => check_pin(reference, pin, &digest),
+        None => Ok(()),
     }
 }
 

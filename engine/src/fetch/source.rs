@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::time::Instant;
 
 use oci_client::manifest::{ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE};
 use oci_spec::distribution::Reference;
@@ -28,7 +29,7 @@ pub(crate) enum Source {
 
 /// A blob on its way.
 pub(crate) enum Blob {
-    Registry(BlobBody),
+    Registry(Box<BlobBody>),
     File(File, Digest),
 }
 
@@ -56,6 +57,18 @@ impl Blob {
         }
     }
 
+    /// What it is that the rest of it does not come.
+    pub(crate) fn ended_early(&self, have_bytes: u64, size_bytes: u64) -> FetchError {
+        match self {
+            Self::Registry(body) => body.ended_early(have_bytes, size_bytes).into(),
+            Self::File(_, digest) => {
+                let what = format!("it ends after {have_bytes} of {size_bytes} bytes");
+                let error = io::Error::new(io::ErrorKind::UnexpectedEof, what);
+                FetchError::Blob { digest: digest.clone(), error }
+            }
+        }
+    }
+
     /// Writes all of it, which has to be what its descriptor says. `piece` is told of what comes.
     pub(crate) fn copy_verified(
         &mut self,
@@ -80,9 +93,7 @@ impl Blob {
             to(&piece[..length])?;
         }
         if have < layer.size_bytes {
-            let registry = reference.registry().to_owned();
-            let cause = format!("a blob ended after {have} of {} bytes", layer.size_bytes);
-            return Err(RegistryError::Unreachable { registry, cause }.into());
+            return Err(self.ended_early(have, layer.size_bytes));
         }
         let found = hasher.finish();
         if found == layer.digest {
@@ -158,6 +169,19 @@ impl Source {
         }
     }
 
+    /// The manifest of a digest as another manifest names it, which may be anything.
+    pub(crate) fn named_manifest(
+        &self,
+        reference: &Reference,
+        digest: &str,
+    ) -> Result<ManifestBytes, FetchError> {
+        let digest = Digest::parse(digest).map_err(|error| FetchError::Artifact {
+            reference: reference.whole(),
+            error: error.into(),
+        })?;
+        self.manifest(reference, &digest.to_string())
+    }
+
     /// Starts a blob, from an offset where that is possible.
     pub(crate) fn open_blob(
         &self,
@@ -171,7 +195,7 @@ impl Source {
                 let repository = self.repository(reference);
                 let body =
                     registry.open_blob(&repository, &layer.digest, offset_bytes, attempts)?;
-                Ok(Blob::Registry(body))
+                Ok(Blob::Registry(Box::new(body)))
             }
             Self::Layout(layout) => {
                 let file = layout.open_blob(&layer.digest.to_string(), layer.size_bytes)?;
@@ -202,7 +226,10 @@ impl Source {
         limit_bytes: u64,
     ) -> Result<Vec<u8>, FetchError> {
         if layer.size_bytes > limit_bytes {
-            let registry = reference.registry().to_owned();
+            let registry = match self {
+                Self::Registry { registry, .. } => registry.name().to_owned(),
+                Self::Layout(_) => reference.registry().to_owned(),
+            };
             let what = "a small blob";
             return Err(RegistryError::TooLarge { registry, what, limit_bytes }.into());
         }
@@ -223,11 +250,27 @@ impl Source {
     ) -> Result<Vec<u8>, FetchError> {
         let mut blob = self.open_blob(reference, layer, 0, attempts)?;
         let mut bytes = Vec::new();
+        let deadline = self.deadline();
         blob.copy_verified(reference, layer, &mut |piece| {
             bytes.extend_from_slice(piece);
-            Ok(())
+            match (self, deadline) {
+                (Self::Registry { registry, .. }, Some(deadline)) if Instant::now() > deadline => {
+                    let registry = registry.name().to_owned();
+                    let what = "a small blob came too slowly".to_owned();
+                    Err(RegistryError::Stalled { registry, what }.into())
+                }
+                _ => Ok(()),
+            }
         })?;
         Ok(bytes)
+    }
+
+    /// Until when a small blob has to have come, like any other answer that is read whole.
+    fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Registry { registry, .. } => Some(Instant::now() + registry.patience()),
+            Self::Layout(_) => None,
+        }
     }
 
     /// What refers to a manifest.

@@ -11,25 +11,24 @@ use super::{FetchError, Fetcher, Freshness};
 use crate::artifact::Digest;
 use crate::config::TrustPolicy;
 use crate::limits::{SIGNATURES_MAX, SIGNED_BYTES_MAX};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{ManifestBytes, Registry, RegistryError};
 use crate::signature::{
-    self, PrivateKey, SignatureError, SignatureLayer, is_signature_type, signature_manifest,
+    self, Form, PrivateKey, SignatureError, SignatureLayer, is_signature, signature_manifest,
     signature_tag, signatures_of,
 };
 
-/// A signature and the text that it signs, as the cache keeps them.
+/// A signature and the blob that it is about or in, as the cache keeps them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Signed {
-    /// The text, in base64: every byte of it counts.
-    payload: String,
-    signature: String,
+    /// In base64: every byte of it counts.
+    blob: String,
+    form: Form,
 }
 
 impl Fetcher {
     /// The policies that are about a reference.
     pub(super) fn policies(&self, reference: &Reference) -> Vec<&TrustPolicy> {
-        let repository = format!("{}/{}", reference.registry(), reference.repository());
-        self.settings.trust.iter().filter(|policy| policy.pattern.matches(&repository)).collect()
+        self.settings.trust.iter().filter(|policy| policy.covers(reference)).collect()
     }
 
     /// Checks that every policy about a reference is met. What is in the cache is enough, if it
@@ -52,41 +51,69 @@ impl Fetcher {
         if freshness == Freshness::Cached && kept.is_some_and(|kept| check(&kept).is_ok()) {
             return Ok(());
         }
+        let source = self.source(reference)?;
+        let Found { layers, mut failure } = self.find_signatures(reference, manifest);
         let mut signatures = Vec::new();
-        for found in self.find_signatures(reference, manifest)? {
-            let source = self.source(reference)?;
-            let payload = source.small_blob(reference, &found.payload, SIGNED_BYTES_MAX)?;
-            let payload = STANDARD.encode(payload);
-            signatures.push(Signed { payload, signature: found.signature });
+        let mut outcome = check(&signatures);
+        for found in layers {
+            match source.small_blob(reference, &found.blob, SIGNED_BYTES_MAX) {
+                Ok(blob) => {
+                    signatures.push(Signed { blob: STANDARD.encode(blob), form: found.form });
+                    outcome = check(&signatures);
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
+            if outcome.is_ok() {
+                let kept = serde_json::to_vec(&signatures).unwrap_or_default();
+                let kept = self.cache.keep_signatures(manifest, &kept);
+                return if freshness == Freshness::Cached { Ok(()) } else { Ok(kept?) };
+            }
         }
-        check(&signatures)?;
-        let kept = serde_json::to_vec(&signatures).unwrap_or_default();
-        self.cache.keep_signatures(manifest, &kept)?;
-        Ok(())
+        // The one that counts may be the one that did not come.
+        match failure {
+            Some(failure) if !failure.is_missing() => Err(failure),
+            _ => outcome,
+        }
     }
 
-    /// The signatures beside a manifest: under their tag, and where they refer to it.
-    pub(super) fn find_signatures(
-        &self,
-        reference: &Reference,
-        manifest: &Digest,
-    ) -> Result<Vec<SignatureLayer>, FetchError> {
-        let source = self.source(reference)?;
-        let mut found = match source.manifest(reference, &signature_tag(&manifest.to_string())) {
-            Ok(bytes) => read(&bytes.bytes),
-            Err(error) if error.is_missing() => Vec::new(),
-            Err(error) => return Err(error),
+    /// The signatures beside a manifest: under their tag, and where they refer to it. Anybody may
+    /// have put something there; what cannot be read does not keep the others from counting.
+    pub(super) fn find_signatures(&self, reference: &Reference, manifest: &Digest) -> Found {
+        let mut found = Found { layers: Vec::new(), failure: None };
+        let source = match self.source(reference) {
+            Ok(source) => source,
+            Err(error) => return Found { failure: Some(error), ..found },
         };
-        let referrers = source.referrers(reference, manifest)?;
-        let about = referrers
-            .iter()
-            .filter(|entry| entry.artifact_type.as_deref().is_some_and(is_signature_type));
+        found.add(source.manifest(reference, &signature_tag(&manifest.to_string())));
+        let referrers = match source.referrers(reference, manifest) {
+            Ok(referrers) => referrers,
+            Err(error) => {
+                found.add(Err(error));
+                Vec::new()
+            }
+        };
+        let about = referrers.iter().filter(|entry| is_signature(entry));
         for entry in about.take(SIGNATURES_MAX) {
-            let bytes = source.manifest(reference, &entry.digest)?;
-            found.extend(read(&bytes.bytes));
+            found.add(source.named_manifest(reference, &entry.digest));
         }
-        found.truncate(SIGNATURES_MAX);
-        Ok(found)
+        found.layers.truncate(SIGNATURES_MAX);
+        found
+    }
+}
+
+/// What there is of signatures, and the first reason why there may be more.
+pub(super) struct Found {
+    pub(super) layers: Vec<SignatureLayer>,
+    failure: Option<FetchError>,
+}
+
+impl Found {
+    fn add(&mut self, manifest: Result<ManifestBytes, FetchError>) {
+        match manifest {
+            Ok(manifest) => self.layers.extend(read(&manifest.bytes)),
+            Err(error) if error.is_missing() => {}
+            Err(error) => self.failure = self.failure.take().or(Some(error)),
+        }
     }
 }
 
@@ -104,9 +131,9 @@ fn meets(
 ) -> Result<(), FetchError> {
     let mut closest: Option<SignatureError> = None;
     for signed in signatures {
-        let payload = STANDARD.decode(&signed.payload).unwrap_or_default();
+        let blob = STANDARD.decode(&signed.blob).unwrap_or_default();
         let digest = manifest.to_string();
-        match signature::verify(&policy.public_keys, &payload, &signed.signature, &digest) {
+        match signature::verify(&policy.public_keys, &blob, &signed.form, &digest) {
             Ok(()) => return Ok(()),
             Err(error) => closest = Some(error),
         }

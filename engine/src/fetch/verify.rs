@@ -1,9 +1,11 @@
 //! Whether what is in the cache is what it should be, all of it read again.
 
+use std::collections::BTreeMap;
+
 use oci_spec::distribution::Reference;
 
-use super::{FetchError, Fetcher, Freshness};
-use crate::artifact::{Digest, Platform};
+use super::{FetchError, Fetcher, Freshness, check_digest, check_pin};
+use crate::artifact::{Artifact, Content, Digest, Platform};
 use crate::lock::{ANY_PLATFORM, Pin};
 
 /// What was found in order.
@@ -28,6 +30,8 @@ impl Fetcher {
     ///
     /// If something is not as it should be, or nothing is there.
     pub fn verify(&self, reference: &Reference, pin: Option<&Pin>) -> Result<Verified, FetchError> {
+        self.hold();
+        check_digest(reference, pin)?;
         let whole = reference.whole();
         let record = self.cache.record(&whole);
         let record = record.ok_or_else(|| FetchError::NotInCache(whole.clone()))?;
@@ -36,13 +40,20 @@ impl Fetcher {
             what: format!("what the cache notes of it is damaged: {error}"),
         };
         let manifest = Digest::parse(&record.manifest).map_err(unreadable)?;
-        super::check_pin(reference, pin, &manifest)?;
-        if self.cache.blob(&manifest).is_none() {
+        check_pin(reference, pin, &manifest)?;
+        if let Some(named) = reference.digest()
+            && named != manifest.to_string()
+        {
             return Err(FetchError::Damaged { reference: whole, digest: manifest });
         }
+        let layers = self.layers_in_cache(reference, &manifest)?;
         let mut platforms = Vec::new();
-        for (key, executable) in &record.executables {
-            let digest = Digest::parse(&executable.digest).map_err(unreadable)?;
+        for key in record.executables.keys() {
+            // What the record says of it may be wrong; what the manifest names is what would run.
+            let Some(layer) = layers.get(key) else {
+                return Err(FetchError::Damaged { reference: whole, digest: manifest });
+            };
+            let digest = self.cache.unpacked(layer).unwrap_or_else(|| layer.clone());
             if self.cache.rehash(&digest)? != Some(true) {
                 return Err(FetchError::Damaged { reference: whole, digest });
             }
@@ -58,5 +69,37 @@ impl Fetcher {
         self.check_trust(reference, &manifest, Freshness::Cached)?;
         let policies = self.policies(reference).len();
         Ok(Verified { manifest, platforms, locked: pin.is_some(), policies })
+    }
+
+    /// The layer of each platform, by the manifests that are in the cache.
+    fn layers_in_cache(
+        &self,
+        reference: &Reference,
+        manifest: &Digest,
+    ) -> Result<BTreeMap<String, Digest>, FetchError> {
+        let damaged = |digest: &Digest| FetchError::Damaged {
+            reference: reference.whole(),
+            digest: digest.clone(),
+        };
+        let bytes = self.cache.blob(manifest).ok_or_else(|| damaged(manifest))?;
+        let mut layers = BTreeMap::new();
+        let mut add = |artifact: &Artifact, platform: Option<Platform>| {
+            let Content::Layers { offers, .. } = &artifact.content else { return };
+            for offer in offers {
+                let key = offer.platform.or(platform).map(Platform::key);
+                let key = key.unwrap_or_else(|| ANY_PLATFORM.to_owned());
+                layers.insert(key, offer.layer.digest.clone());
+            }
+        };
+        let artifact = self.read(reference, &bytes)?;
+        add(&artifact, None);
+        if let Content::Index(entries) = &artifact.content {
+            for entry in entries {
+                // That of a platform that was not fetched need not be here.
+                let Some(bytes) = self.cache.blob(&entry.digest) else { continue };
+                add(&self.read(reference, &bytes)?, Some(entry.platform));
+            }
+        }
+        Ok(layers)
     }
 }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use hcl::{Expression, ObjectKey, Structure};
 use thiserror::Error;
 
-use crate::artifact::{Digest, DigestError};
+use crate::artifact::{Digest, DigestError, Platform};
 use crate::limits::LOCK_FILE_BYTES_MAX;
+use crate::resolve::parse_reference;
 
 /// The file's name, beside the HCL file.
 pub const LOCK_FILE: &str = ".dstream.lock.hcl";
@@ -124,6 +125,7 @@ impl Lock {
             let reference = label.as_str().to_owned();
             let pin =
                 Self::parse_pin(&block.body).map_err(|what| format!("{reference}: {what}"))?;
+            check_name(&reference, &pin)?;
             if lock.pins.insert(reference.clone(), pin).is_some() {
                 return Err(format!("{reference} is there twice"));
             }
@@ -146,6 +148,10 @@ impl Lock {
                             ObjectKey::Expression(Expression::String(text)) => text.clone(),
                             _ => return Err("a key that is no platform".to_owned()),
                         };
+                        if key != ANY_PLATFORM && Platform::from_key(&key).is_none() {
+                            let shown: String = key.escape_debug().take(60).collect();
+                            return Err(format!("`{shown}` is no platform"));
+                        }
                         executables.insert(key, digest(value)?);
                     }
                 }
@@ -185,6 +191,22 @@ impl Lock {
             text.push_str("  }\n}\n");
         }
         text
+    }
+}
+
+/// Whether a label is a whole reference, and its own digest, if it has one, that of the pin.
+fn check_name(reference: &str, pin: &Pin) -> Result<(), String> {
+    let shown = || reference.escape_debug().take(300).collect::<String>();
+    let parsed = parse_reference(reference, None)
+        .map_err(|error| format!("`{}` is no reference: {error}", shown()))?;
+    if parsed.whole() != reference {
+        return Err(format!("`{}` has to be written `{}`", shown(), parsed.whole()));
+    }
+    match parsed.digest() {
+        Some(digest) if digest != pin.manifest.to_string() => {
+            Err(format!("`{}` is locked to another digest, {}", shown(), pin.manifest))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -241,6 +263,10 @@ mod tests {
         for (text, expected) in [
             (conflict.as_str(), "merge"),
             (&twice, "twice"),
+            (&good.replace("linux_amd64", "linux_mips"), "`linux_mips` is no platform"),
+            (&good.replace("ghcr.io", "GHCR.io"), "has to be written `ghcr.io/"),
+            (&good.replace("ghcr.io/", ""), "is no reference"),
+            (&good.replace(":v1", &format!("@{}", Digest::sha256_of(b"x"))), "another digest"),
             ("provider \"x\" {}", "`manifest` is missing"),
             ("provider \"x\" { manifest = \"sha256:1\" }", "is no digest"),
             ("provider \"x\" { manifest = 1 }", "no text"),

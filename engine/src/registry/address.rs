@@ -1,7 +1,8 @@
 //! Where a registry is, and whether it may be spoken to in plain HTTP.
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::resolve::{is_loopback, split_port};
 
 /// A registry's host, and what is known of how it speaks.
 #[derive(Debug)]
@@ -29,9 +30,9 @@ const HTTPS: u8 = 2;
 
 impl Address {
     pub(crate) fn new(name: &str, insecure_registries: &[String]) -> Self {
-        let plain = if is_loopback(host_of(name)) {
+        let plain = if is_loopback(split_port(name).0) {
             Plain::Loopback
-        } else if insecure_registries.iter().any(|insecure| insecure.eq_ignore_ascii_case(name)) {
+        } else if insecure_registries.iter().any(|insecure| insecure == name) {
             Plain::Allowed
         } else {
             Plain::Never
@@ -66,6 +67,13 @@ impl Address {
         self.scheme.store(scheme, Ordering::Relaxed);
     }
 
+    /// Nothing is known of it again.
+    pub(crate) fn forget_scheme(&self) {
+        if self.plain != Plain::Never {
+            self.scheme.store(UNDECIDED, Ordering::Relaxed);
+        }
+    }
+
     /// The scheme in use does not work: the other one.
     pub(crate) fn switch_scheme(&self) {
         let scheme = if self.scheme() == "http" { HTTPS } else { HTTP };
@@ -89,25 +97,12 @@ impl Address {
             "https" => true,
             "http" => {
                 let host = url.host_str().unwrap_or_default();
-                is_loopback(host) || (self.plain == Plain::Allowed && host == host_of(&self.name))
+                is_loopback(host)
+                    || (self.plain == Plain::Allowed && host == split_port(&self.name).0)
             }
             _ => false,
         }
     }
-}
-
-/// The host of `host:port`; an IPv6 address without its brackets.
-fn host_of(name: &str) -> &str {
-    if let Some(rest) = name.strip_prefix('[') {
-        return rest.split(']').next().unwrap_or(rest);
-    }
-    name.split(':').next().unwrap_or(name)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

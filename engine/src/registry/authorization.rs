@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::credentials::{Credential, FoundCredential};
 use super::exchange::Failed;
-use super::{Registry, RegistryError, Sent, body};
+use super::{Registry, RegistryError, Sent, body, exchange};
 use crate::limits::TOKEN_BODY_BYTES_MAX;
 
 /// What one wants to do in a repository.
@@ -123,18 +123,20 @@ impl Registry {
         let realm = parameter("realm").unwrap_or_default();
         let found = self.credential()?;
         let sent = found.as_ref().map_or(Sent::Nothing, |found| Sent::From(found.origin));
-        let bad = |sent, what: String| RegistryError::Token {
-            repository: scope.repository.clone(),
+        let unfit = |sent, what: String, passing| RegistryError::TokenService {
+            registry: self.name().to_owned(),
             realm: shown(&realm),
             what,
             sent,
+            passing,
         };
+        let bad = |sent, what: &str| unfit(sent, what.to_owned(), false);
         let url = Url::parse(&realm).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let Some(url) = url else {
-            return Err(bad(Sent::Nothing, "that is no HTTP address".to_owned()).into());
+            return Err(bad(Sent::Nothing, "is no HTTP address").into());
         };
         if found.is_some() && !self.address.may_hear_secrets(&url) {
-            let what = "a password is not sent in plain HTTP".to_owned();
+            let what = "speaks plain HTTP, in which no password is sent";
             return Err(bad(Sent::Nothing, what).into());
         }
 
@@ -152,32 +154,42 @@ impl Registry {
                 query.push(("refresh_token", token));
                 let form = with_query(url.clone(), &query).query().unwrap_or_default().to_owned();
                 let kind = "application/x-www-form-urlencoded";
-                self.http.post(url).header(reqwest::header::CONTENT_TYPE, kind).body(form)
+                // A redirect would carry the token in the body to wherever it points.
+                self.unredirected()?
+                    .post(url)
+                    .header(reqwest::header::CONTENT_TYPE, kind)
+                    .body(form)
             }
         };
-        let response = request.send().map_err(|error| self.transport(&error))?;
+        let response = request.send().map_err(|error| {
+            let what = format!("cannot be asked: {}", exchange::cause_of(&error));
+            unfit(sent, what, !error.is_redirect())
+        })?;
         let status = response.status().as_u16();
         match status {
             200 => {}
+            400 | 401 | 403 => {
+                let (repository, realm) = (scope.repository.clone(), shown(&realm));
+                let what = format!("it answered {status}");
+                return Err(RegistryError::Token { repository, realm, what, sent }.into());
+            }
             429 | 500..=599 => {
                 let wait =
                     super::retry::retry_after(response.headers(), std::time::SystemTime::now());
-                let registry = self.name().to_owned();
-                let detail = ", its token service".to_owned();
                 return Err(Failed {
-                    error: RegistryError::Server { registry, status, detail },
+                    error: unfit(sent, format!("answered {status}"), true),
                     wait,
                 });
             }
-            _ => return Err(bad(sent, format!("it answered {status}")).into()),
+            _ => return Err(bad(sent, &format!("answered {status}")).into()),
         }
         let timeout = self.settings.timeout;
         let body = body::read(response, "a token", TOKEN_BODY_BYTES_MAX, self.name(), timeout);
         let body = body.map_err(|error| match error {
             RegistryError::TooLarge { limit_bytes, .. } => {
-                bad(sent, format!("its answer is larger than {limit_bytes} bytes"))
+                bad(sent, &format!("sent more than {limit_bytes} bytes"))
             }
-            other => other,
+            other => unfit(sent, format!("broke off: {other}"), true),
         })?;
         #[derive(Deserialize)]
         struct Answer {
@@ -185,14 +197,14 @@ impl Registry {
             access_token: Option<String>,
         }
         let answer: Answer = serde_json::from_slice(&body)
-            .map_err(|_| bad(sent, "its answer is no JSON with a token in it".to_owned()))?;
+            .map_err(|_| bad(sent, "sent no JSON with a token in it"))?;
         let token = answer.token.filter(|token| !token.is_empty()).or(answer.access_token);
         let Some(token) = token.filter(|token| !token.is_empty()) else {
-            return Err(bad(sent, "its answer holds no token".to_owned()).into());
+            return Err(bad(sent, "sent no token").into());
         };
         let header = self
             .header("Bearer", &token)
-            .map_err(|_| bad(sent, "its token has characters that no token has".to_owned()))?;
+            .map_err(|_| bad(sent, "sent a token with characters that no token has"))?;
         Ok(Authorization { header, sent })
     }
 
@@ -220,9 +232,10 @@ fn shown(realm: &str) -> String {
     match Url::parse(realm) {
         Ok(url) => {
             let host = url.host_str().unwrap_or_default();
-            format!("{}://{host}{}", url.scheme(), url.path())
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{}://{host}{port}{}", url.scheme(), url.path())
         }
-        Err(_) => "the token service that the registry names".to_owned(),
+        Err(_) => format!("`{}`", realm.escape_debug()),
     }
     .chars()
     .filter(|c| !c.is_control())

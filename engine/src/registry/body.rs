@@ -49,5 +49,5 @@ pub(super) fn broken(error: &io::Error, what: &str, registry: &str) -> RegistryE
         return RegistryError::Stalled { registry, what: format!("{what} stopped coming") };
     }
     let cause = source.map_or_else(|| error.to_string(), super::exchange::cause_of);
-    RegistryError::Unreachable { registry, cause: format!("{what} broke off: {cause}") }
+    RegistryError::BrokenOff { registry, what: format!("{what}: {cause}") }
 }

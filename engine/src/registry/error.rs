@@ -12,6 +12,8 @@ use super::credentials::Sent;
 pub enum RegistryError {
     #[error("the registry {registry} cannot be reached: {cause}")]
     Unreachable { registry: String, cause: String },
+    #[error("the registry {registry} broke off: {what}")]
+    BrokenOff { registry: String, what: String },
     #[error("the registry {registry} stalled: {what}")]
     Stalled { registry: String, what: String },
     #[error("no access to {repository} at {registry} ({status}{detail}); {sent}")]
@@ -32,6 +34,8 @@ pub enum RegistryError {
     Protocol { registry: String, what: String },
     #[error("no token for {repository} from {realm}: {what}; {sent}")]
     Token { repository: String, realm: String, what: String, sent: Sent },
+    #[error("the token service {realm}, which {registry} names, {what}; {sent}")]
+    TokenService { registry: String, realm: String, what: String, sent: Sent, passing: bool },
     #[error("the credentials for {registry} cannot be read: {cause}")]
     Credentials { registry: String, cause: String },
     #[error("the certificates of {file} cannot be used: {cause}")]
@@ -47,6 +51,9 @@ impl RegistryError {
             }
             Self::Unreachable { .. } => {
                 "check the host name, the network and HTTPS_PROXY; a registry on plain HTTP must be named in dstream { insecure_registries = […] }"
+            }
+            Self::BrokenOff { .. } => {
+                "try again: what has arrived is kept; a proxy in between may cut long answers"
             }
             Self::Stalled { .. } => {
                 "try again: what has arrived is kept; DSTREAM_REGISTRY_TIMEOUT=2m gives a slow registry more time"
@@ -66,8 +73,16 @@ impl RegistryError {
             }
             Self::NoBlob { .. } => "the artifact is damaged: push it again",
             Self::Busy { .. } => "wait; a login usually raises a registry's limits",
-            Self::Server { .. } => "try again later; the registry's own log says more",
-            Self::TooLarge { .. } | Self::Protocol { .. } => {
+            Self::Server { status: 429 | 500..=599, .. } => {
+                "try again later; the registry's own log says more"
+            }
+            Self::TokenService { passing: true, .. } => {
+                "try again later; check that this host, too, can be reached from here"
+            }
+            Self::TokenService { .. } => {
+                "is the registry's name right? its own token service gives a token over HTTPS, and a password goes nowhere else"
+            }
+            Self::Server { .. } | Self::TooLarge { .. } | Self::Protocol { .. } => {
                 "is this really a registry? a proxy or a login page in between answers like this"
             }
             Self::Credentials { .. } => "check the file and the credential helper that it names",
@@ -79,7 +94,8 @@ impl RegistryError {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable { cause, .. } => !cause.contains("certificate"),
-            Self::Stalled { .. } => true,
+            Self::Stalled { .. } | Self::BrokenOff { .. } => true,
+            Self::TokenService { passing, .. } => *passing,
             Self::Server { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
             _ => false,
         }

@@ -77,6 +77,7 @@ impl Registry {
     ) -> Result<Response, Failed> {
         let scope = Scope { repository: repository.to_owned(), access };
         let mut authorized = false;
+        let mut dropped = None;
         loop {
             let url = match target {
                 Target::Path(path) => self.address.url(path),
@@ -95,11 +96,27 @@ impl Registry {
             let response = match self.http.execute(request) {
                 Ok(response) => response,
                 Err(error) => {
+                    // A port for TLS may hang up on whoever speaks plain HTTP to it. One that does
+                    // not speak TLS either has only had a bad moment.
+                    if let Some(first) = dropped {
+                        self.address.forget_scheme();
+                        let told = if is_untrusted(&error) { error } else { first };
+                        return Err(self.transport(&told).into());
+                    }
+                    if self.address.is_undecided()
+                        && self.address.is_loopback()
+                        && !error.is_connect()
+                        && !error.is_timeout()
+                    {
+                        self.address.switch_scheme();
+                        dropped = Some(error);
+                        continue;
+                    }
                     // A certificate that cannot be trusted is no reason to do without one.
                     if self.address.is_undecided()
                         && error.is_connect()
                         && !self.address.is_loopback()
-                        && !cause_of(&error).contains("certificate")
+                        && !is_untrusted(&error)
                     {
                         self.address.switch_scheme();
                         continue;
@@ -216,6 +233,11 @@ pub(super) enum Target<'a> {
     Path(&'a str),
     /// Where the registry said to go on.
     Location(Url),
+}
+
+/// Whether the other side has shown a certificate that is not trusted.
+fn is_untrusted(error: &reqwest::Error) -> bool {
+    cause_of(error).contains("certificate")
 }
 
 /// The innermost cause, which says what happened and holds no URL.

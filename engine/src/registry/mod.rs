@@ -64,31 +64,7 @@ impl Registry {
     /// Prepares to speak to a registry, a host with an optional port; sends nothing.
     pub(crate) fn new(name: &str, settings: &RegistrySettings) -> Result<Self, RegistryError> {
         let address = Address::new(name, &settings.insecure_registries);
-        // One provider for the process; whoever was first is as good as we are.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut http = Client::builder()
-            .user_agent(concat!("dstream/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
-            .timeout(settings.timeout)
-            .redirect(Policy::custom(follow));
-        if address.is_loopback() {
-            http = http.no_proxy();
-        }
-        if let Some(file) = &settings.ca_file {
-            let bad =
-                |cause: String| RegistryError::CaFile { file: file.display().to_string(), cause };
-            let pem = fs::read(file).map_err(|error| bad(error.to_string()))?;
-            let certificates = Certificate::from_pem_bundle(&pem)
-                .map_err(|error| bad(exchange::cause_of(&error)))?;
-            if certificates.is_empty() {
-                return Err(bad("it holds none".to_owned()));
-            }
-            http = http.tls_certs_merge(certificates);
-        }
-        let http = http.build().map_err(|error| RegistryError::Unreachable {
-            registry: name.to_owned(),
-            cause: exchange::cause_of(&error),
-        })?;
+        let http = client(&address, settings, Policy::custom(follow))?;
         Ok(Self {
             address,
             http,
@@ -98,10 +74,51 @@ impl Registry {
         })
     }
 
+    /// A client for what must not be sent to another place than it is meant for.
+    fn unredirected(&self) -> Result<Client, RegistryError> {
+        client(&self.address, &self.settings, Policy::none())
+    }
+
+    /// How long an answer that is read whole may take to come.
+    pub(crate) fn patience(&self) -> Duration {
+        self.settings.timeout * 2
+    }
+
     /// Host and port.
     pub(crate) fn name(&self) -> &str {
         &self.address.name
     }
+}
+
+fn client(
+    address: &Address,
+    settings: &RegistrySettings,
+    redirects: Policy,
+) -> Result<Client, RegistryError> {
+    // One provider for the process; whoever was first is as good as we are.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut http = Client::builder()
+        .user_agent(concat!("dstream/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout))
+        .timeout(settings.timeout)
+        .redirect(redirects);
+    if address.is_loopback() {
+        http = http.no_proxy();
+    }
+    if let Some(file) = &settings.ca_file {
+        let bad = |cause: String| RegistryError::CaFile { file: file.display().to_string(), cause };
+        let pem = fs::read(file).map_err(|error| bad(error.to_string()))?;
+        let certificates =
+            Certificate::from_pem_bundle(&pem).map_err(|error| bad(exchange::cause_of(&error)))?;
+        if certificates.is_empty() {
+            return Err(bad("it holds none".to_owned()));
+        }
+        http = http.tls_certs_merge(certificates);
+    }
+    http.build().map_err(|error| RegistryError::Unreachable {
+        registry: address.name.clone(),
+        cause: exchange::cause_of(&error),
+    })
 }
 
 /// Which redirects are followed: a few, and none that leaves HTTPS. (reqwest drops credentials where
@@ -110,6 +127,8 @@ fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let was_https = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
     if attempt.previous().len() > REDIRECTS_MAX {
         attempt.error("too many redirects")
+    } else if !matches!(attempt.url().scheme(), "http" | "https") {
+        attempt.error("a redirect to what is no HTTP address")
     } else if was_https && attempt.url().scheme() != "https" {
         attempt.error("a redirect from HTTPS to plain HTTP")
     } else {

@@ -1,6 +1,7 @@
 //! Reading: manifests, blobs, what refers to a manifest.
 
 use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
 use oci_client::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
@@ -14,7 +15,7 @@ use super::authorization::Access;
 use super::exchange::{Failed, Target};
 use super::{Attempts, Registry, RegistryError, body};
 use crate::artifact::Digest;
-use crate::limits::MANIFEST_BYTES_MAX;
+use crate::limits::{BLOB_BYTES_PER_STALL_MIN, MANIFEST_BYTES_MAX};
 
 /// A manifest as it came, with the digest that its bytes have.
 #[derive(Debug, Clone)]
@@ -29,6 +30,31 @@ pub(crate) struct BlobBody {
     response: Response,
     registry: String,
     pub(crate) offset_bytes: u64,
+    pace: Pace,
+}
+
+/// Whether what comes is worth waiting for: a server that sends a byte now and then is not sending.
+struct Pace {
+    allowed: Duration,
+    since: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    fn new(allowed: Duration) -> Self {
+        Self { allowed, since: Instant::now(), bytes: 0 }
+    }
+
+    /// Notes what has come; whether it goes on well.
+    fn keeps_up(&mut self, length: usize) -> bool {
+        self.bytes += length as u64;
+        if self.since.elapsed() <= self.allowed {
+            return true;
+        }
+        let enough = self.bytes >= BLOB_BYTES_PER_STALL_MIN;
+        *self = Self::new(self.allowed);
+        enough
+    }
 }
 
 impl BlobBody {
@@ -38,9 +64,19 @@ impl BlobBody {
             match self.response.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(body::broken(&error, "a blob", &self.registry)),
-                Ok(length) => return Ok(length),
+                Ok(length) if length == 0 || self.pace.keeps_up(length) => return Ok(length),
+                Ok(_) => {
+                    let what = "a blob comes too slowly".to_owned();
+                    return Err(RegistryError::Stalled { registry: self.registry.clone(), what });
+                }
             }
         }
+    }
+
+    /// What it is that the rest of a blob does not come.
+    pub(crate) fn ended_early(&self, have_bytes: u64, size_bytes: u64) -> RegistryError {
+        let what = format!("a blob ended after {have_bytes} of {size_bytes} bytes");
+        RegistryError::BrokenOff { registry: self.registry.clone(), what }
     }
 }
 
@@ -152,10 +188,13 @@ impl Registry {
                     }
                 })?;
             let registry = self.name().to_owned();
+            let pace = Pace::new(self.settings.timeout);
             match response.status() {
-                StatusCode::OK => return Ok(BlobBody { response, registry, offset_bytes: 0 }),
+                StatusCode::OK => {
+                    return Ok(BlobBody { response, registry, offset_bytes: 0, pace });
+                }
                 StatusCode::PARTIAL_CONTENT if starts_at(&response, offset) => {
-                    return Ok(BlobBody { response, registry, offset_bytes: offset });
+                    return Ok(BlobBody { response, registry, offset_bytes: offset, pace });
                 }
                 // What is there of it cannot be its beginning.
                 StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE if offset > 0 => {
@@ -193,8 +232,10 @@ impl Registry {
             let what = "a list of referrers";
             Ok(Some(body::read(response, what, MANIFEST_BYTES_MAX, self.name(), timeout)?))
         })?;
-        let bytes = match found {
-            Some(bytes) => bytes,
+        // A registry without that interface may answer with anything, a page for people too.
+        let index = found.and_then(|bytes| serde_json::from_slice::<OciImageIndex>(&bytes).ok());
+        let bytes = match index {
+            Some(index) => return Ok(index),
             // Registries without that interface keep the list under a tag.
             None => match self.manifest(repository, &digest.to_string().replace(':', "-")) {
                 Ok(manifest) => manifest.bytes,

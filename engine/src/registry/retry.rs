@@ -39,11 +39,12 @@ impl Attempts {
 /// `Retry-After`: seconds, or a date as HTTP has it.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?;
-    let date = SystemTime::from(date.timestamp());
+    // Servers get the day of the week of dates far away wrong.
+    let dates = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    let date = SystemTime::from(dates.parse_timestamp(text).ok()?);
     Some(date.duration_since(now).unwrap_or_default())
 }
 
@@ -84,6 +85,9 @@ mod tests {
         assert_eq!(read("7"), Some(Duration::from_secs(7)));
         assert_eq!(read("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
         assert_eq!(read("Sun, 06 Nov 1994 08:49:07 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+        let far = read("Sat, 01 Jan 9999 00:00:00 GMT").unwrap();
+        assert!(far > RETRY_AFTER_MAX, "{far:?}");
         assert_eq!(read("soon"), None);
         assert_eq!(read("-1"), None);
     }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 pub use oci_spec::distribution::Reference;
 pub use provider_ref::ProviderRef;
-pub(crate) use reference::check_registry;
 pub use reference::{ReferenceError, parse_reference};
+pub(crate) use reference::{canonical_registry, check_registry, is_loopback, split_port};
 
 /// What can be started: a file and the arguments that make it this provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

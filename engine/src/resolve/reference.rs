@@ -5,6 +5,8 @@
 //! `latest`), which would run a provider that nobody named, and compiles a large regular
 //! expression for it at every start.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use oci_spec::distribution::Reference;
 use thiserror::Error;
 
@@ -36,7 +38,7 @@ pub enum ReferenceError {
     #[error("the reference names a registry and no repository")]
     NoRepository,
     /// The registry is no host name with an optional port.
-    #[error("`{0}` is no registry: a host name and, after a colon, a port")]
+    #[error("`{0}` is no registry: a host name or address and, after a colon, a port")]
     Registry(String),
     /// The repository breaks the grammar.
     #[error(
@@ -85,6 +87,49 @@ impl ReferenceError {
             _ => return None,
         })
     }
+}
+
+/// A registry has one name here, however it is written: policies, lock files and credentials go by
+/// it. Capital letters, the port that HTTPS has anyway, and Docker Hub's other names make no
+/// difference.
+pub(crate) fn canonical_registry(registry: &str) -> String {
+    let lower = registry.to_ascii_lowercase();
+    let (host, port) = split_port(&lower);
+    let host = match ipv6(host) {
+        Some(address) => format!("[{address}]"),
+        None => host.to_owned(),
+    };
+    let host = match host.as_str() {
+        "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io",
+        _ => &host,
+    };
+    match port {
+        // This machine is spoken to in plain HTTP, which has another port.
+        None => host.to_owned(),
+        Some("443") if !is_loopback(host) => host.to_owned(),
+        Some(port) => format!("{host}:{port}"),
+    }
+}
+
+/// Host and port; an IPv6 address stays in its brackets.
+pub(crate) fn split_port(registry: &str) -> (&str, Option<&str>) {
+    match registry.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (registry, None),
+    }
+}
+
+/// Whether a host, an IPv6 address in its brackets, is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let address = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.parse::<Ipv6Addr>().map(IpAddr::V6),
+        None => host.parse::<Ipv4Addr>().map(IpAddr::V4),
+    };
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn ipv6(host: &str) -> Option<Ipv6Addr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
 /// Reads a reference. A short name, one whose first part is no registry, is completed with
@@ -139,8 +184,8 @@ pub fn parse_reference(
         return Err(ReferenceError::TooLong);
     }
 
-    // Docker Hub has two names, and one-part repositories of it live in `library`.
-    let registry = if registry == "index.docker.io" { "docker.io" } else { registry }.to_owned();
+    let registry = canonical_registry(registry);
+    // One-part repositories of Docker Hub live in `library`.
     let repository = if registry == "docker.io" && !repository.contains('/') {
         format!("library/{repository}")
     } else {
@@ -173,10 +218,7 @@ fn looks_like_host(text: &str) -> bool {
 
 /// Checks a host name with an optional port.
 pub(crate) fn check_registry(registry: &str) -> Result<(), ReferenceError> {
-    let (host, port) = match registry.split_once(':') {
-        Some((host, port)) => (host, Some(port)),
-        None => (registry, None),
-    };
+    let (host, port) = split_port(registry);
     let label = |label: &str| {
         !label.is_empty()
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
@@ -187,7 +229,7 @@ pub(crate) fn check_registry(registry: &str) -> Result<(), ReferenceError> {
         port.bytes().all(|byte| byte.is_ascii_digit())
             && port.parse::<u16>().is_ok_and(|port| port > 0)
     });
-    if host.split('.').all(label) && port_fits {
+    if (host.split('.').all(label) || ipv6(host).is_some()) && port_fits {
         Ok(())
     } else {
         Err(ReferenceError::Registry(registry.to_owned()))
@@ -260,6 +302,8 @@ mod tests {
             "localhost:5000/counter:1",
             "localhost/counter:1",
             "127.0.0.1:5555/a/b/c__d--e.f_g:Tag_1.2-3",
+            "[::1]:5000/counter:1",
+            "[fd00::5]/a/counter:1",
             &format!("ghcr.io/katasec/kafka-provider@{SHA}"),
             &format!("ghcr.io/katasec/kafka-provider:v1@{SHA}"),
         ] {
@@ -272,11 +316,27 @@ mod tests {
         let registry = Some("ghcr.io/katasec");
         assert_eq!(whole("kafka:v1", registry).unwrap(), "ghcr.io/katasec/kafka:v1");
         assert_eq!(whole("kafka:v1", Some("ghcr.io")).unwrap(), "ghcr.io/kafka:v1");
-        assert_eq!(whole("team/kafka:v1", Some("r.io:443/")).unwrap(), "r.io:443/team/kafka:v1");
+        assert_eq!(whole("team/kafka:v1", Some("r.io:444/")).unwrap(), "r.io:444/team/kafka:v1");
         assert_eq!(whole("x.io/kafka:v1", registry).unwrap(), "x.io/kafka:v1");
         assert_eq!(whole("docker.io/kafka:v1", None).unwrap(), "docker.io/library/kafka:v1");
         assert_eq!(whole("kafka:v1", None), Err(ReferenceError::NoRegistry));
         assert_eq!(whole("kafka:v1", Some("nonsense")), Err(ReferenceError::NoRegistry));
+    }
+
+    #[test]
+    fn a_registry_has_one_name() {
+        for (text, one) in [
+            ("GHCR.io/katasec/x:v1", "ghcr.io/katasec/x:v1"),
+            ("ghcr.io:443/katasec/x:v1", "ghcr.io/katasec/x:v1"),
+            ("ghcr.io:80/katasec/x:v1", "ghcr.io:80/katasec/x:v1"),
+            ("LOCALHOST:443/x:v1", "localhost:443/x:v1"),
+            ("[0:0:0::1]:443/x:v1", "[::1]:443/x:v1"),
+            ("[FD00:0::5]:443/x:v1", "[fd00::5]/x:v1"),
+            ("index.docker.io/a/x:v1", "docker.io/a/x:v1"),
+            ("Registry-1.docker.io:443/x:v1", "docker.io/library/x:v1"),
+        ] {
+            assert_eq!(whole(text, None).as_deref(), Ok(one), "{text}");
+        }
     }
 
     #[test]
@@ -305,6 +365,9 @@ mod tests {
             ("ghcr.io/-a:v1", E::Repository("-a".to_owned())),
             ("-x.io/a:v1", E::Registry("-x.io".to_owned())),
             ("x.io:0/a:v1", E::Registry("x.io:0".to_owned())),
+            ("[::1/a:v1", E::Registry("[::1".to_owned())),
+            ("[::1]x/a:v1", E::Registry("[::1]x".to_owned())),
+            ("[::g]:5/a:v1", E::Registry("[::g]:5".to_owned())),
             ("x.io:99999/a:v1", E::Registry("x.io:99999".to_owned())),
             ("ghcr.io/a:", E::Tag(String::new())),
             ("ghcr.io/a:-v1", E::Tag("-v1".to_owned())),

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest};
+use oci_client::manifest::{
+    ImageIndexEntry, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest,
+};
+use serde::{Deserialize, Serialize};
 
+use super::bundle::{BUNDLE_MEDIA_TYPE, SIGNATURE_PREDICATE};
 use crate::artifact::{Digest, Layer, layer_of};
 use crate::limits::SIGNATURES_MAX;
 
@@ -13,27 +17,58 @@ const PAYLOAD_MEDIA_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+js
 /// The note that holds a signature.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 
+/// The note that says what a bundle's statement is.
+const BUNDLE_PREDICATE: &str = "dev.sigstore.bundle.predicateType";
+
 /// The artifact type of signatures that refer to their subject.
 const ARTIFACT_TYPE: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
 
-/// A signature, and where the text is that it signs.
+/// A signature, and where the blob is that it is about or in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SignatureLayer {
-    pub(crate) payload: Layer,
-    pub(crate) signature: String,
+    pub(crate) blob: Layer,
+    pub(crate) form: Form,
 }
 
-/// Whether a manifest of this artifact type holds signatures.
-pub(crate) fn is_signature_type(artifact_type: &str) -> bool {
-    artifact_type == ARTIFACT_TYPE
+/// Where the signature of a blob is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Form {
+    /// Beside it: the blob is the text that was signed.
+    Text {
+        /// In base64.
+        signature: String,
+    },
+    /// In it.
+    Bundle,
+}
+
+/// Whether a manifest that refers to another one is a signature of it, by what a list says of it.
+pub(crate) fn is_signature(entry: &ImageIndexEntry) -> bool {
+    match entry.artifact_type.as_deref() {
+        Some(ARTIFACT_TYPE) => true,
+        // With the same type there is what else was said of it; not every list tells them apart.
+        Some(BUNDLE_MEDIA_TYPE) => {
+            let notes = entry.annotations.as_ref();
+            let predicate = notes.and_then(|notes| notes.get(BUNDLE_PREDICATE));
+            predicate.is_none_or(|predicate| predicate == SIGNATURE_PREDICATE)
+        }
+        _ => false,
+    }
 }
 
 /// The signatures in an artifact; what else is in it is passed over.
 pub(crate) fn signatures_of(manifest: &OciImageManifest) -> Vec<SignatureLayer> {
-    let layers = manifest.layers.iter().filter(|layer| layer.media_type == PAYLOAD_MEDIA_TYPE);
-    let signatures = layers.filter_map(|layer| {
-        let signature = layer.annotations.as_ref()?.get(SIGNATURE)?.clone();
-        Some(SignatureLayer { payload: layer_of(layer).ok()?, signature })
+    let signatures = manifest.layers.iter().filter_map(|layer| {
+        let form = match layer.media_type.as_str() {
+            PAYLOAD_MEDIA_TYPE => {
+                let signature = layer.annotations.as_ref()?.get(SIGNATURE)?.clone();
+                Form::Text { signature }
+            }
+            BUNDLE_MEDIA_TYPE => Form::Bundle,
+            _ => return None,
+        };
+        Some(SignatureLayer { blob: layer_of(layer).ok()?, form })
     });
     signatures.take(SIGNATURES_MAX).collect()
 }
@@ -88,9 +123,10 @@ mod tests {
         let (both, config) = signature_manifest(Some(read(&first)), b"two", "sig-2");
         let both = read(&both);
         let found = signatures_of(&both);
-        let signatures: Vec<_> = found.iter().map(|found| found.signature.as_str()).collect();
-        assert_eq!(signatures, ["sig-1", "sig-2"]);
-        assert_eq!(found[1].payload.digest, Digest::sha256_of(b"two"));
+        let text = |signature: &str| Form::Text { signature: signature.to_owned() };
+        let forms: Vec<_> = found.iter().map(|found| found.form.clone()).collect();
+        assert_eq!(forms, [text("sig-1"), text("sig-2")]);
+        assert_eq!(found[1].blob.digest, Digest::sha256_of(b"two"));
         assert_eq!(both.config.digest, Digest::sha256_of(&config).to_string());
     }
 }

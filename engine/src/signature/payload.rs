@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{PublicKey, SignatureError};
+use super::{PublicKey, SignatureError, shown};
 
 /// What the text says that it is.
 const TYPE: &str = "cosign container image signature";
@@ -25,7 +25,7 @@ pub(crate) fn payload(repository: &str, manifest_digest: &str) -> Vec<u8> {
 }
 
 /// Checks that a text is signed with one of the keys, and is about this manifest.
-pub(crate) fn verify(
+pub(super) fn verify(
     keys: &[PublicKey],
     payload: &[u8],
     signature: &str,
@@ -61,10 +61,6 @@ pub(crate) fn verify(
         return Err(SignatureError::OtherManifest(shown(&read.critical.image.digest)));
     }
     Ok(())
-}
-
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use dstream_engine::fetch::Inspection;
 use serde_json::{Value, json};
 
-use super::{reference, settings, table};
+use super::{reference, settings, table, visible};
 use crate::arguments::Global;
 use crate::plural::{bytes, count};
 use crate::registry;
@@ -77,9 +77,4 @@ fn to_text(inspection: &Inspection) -> String {
         ]
     });
     text + &table(["PLATFORM", "SIZE", "DIGEST"], rows)
-}
-
-/// A publisher's words without what would move a terminal's cursor.
-fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -6,7 +6,7 @@ use dstream_engine::artifact::Platform;
 use dstream_engine::cache::Record;
 use serde_json::{Value, json};
 
-use super::table;
+use super::{table, visible};
 use crate::failures::Problem;
 use crate::plural::bytes;
 use crate::{exit, registry};
@@ -28,8 +28,8 @@ pub(super) fn list(json: bool) -> Result<ExitCode, u8> {
         record.executables.iter().map(|(platform, executable)| {
             let digest = record.manifest.split_once(':').map_or("", |(_, hex)| hex);
             [
-                record.reference.clone(),
-                shown(platform),
+                visible(&record.reference),
+                visible(&shown(platform)),
                 bytes(executable.size_bytes),
                 digest.chars().take(12).collect(),
                 record.fetched_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),

@@ -106,8 +106,20 @@ fn table<const COLUMNS: usize>(
         |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..COLUMNS).map(width).collect();
     let line = |row: &[String; COLUMNS]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        // A width in a format string has a limit, and what a cache holds may be anything.
+        let pad = |cell: &String, width: usize| " ".repeat(width - cell.chars().count());
+        let cells =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", pad(cell, *width)));
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
     all.iter().map(line).collect()
+}
+
+/// Others' words without what would move a terminal's cursor or turn its text around.
+fn visible(text: &str) -> String {
+    let is_shown = |c: char| {
+        !c.is_control()
+            && !matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if is_shown(c) { c } else { ' ' }).collect()
 }

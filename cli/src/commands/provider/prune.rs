@@ -1,10 +1,11 @@
 //! `dstream provider prune`.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use dstream_engine::cache::Record;
+use dstream_engine::artifact::Digest;
+use dstream_engine::cache::Keep;
 use serde_json::json;
+use tracing::info;
 
 use crate::arguments::Global;
 use crate::arguments::provider::Prune;
@@ -14,17 +15,9 @@ use crate::{configuration, exit, registry};
 
 pub(super) fn prune(global: &Global, arguments: &Prune) -> Result<ExitCode, u8> {
     let cache = registry::cache().map_err(super::refuse)?;
-    let keep: Box<dyn Fn(&Record) -> bool> = if arguments.all {
-        Box::new(|_| false)
-    } else {
-        let (document, surroundings) = configuration::load(global)?;
-        let mut named: BTreeSet<String> =
-            configuration::references(&document, &surroundings)?.into_iter().collect();
-        let lock = registry::read_lock(global)?.unwrap_or_default();
-        named.extend(lock.pins.keys().cloned());
-        Box::new(move |record| named.contains(&record.reference))
-    };
-    let pruned = cache.prune(&*keep, arguments.dry_run).map_err(|error| {
+    let keep = if arguments.all { Keep::default() } else { keep(global)? };
+    let waiting = || info!("another dstream is fetching; waiting for its end");
+    let pruned = cache.prune(&keep, arguments.dry_run, waiting).map_err(|error| {
         Problem::new(error.to_string()).hint(error.hint()).print();
         exit::FAILED
     })?;
@@ -42,4 +35,23 @@ pub(super) fn prune(global: &Global, arguments: &Prune) -> Result<ExitCode, u8> 
     let files = count(pruned.files, "file");
     text.push_str(&format!("{verb} {} in {files}\n", bytes(pruned.freed_bytes)));
     Ok(super::super::print(&text))
+}
+
+/// What the configuration names and what its lock file pins. A cache is shared: what a tag has led
+/// another project to need not be what is locked here.
+fn keep(global: &Global) -> Result<Keep, u8> {
+    let (document, surroundings) = configuration::load(global)?;
+    let references = configuration::references(&document, &surroundings)?;
+    let lock = registry::read_lock(global)?.unwrap_or_default();
+    let mut keep = Keep::default();
+    for reference in references.into_iter().chain(lock.pins.keys().cloned()) {
+        let digest = reference.split_once('@').map(|(_, digest)| Digest::parse(digest));
+        keep.manifests.extend(digest.into_iter().flatten());
+        keep.references.insert(reference);
+    }
+    for pin in lock.pins.into_values() {
+        keep.manifests.insert(pin.manifest);
+        keep.executables.extend(pin.executables.into_values());
+    }
+    Ok(keep)
 }

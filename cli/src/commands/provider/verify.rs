@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use dstream_engine::fetch::{FetchError, Fetcher, Verified};
-use dstream_engine::lock::Pin;
-use dstream_engine::resolve::Reference;
+use dstream_engine::fetch::{FetchError, Verified};
 use serde_json::{Value, json};
 
 use super::subjects;
@@ -17,11 +15,13 @@ pub(super) fn verify(global: &Global, references: &References, json: bool) -> Re
     let subjects = subjects(global, &references.references)?;
     let lock = registry::read_lock(global)?.unwrap_or_default();
     let fetcher = registry::fetcher(global, &subjects.settings).map_err(super::refuse)?;
-    let (mut results, mut failed) = (Vec::new(), false);
+    let (mut results, mut status) = (Vec::new(), exit::SUCCESS);
     for reference in &subjects.references {
         let whole = reference.whole();
-        let outcome = check(&fetcher, reference, lock.pins.get(&whole));
-        failed |= outcome.is_err();
+        let outcome = fetcher.verify(reference, lock.pins.get(&whole));
+        if let Err(error) = &outcome {
+            status = exit::worst([status, registry::status_of(error)]);
+        }
         if json {
             results.push(to_json(&whole, &outcome));
             continue;
@@ -34,15 +34,7 @@ pub(super) fn verify(global: &Global, references: &References, json: bool) -> Re
     if json {
         super::super::print(&format!("{:#}\n", Value::Array(results)));
     }
-    Ok(ExitCode::from(if failed { exit::FAILED } else { exit::SUCCESS }))
-}
-
-fn check(
-    fetcher: &Fetcher,
-    reference: &Reference,
-    pin: Option<&Pin>,
-) -> Result<Verified, FetchError> {
-    fetcher.verify(reference, pin)
+    Ok(ExitCode::from(status))
 }
 
 fn line(reference: &str, verified: &Verified) -> String {

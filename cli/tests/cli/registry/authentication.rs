@@ -50,7 +50,7 @@ fn credentials_come_from_the_environment() {
     wrong.said(1, &["no access to", "credentials were sent, from DSTREAM_REGISTRY_USERNAME"]);
     assert!(!wrong.stderr.contains("wrong-password"), "{}", wrong.stderr);
     let half = sandbox.dstream_with(&pull, &[("DSTREAM_REGISTRY_USERNAME", USER)]);
-    half.said(1, &["DSTREAM_REGISTRY_USERNAME is set without"]);
+    half.said(2, &["DSTREAM_REGISTRY_USERNAME is set without DSTREAM_REGISTRY_PASSWORD"]);
     let good = sandbox.dstream_with(&pull, &environment(PASSWORD));
     good.said(0, &[&reference]);
     tells_no_secret(&good);

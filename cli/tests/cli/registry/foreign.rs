@@ -10,6 +10,7 @@ use tar::EntryType;
 use super::artifacts::{
     Blob, Entry, INDEX, MANIFEST, archive, gzip, layer, manifest, sha256, zstd,
 };
+use super::misbehaving::{Server, respond};
 use super::real::Registry;
 use super::{here, here_shown};
 use crate::harness::Sandbox;
@@ -31,6 +32,27 @@ fn is_there(program: &str, args: &[&str]) -> bool {
 fn pull(sandbox: &Sandbox, reference: &str) -> Vec<u8> {
     let pulled = sandbox.dstream(&["provider", "pull", reference, "--json"]).json();
     fs::read(sandbox.shown_path(&pulled[0]["path"])).unwrap()
+}
+
+#[test]
+fn what_could_be_read_as_two_things_is_refused() {
+    let title = format!("plugin.{}", here());
+    let executable = layer(OCTETS, Some(&title), SCRIPT);
+    let mut both = manifest(&[executable]);
+    both["manifests"] = json!([]);
+    let text = both.to_string();
+    // A real registry takes none of it; another one may.
+    let server = Server::start(move |request, stream| {
+        if request.is("GET /v2/x/y/manifests/v1 ") {
+            return respond(stream, "200 OK", &[("Content-Type", MANIFEST)], text.as_bytes());
+        }
+        respond(stream, "404 Not Found", &[], b"{}")
+    });
+    let sandbox = Sandbox::new();
+    let reference = server.reference("x/y:v1");
+    let expected = ["it has both `manifests` and `layers`"];
+    sandbox.dstream(&["provider", "pull", &reference]).said(1, &expected);
+    sandbox.dstream(&["provider", "mirror", "./mirror", &reference]).said(1, &expected);
 }
 
 #[test]

@@ -77,6 +77,70 @@ fn a_blob_that_breaks_off_is_resumed_where_it_broke() {
 }
 
 #[test]
+fn the_same_part_over_and_over_is_no_progress() {
+    static BYTES: [u8; 300_000] = [b'#'; 300_000];
+    // It knows nothing of parts, and hangs up half way.
+    let server = with_blob(&BYTES, |_, stream| {
+        start(stream, "200 OK", &[], BYTES.len())?;
+        stream.write_all(&BYTES[..150_000])
+    });
+    let (sandbox, outcome) = pull(&server);
+    outcome.said(1, &["broke off", "end of file before message length reached"]);
+    // Once, and after it had come further than ever, as often as anything else.
+    let asked = server.count("GET /v2/x/y/blobs/");
+    assert!((3..=8).contains(&asked), "{asked}");
+    keeps_nothing(&sandbox);
+}
+
+#[test]
+fn a_description_that_drips_is_given_up() {
+    let text = br#"{"name":"slow"}"#;
+    let title = format!("plugin.{}", here());
+    let executable = layer("application/octet-stream", Some(&title), SCRIPT);
+    let metadata = layer("application/json", Some("provider.json"), text);
+    let manifest = manifest(&[executable, metadata]).to_string();
+    let slow = format!("GET /v2/x/y/blobs/{} ", sha256(text));
+    let server = Server::start(move |request, stream| {
+        if request.is("GET /v2/x/y/manifests/v1 ") {
+            respond(stream, "200 OK", &[("Content-Type", MANIFEST)], manifest.as_bytes())
+        } else if request.is(&slow) {
+            start(stream, "200 OK", &[], text.len())?;
+            for byte in text {
+                stream.write_all(&[*byte])?;
+                thread::sleep(Duration::from_millis(200));
+            }
+            Ok(())
+        } else {
+            respond(stream, "404 Not Found", &[], b"{}")
+        }
+    });
+    let (sandbox, outcome) = pull(&server);
+    outcome.said(1, &["stalled: a blob comes too slowly"]);
+    keeps_nothing(&sandbox);
+}
+
+#[test]
+fn a_registry_of_this_machine_that_hangs_up_once_is_asked_again() {
+    let asked = AtomicUsize::new(0);
+    let server = Server::start(move |request, stream| {
+        // The first in plain HTTP, the second in TLS: it speaks that no better.
+        if asked.fetch_add(1, Ordering::Relaxed) == 0 {
+            return stream.shutdown(std::net::Shutdown::Both);
+        }
+        if request.is("GET /v2/x/y/manifests/v1 ") {
+            let kind = [("Content-Type", MANIFEST)];
+            respond(stream, "200 OK", &kind, artifact(SCRIPT).as_bytes())
+        } else if request.is("GET /v2/x/y/blobs/") {
+            respond(stream, "200 OK", &[], SCRIPT)
+        } else {
+            respond(stream, "404 Not Found", &[], b"{}")
+        }
+    });
+    let (_sandbox, outcome) = pull(&server);
+    outcome.said(0, &["retrying"]);
+}
+
+#[test]
 fn a_blob_with_another_digest_or_size_never_reaches_the_cache() {
     for (answer, expected) in [
         (&b"#!/bin/sh\nexec dog\n"[..], "does not match its digest"),

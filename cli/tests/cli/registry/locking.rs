@@ -145,6 +145,42 @@ fn a_lock_file_that_cannot_be_read_stops_the_run_and_says_what_to_do() {
 }
 
 #[test]
+fn a_lock_file_does_not_overrule_a_digest() {
+    let Some(registry) = Registry::start() else { return };
+    let sandbox = published(&registry);
+    let reference = registry.reference("dstream/counter:v1");
+    let digest = sandbox.dstream(&["provider", "inspect", &reference, "--json"]).json();
+    let digest = digest["manifest"].as_str().unwrap().to_owned();
+    let moved = move_tag(&sandbox, &registry);
+    sandbox.dstream(&["provider", "pull", &reference]).said(0, &[&moved]);
+    let hcl = String::from_utf8(sandbox.read("dstream.hcl")).unwrap();
+    sandbox.write("dstream.hcl", hcl.replace(&reference, &format!("{reference}@{digest}")));
+    sandbox.dstream(&["provider", "lock"]).said(0, &[]);
+    let good = lock_file(&sandbox);
+    let other =
+        good.replace(&format!("manifest = \"{digest}\""), &format!("manifest = \"{moved}\""));
+    assert_ne!(good, other);
+    sandbox.write(".dstream.lock.hcl", other);
+    sandbox.dstream(&["run", "seed"]).said(2, &["is locked to another digest", &moved]);
+}
+
+#[test]
+fn what_is_locked_here_is_not_pruned_because_the_tag_has_moved_elsewhere() {
+    let Some(mut registry) = Registry::start() else { return };
+    let sandbox = published(&registry);
+    sandbox.dstream(&["provider", "lock"]).said(0, &[]);
+    sandbox.dstream(&["run", "seed", "--locked"]).said(0, &["executed successfully"]);
+    let moved = move_tag(&sandbox, &registry);
+    // Another project shares the cache, and is not locked.
+    std::fs::create_dir(sandbox.path("elsewhere")).unwrap();
+    sandbox.write("elsewhere/dstream.hcl", sandbox.read("dstream.hcl"));
+    sandbox.dstream(&["-c", "elsewhere/dstream.hcl", "provider", "pull"]).said(0, &[&moved]);
+    sandbox.dstream(&["provider", "prune"]).said(0, &["freed"]);
+    registry.stop();
+    sandbox.dstream(&["run", "seed", "--locked"]).said(0, &["executed successfully"]);
+}
+
+#[test]
 fn a_reference_by_its_digest_means_these_bytes_without_a_lock_file() {
     let Some(registry) = Registry::start() else { return };
     let sandbox = published(&registry);

@@ -26,7 +26,7 @@ fn a_folder_is_enough_where_there_is_no_network() {
         sandbox.dstream_with(&["run", "seed"], &[("DSTREAM_MIRROR", "./missing"), env[1]]);
     outcome.said(0, &["executed successfully"]);
     let env = [("DSTREAM_MIRROR", "./missing"), ("DSTREAM_HOME", "other")];
-    sandbox.dstream_with(&["run", "seed"], &env).said(1, &["is no OCI image layout"]);
+    sandbox.dstream_with(&["run", "seed"], &env).said(2, &["is no OCI image layout"]);
 }
 
 #[test]

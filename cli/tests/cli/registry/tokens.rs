@@ -78,17 +78,56 @@ fn an_identity_token_is_exchanged() {
 }
 
 #[test]
+fn an_identity_token_goes_to_nobody_else() {
+    for status in ["301 Moved Permanently", "302 Found", "307 Temporary", "308 Permanent"] {
+        let thief =
+            Server::start(|_, stream| respond(stream, "200 OK", &[], br#"{"access_token":"abc"}"#));
+        let there = format!("http://{}/token", thief.host);
+        let (tokens, realm) =
+            service(move |_, stream| respond(stream, status, &[("Location", &there)], b""));
+        let registry = guarded(&realm, "abc");
+        let sandbox = Sandbox::new();
+        std::fs::create_dir_all(sandbox.path("home/.docker")).unwrap();
+        let file =
+            format!(r#"{{"auths":{{"{}":{{"identitytoken":"refresh-me"}}}}}}"#, registry.host);
+        sandbox.write("home/.docker/config.json", file);
+        let pull = ["provider", "pull", &registry.reference("x/y:v1")];
+        sandbox.dstream(&pull).said(1, &["the token service", &realm, "answered 30"]);
+        assert_eq!((tokens.requests().len(), thief.requests().len()), (1, 0));
+    }
+}
+
+#[test]
+fn a_token_service_that_is_away_is_named_and_asked_again() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let (_tokens, realm) =
+        service(move |_, stream| match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => respond(stream, "503 Service Unavailable", &[], b""),
+            _ => respond(stream, "200 OK", &[], br#"{"token":"abc"}"#),
+        });
+    pull(&guarded(&realm, "abc"), &[]).said(0, &[&realm, "answered 503", "retrying"]);
+    // A port that was free a moment ago, and that nobody listens on.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let realm = format!("http://{free}/token");
+    let sandbox = Sandbox::new();
+    let registry = guarded(&realm, "abc");
+    let args = ["provider", "pull", &registry.reference("x/y:v1")];
+    let outcome = sandbox.dstream_with(&args, &[("DSTREAM_REGISTRY_TIMEOUT", "300ms")]);
+    outcome.said(1, &[&realm, "cannot be asked", "this host, too, can be reached"]);
+}
+
+#[test]
 fn token_services_that_lie_get_nowhere() {
     let long = format!(r#"{{"token":"{}"}}"#, "x".repeat(1 << 20));
     let answers: [(&'static str, String, &str); 8] = [
-        ("200 OK", "not json".into(), "is no JSON with a token"),
-        ("200 OK", "{}".into(), "holds no token"),
-        ("200 OK", r#"{"token":""}"#.into(), "holds no token"),
+        ("200 OK", "not json".into(), "sent no JSON with a token"),
+        ("200 OK", "{}".into(), "sent no token"),
+        ("200 OK", r#"{"token":""}"#.into(), "sent no token"),
         ("200 OK", r#"{"token":"a\r\nX-Evil: 1"}"#.into(), "characters that no token has"),
-        ("200 OK", r#"{"token":7}"#.into(), "is no JSON with a token"),
-        ("200 OK", long, "its answer is larger than 262144 bytes"),
+        ("200 OK", r#"{"token":7}"#.into(), "sent no JSON with a token"),
+        ("200 OK", long, "sent more than 262144 bytes"),
         ("401 Unauthorized", "{}".into(), "it answered 401"),
-        ("302 Found", String::new(), "it answered 302"),
+        ("302 Found", String::new(), "answered 302"),
     ];
     for (status, body, expected) in answers {
         let (_tokens, realm) =
@@ -108,10 +147,11 @@ fn a_password_goes_to_no_address_that_others_can_read() {
     for realm in
         ["file:///etc/passwd", "ftp://127.0.0.1/token", "javascript:alert(1)", "", "/token"]
     {
-        pull(&guarded(realm, "abc"), &LOGIN).said(1, &["that is no HTTP address"]);
+        pull(&guarded(realm, "abc"), &LOGIN).said(1, &["is no HTTP address"]);
     }
     let outcome = pull(&guarded("http://tokens.example.com/token", "abc"), &LOGIN);
-    outcome.said(1, &["a password is not sent in plain HTTP", "no credentials were sent"]);
+    outcome
+        .said(1, &["speaks plain HTTP, in which no password is sent", "no credentials were sent"]);
     for challenge in ["Negotiate", "Bearer", "", "Digest realm=\"x\""] {
         let server = Server::start(move |_, stream| {
             respond(stream, "401 Unauthorized", &[("WWW-Authenticate", challenge)], b"")

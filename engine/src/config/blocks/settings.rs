@@ -8,7 +8,7 @@ use super::version::{VERSION, is_met};
 use crate::config::settings::{Mirror, Settings, TrustPattern, TrustPolicy};
 use crate::config::values::evaluate::{Evaluator, span_of};
 use crate::config::values::value::Data;
-use crate::resolve::{check_registry, parse_reference};
+use crate::resolve::{canonical_registry, check_registry, parse_reference};
 use crate::signature::PublicKey;
 
 /// Checks the block; what is wrong is noted and left out.
@@ -18,13 +18,23 @@ pub(crate) fn read(
     base_dir: &Path,
 ) -> Settings {
     required_version(declared, values);
-    let trust = declared.trust.iter().filter_map(|block| policy(block, values));
+    let mut trust: Vec<TrustPolicy> = Vec::new();
+    for block in &declared.trust {
+        let Some(policy) = policy(block, values) else { continue };
+        if trust.iter().any(|other| other.pattern.is_same(&policy.pattern)) {
+            let message = "there is a `trust` block for this pattern already";
+            let help = "where any of several keys may have signed, write public_key = [file(\"a.pub\"), file(\"b.pub\")]";
+            values.fail_with(&block.pattern.span, message, Some(help.to_owned()));
+            continue;
+        }
+        trust.push(policy);
+    }
     Settings {
         registry: registry(declared, values),
         mirror: mirror(declared, values, base_dir),
         insecure_registries: insecure_registries(declared, values),
         ca_file: text(declared, values, "ca_file").map(|file| base_dir.join(file.text)),
-        trust: trust.collect(),
+        trust,
     }
 }
 
@@ -94,7 +104,9 @@ fn insecure_registries(declared: &SettingsDeclaration, values: &Evaluator<'_>) -
     let mut registries = Vec::new();
     for item in items {
         match item.data {
-            Data::String(host) if check_registry(&host).is_ok() => registries.push(host),
+            Data::String(host) if check_registry(&host).is_ok() => {
+                registries.push(canonical_registry(&host));
+            }
             _ => {
                 let message = "`insecure_registries` has hosts with their ports only";
                 let help =
