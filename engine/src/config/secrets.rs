@@ -49,7 +49,7 @@ impl Secrets {
         self.values.is_empty()
     }
 
-    /// `text` with every secret in it replaced by [`MASK`]; longer values first, so that one
+    /// `text` with every secret in it replaced by a mark; longer values first, so that one
     /// that contains another goes whole.
     pub fn mask(&self, text: &str) -> String {
         if !self.values.iter().any(|value| text.contains(value.as_str())) {

@@ -97,6 +97,11 @@ impl FetchError {
         }
     }
 
+    /// Whether the place that was asked could not answer, so that it need not be asked further.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.is_passing())
+    }
+
     /// Whether the place that was asked does not have it.
     pub(super) fn is_missing(&self) -> bool {
         match self {

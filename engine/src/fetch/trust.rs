@@ -85,6 +85,9 @@ impl Fetcher {
             Err(error) => return Found { failure: Some(error), ..found },
         };
         found.add(source.manifest(reference, &signature_tag(&manifest.to_string())));
+        if found.failure.as_ref().is_some_and(FetchError::is_passing) {
+            return found;
+        }
         let referrers = match source.referrers(reference, manifest) {
             Ok(referrers) => referrers,
             Err(error) => {

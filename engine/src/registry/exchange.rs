@@ -201,8 +201,9 @@ impl Registry {
             return String::new();
         };
         // A registry's words go to a terminal and into logs.
-        let words = format!(", {}: {}", problem.code, problem.message);
-        words.chars().filter(|c| !c.is_control()).take(200).collect()
+        let words = format!("{}: {}", problem.code, problem.message);
+        let shown: String = words.trim().escape_debug().take(200).collect();
+        format!(", {shown}")
     }
 
     fn server(&self, status: StatusCode, detail: String) -> RegistryError {
