@@ -326,7 +326,7 @@ fn attempts_are_counted() {
         respond(stream, "503 Service Unavailable", &[], body)
     });
     let (_, outcome) = pull(&server);
-    outcome.said(1, &["answered 503, UNAVAILABLE: be back[2J soon"]);
+    outcome.said(1, &["answered 503, UNAVAILABLE: be back\\u{1b}[2J soon"]);
     assert_eq!(server.requests().len(), 6);
 }
 
