@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::checkpoint::{CHECKPOINT, Interval};
 use crate::config;
 use crate::error::ProviderError;
 
@@ -56,6 +58,24 @@ impl fmt::Display for Command {
 pub(crate) struct Invocation {
     pub(crate) command: Command,
     config: Map<String, Value>,
+    /// What of the protocol's optional parts is asked for.
+    pub(crate) protocol: Protocol,
+    /// Where to go on.
+    pub(crate) checkpoint: Option<Value>,
+}
+
+/// The optional parts of the protocol that a run uses.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Protocol {
+    features: Vec<String>,
+    pub(crate) checkpoint_interval: Interval,
+}
+
+impl Protocol {
+    pub(crate) fn has_checkpoints(&self) -> bool {
+        self.features.iter().any(|feature| feature == CHECKPOINT)
+    }
 }
 
 impl Invocation {
@@ -73,7 +93,10 @@ impl Invocation {
         let is_command = fields.contains_key("config") || fields.keys().all(|name| own(name));
         let word = match fields.get("command").and_then(Value::as_str) {
             Some(word) if is_command => word,
-            _ => return Ok(Self { command: Command::Run, config: fields }),
+            _ => {
+                let (command, protocol) = (Command::Run, Protocol::default());
+                return Ok(Self { command, config: fields, protocol, checkpoint: None });
+            }
         };
         let command = Command::parse(word)
             .ok_or_else(|| ProviderError::config(format!("there is no command `{word}`")))?;
@@ -82,7 +105,11 @@ impl Invocation {
             Some(Value::Object(config)) => config,
             Some(_) => return Err(ProviderError::config("`config` is not an object")),
         };
-        Ok(Self { command, config })
+        // What is not understood was not asked for.
+        let protocol =
+            fields.remove("protocol").and_then(|asked| serde_json::from_value(asked).ok());
+        let checkpoint = fields.remove("checkpoint");
+        Ok(Self { command, config, protocol: protocol.unwrap_or_default(), checkpoint })
     }
 
     pub(crate) fn config<C: DeserializeOwned>(&self) -> Result<C, ProviderError> {
@@ -119,6 +146,24 @@ mod tests {
             (r#"{"command":["ls"]}"#, Command::Run, json!({ "command": ["ls"] })),
         ] {
             assert_eq!(parse(line), Ok((command, config)), "{line}");
+        }
+    }
+
+    #[test]
+    fn checkpoints_are_asked_for() {
+        let parse = |line: &str| Invocation::parse(line.as_bytes()).unwrap();
+        let asked = parse(
+            r#"{"command":"run","config":{},"protocol":{"version":1,"features":["checkpoint","x"],"checkpoint_interval":{"lines":5}},"checkpoint":{"at":7}}"#,
+        );
+        assert!(asked.protocol.has_checkpoints());
+        assert_eq!(asked.checkpoint, Some(json!({ "at": 7 })));
+        for line in [
+            r#"{"command":"run","config":{}}"#,
+            r#"{"command":"run","config":{},"protocol":{"version":1}}"#,
+            r#"{"command":"run","config":{},"protocol":{"features":7}}"#,
+            r#"{"protocol":{"features":["checkpoint"]},"a":1}"#,
+        ] {
+            assert!(!parse(line).protocol.has_checkpoints(), "{line}");
         }
     }
 

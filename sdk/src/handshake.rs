@@ -8,7 +8,13 @@ use crate::log;
 use crate::stdio::Stdout;
 
 /// What a provider says before it streams.
-pub(crate) const READY: &[u8] = b"{\"status\":\"ready\",\"protocol\":1}\n";
+pub(crate) fn ready(checkpoints: bool) -> &'static [u8] {
+    if checkpoints {
+        b"{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\"]}\n"
+    } else {
+        b"{\"status\":\"ready\",\"protocol\":1}\n"
+    }
+}
 
 /// Writes one line to stdout. Who does not listen will see the exit status.
 pub(crate) fn say(line: &str) {

@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::batches::Batches;
+use crate::checkpoint::Stored;
 use crate::command::{Command, Invocation};
 use crate::error::ProviderError;
 use crate::handshake;
@@ -29,6 +31,22 @@ pub trait Input: Sized {
     /// provider ends with status 1.
     fn start(config: Self::Config) -> Result<Self, ProviderError>;
 
+    /// Whether it can go on where an earlier run has stopped. If so, it implements
+    /// [`resume`](Self::resume), and calls [`EnvelopeWriter::checkpoint`] while it streams, whenever
+    /// [`EnvelopeWriter::is_checkpoint_due`] says so, and at the end.
+    const RESUMES: bool = false;
+
+    /// Goes on after what was complete at a checkpoint of its own; `None` is a first run. Called once
+    /// before [`stream`](Self::stream), and only where DStream keeps checkpoints.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be, such as a checkpoint that it has never made: it becomes the handshake.
+    fn resume(&mut self, checkpoint: Option<Value>) -> Result<(), ProviderError> {
+        let _ = checkpoint;
+        Ok(())
+    }
+
     /// Writes envelopes until there are no more or a stop is asked for. It then returns, and what it
     /// has written goes out; the provider ends with status 0.
     ///
@@ -50,7 +68,7 @@ pub fn run<I: Input>() -> ExitCode {
         Err(error) => return handshake::refuse(&error),
     };
     let streamed = out
-        .write_lines(handshake::READY)
+        .write_lines(handshake::ready(I::RESUMES))
         .and_then(|()| out.flush())
         .map_err(ProviderError::from)
         .and_then(|()| input.stream(&mut out, &stop));
@@ -65,6 +83,13 @@ fn prepare<I: Input>() -> Result<(I, Stop, EnvelopeWriter), ProviderError> {
         let message = format!("an input has no {}: it only runs", invocation.command);
         return Err(ProviderError::config(message));
     }
-    let input = I::start(invocation.config()?)?;
-    Ok((input, Stop::on_signals(&[SIGTERM, SIGINT])?, EnvelopeWriter::stdout()?))
+    let mut input = I::start(invocation.config()?)?;
+    let mut out = EnvelopeWriter::stdout()?;
+    if I::RESUMES && invocation.protocol.has_checkpoints() {
+        input.resume(invocation.checkpoint)?;
+        let stored = Stored::default();
+        stored.read_from(stdin)?;
+        out.keep_checkpoints(invocation.protocol.checkpoint_interval, stored);
+    }
+    Ok((input, Stop::on_signals(&[SIGTERM, SIGINT])?, out))
 }

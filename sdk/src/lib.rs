@@ -52,6 +52,7 @@
 //! | 101 | it panicked, and said so in an error line |
 
 mod batches;
+mod checkpoint;
 mod command;
 mod config;
 mod envelope;

@@ -1,11 +1,13 @@
 //! Providers that read the stream.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use serde::de::DeserializeOwned;
 use signal_hook::consts::SIGTERM;
 
 use crate::batches::Batches;
+use crate::checkpoint::{Barrier, barriers};
 use crate::command::{Command, Invocation};
 use crate::envelope::{Batch, Envelope};
 use crate::error::ProviderError;
@@ -69,6 +71,20 @@ pub trait Output: Sized {
         Ok(())
     }
 
+    /// Whether it can say when what it has taken is lasting. If so, it implements
+    /// [`commit`](Self::commit).
+    const COMMITS: bool = false;
+
+    /// Makes everything that was taken so far lasting: when it returns, DStream is told that this part
+    /// of the stream need not come again. Called where DStream keeps checkpoints, now and then.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write); nothing is told then.
+    fn commit(&mut self) -> Result<(), ProviderError> {
+        self.flush()
+    }
+
     /// There will be no more.
     ///
     /// # Errors
@@ -93,7 +109,9 @@ pub trait Output: Sized {
 pub fn run<O: Output>() -> ExitCode {
     log::panics();
     match prepare::<O>() {
-        Ok(Task::Stream(output, stdin)) => handshake::exit_code(stream(output, stdin)),
+        Ok(Task::Stream(output, stdin, checkpoints)) => {
+            handshake::exit_code(stream(output, stdin, checkpoints))
+        }
         Ok(Task::Answered(result)) => {
             handshake::say(&result.to_line());
             if result.is_error() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -103,7 +121,7 @@ pub fn run<O: Output>() -> ExitCode {
 }
 
 enum Task<O> {
-    Stream(O, Batches<Stdin>),
+    Stream(O, Batches<Stdin>, bool),
     Answered(LifecycleResult),
 }
 
@@ -112,22 +130,31 @@ fn prepare<O: Output>() -> Result<Task<O>, ProviderError> {
     let invocation = Invocation::parse(stdin.next_line()?.unwrap_or_default())?;
     let config = invocation.config()?;
     Ok(match invocation.command {
-        Command::Run => Task::Stream(O::start(config)?, stdin),
+        Command::Run => {
+            let checkpoints = O::COMMITS && invocation.protocol.has_checkpoints();
+            Task::Stream(O::start(config)?, stdin, checkpoints)
+        }
         command => Task::Answered(O::lifecycle(command, config)),
     })
 }
 
-fn stream<O: Output>(mut output: O, stdin: Batches<Stdin>) -> Result<(), ProviderError> {
-    use std::io::Write;
+fn stream<O: Output>(
+    mut output: O,
+    stdin: Batches<Stdin>,
+    checkpoints: bool,
+) -> Result<(), ProviderError> {
     let stop = Stop::on_signals(&[SIGTERM])?;
     let bell = stop.bell()?;
     let mut stdin = stdin.map_source(|stdin| stdin.until(bell));
-    Stdout::open()?.write_all(handshake::READY)?;
+    Stdout::open()?.write_all(handshake::ready(O::COMMITS))?;
     output.watch(stop.clone());
     while !stop.is_requested()
         && let Some(lines) = stdin.next_batch()?
     {
-        output.write_batch(Batch::new(lines, &stop))?;
+        let rest = if checkpoints { commit(&mut output, lines, &stop)? } else { lines };
+        if !rest.is_empty() {
+            output.write_batch(Batch::new(rest, &stop))?;
+        }
         output.flush()?;
     }
     let is_cut = stdin.source().is_cut() || stop.is_requested();
@@ -136,4 +163,27 @@ fn stream<O: Output>(mut output: O, stdin: Batches<Stdin>) -> Result<(), Provide
         return Err(ProviderError::transient("told to leave before the end of the stream"));
     }
     Ok(())
+}
+
+/// Takes the lines up to the last barrier in them, and says that they are lasting. Gives the lines
+/// behind it.
+fn commit<'a, O: Output>(
+    output: &mut O,
+    lines: &'a [u8],
+    stop: &Stop,
+) -> Result<&'a [u8], ProviderError> {
+    let (mut taken, mut last) = (0, None);
+    for Barrier { id, place } in barriers(lines) {
+        if taken < place.start {
+            output.write_batch(Batch::new(&lines[taken..place.start], stop))?;
+        }
+        (taken, last) = (place.end, Some(id));
+    }
+    // Who is told to leave may have left lines out.
+    if let Some(id) = last.filter(|_| !stop.is_requested()) {
+        output.commit()?;
+        // One for all: it says that everything before it is lasting, too.
+        Stdout::open()?.write_all(format!("{{\"ack\":{{\"id\":{id}}}}}\n").as_bytes())?;
+    }
+    Ok(&lines[taken..])
 }

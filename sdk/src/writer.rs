@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use memchr::memchr_iter;
 use serde::Serialize;
 
+use crate::checkpoint::{Interval, Pace, Stored};
 use crate::stdio::Stdout;
 use crate::stop::Stop;
 
@@ -50,16 +52,27 @@ impl Gathered {
 /// way than [`pause`](Self::pause) flushes first, or the last envelopes wait with it.
 pub struct EnvelopeWriter {
     out: Gathered,
+    checkpoints: Option<Checkpoints>,
+}
+
+/// What is known of checkpoints where DStream keeps them.
+struct Checkpoints {
+    pace: Pace,
+    stored: Stored,
 }
 
 impl EnvelopeWriter {
     /// A writer to anything; for tests of a provider's own.
     pub fn new(sink: impl Write + Send + 'static) -> Self {
-        Self { out: Gathered::new(sink) }
+        Self { out: Gathered::new(sink), checkpoints: None }
     }
 
     pub(crate) fn stdout() -> io::Result<Self> {
         Ok(Self::new(Stdout::open()?))
+    }
+
+    pub(crate) fn keep_checkpoints(&mut self, interval: Interval, stored: Stored) {
+        self.checkpoints = Some(Checkpoints { pace: Pace::new(interval), stored });
     }
 
     /// Writes one envelope: `{"data":…,"metadata":…}`. `metadata` is an object.
@@ -77,6 +90,9 @@ impl EnvelopeWriter {
         if let Err(error) = self.gather(data, metadata) {
             self.out.bytes.truncate(start); // never half a line
             return Err(error);
+        }
+        if let Some(Checkpoints { pace, .. }) = &mut self.checkpoints {
+            pace.add(1, (self.out.bytes.len() - start) as u64);
         }
         self.out.flush_if_full()
     }
@@ -101,7 +117,38 @@ impl EnvelopeWriter {
     ///
     /// If stdout refuses them.
     pub fn write_lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        if let Some(Checkpoints { pace, .. }) = &mut self.checkpoints {
+            let count = if pace.counts_lines() { memchr_iter(b'\n', lines).count() } else { 0 };
+            pace.add(count as u64, lines.len() as u64);
+        }
         self.out.add(lines)
+    }
+
+    /// Whether DStream would like to have a checkpoint now. Never where it keeps none. Cheap enough
+    /// for every line.
+    pub fn is_checkpoint_due(&self) -> bool {
+        self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.pace.is_due())
+    }
+
+    /// Says that everything written so far is complete up to `position`, which a later run of the
+    /// input gets in [`Input::resume`](crate::Input::resume). It may be said at any time, due or not;
+    /// where DStream keeps no checkpoints nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// If the position cannot be JSON, or stdout refuses it.
+    pub fn checkpoint(&mut self, position: &(impl Serialize + ?Sized)) -> io::Result<()> {
+        let Some(Checkpoints { pace, .. }) = &mut self.checkpoints else { return Ok(()) };
+        let line = serde_json::to_vec(&serde_json::json!({ "checkpoint": position }))?;
+        pace.restart();
+        self.out.add(&line)?;
+        self.out.add(b"\n")
+    }
+
+    /// The newest checkpoint that DStream has stored since this was last asked: the source may
+    /// forget what came before it.
+    pub fn stored_checkpoint(&self) -> Option<serde_json::Value> {
+        self.checkpoints.as_ref()?.stored.take()
     }
 
     /// Writes what has been gathered, then sleeps for `time` or until a stop is asked for. Returns
@@ -193,6 +240,24 @@ mod tests {
         writer.write("one", &json!({})).unwrap();
         writer.flush().unwrap();
         assert_eq!(writes.take(), [b"{\"data\":\"one\",\"metadata\":{}}\n"]);
+    }
+
+    #[test]
+    fn a_checkpoint_is_a_line_where_they_are_kept_and_nothing_elsewhere() {
+        let writes = Writes::default();
+        let mut writer = EnvelopeWriter::new(writes.clone());
+        writer.checkpoint(&7).unwrap();
+        assert!(!writer.is_checkpoint_due());
+        let interval = serde_json::from_str(r#"{"lines":2}"#).unwrap();
+        writer.keep_checkpoints(interval, Stored::default());
+        writer.write_lines(b"one\n").unwrap();
+        assert!(!writer.is_checkpoint_due());
+        writer.write_lines(b"two\nthree\n").unwrap();
+        assert!(writer.is_checkpoint_due());
+        writer.checkpoint(&json!({ "at": 3 })).unwrap();
+        assert!(!writer.is_checkpoint_due());
+        writer.flush().unwrap();
+        assert_eq!(writes.take(), [b"one\ntwo\nthree\n{\"checkpoint\":{\"at\":3}}\n"]);
     }
 
     #[test]
