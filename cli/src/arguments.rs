@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod provider;
+pub(crate) mod state;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -133,6 +134,15 @@ Ctrl-C drains: what the inputs have written is delivered first. A second Ctrl-C 
         #[arg(short, long)]
         yes: bool,
     },
+    /// Where tasks with at-least-once delivery go on: show, reset and set it.
+    #[command(
+        subcommand,
+        after_help = "Example:
+  dstream state list
+  dstream state show orders
+  dstream state reset orders         begin anew"
+    )]
+    State(state::State),
     /// Providers in registries: fetch, lock, publish, copy, verify them.
     #[command(
         subcommand,

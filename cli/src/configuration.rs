@@ -6,6 +6,7 @@ use std::path::Path;
 use dstream_engine::config::{
     BuiltinProvider, Diagnostics, Document, Settings, Side, Surroundings, Task, TaskError,
 };
+use dstream_engine::delivery::StateStore;
 use dstream_providers::{PROVIDERS, Side as ProviderSide};
 use tracing::warn;
 
@@ -66,6 +67,12 @@ fn tell_idle_policies(document: &Document, surroundings: &Surroundings, settings
             warn!("`trust \"{pattern}\"` is about none of the providers that the file names");
         }
     }
+}
+
+/// Where checkpoints are kept: where the file says, else beside it.
+pub(crate) fn state_store(global: &Global, settings: &Settings) -> StateStore {
+    let folder = global.config.with_file_name(".dstream").join("state");
+    StateStore::new(settings.state.clone().unwrap_or(folder))
 }
 
 /// All references of providers in the file, complete.

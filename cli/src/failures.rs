@@ -105,6 +105,9 @@ fn cause(kind: &FailureKind) -> Option<String> {
 fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
     let hint = match kind {
         FailureKind::NotFound(error) => error.hint(),
+        FailureKind::NoState(error) | FailureKind::NotStored(error) => return Some(error.hint()),
+        FailureKind::NoCheckpoints => "use a provider that has them, or leave `delivery` out",
+        FailureKind::BadAcknowledgement(_) => "its author has to correct it",
         FailureKind::NotStarted { .. } => "try to start it by hand in a shell",
         FailureKind::ReportedError { class: Some(ErrorClass::Config), .. } => {
             "correct the provider's config block"

@@ -12,6 +12,7 @@ mod plural;
 mod registry;
 mod signals;
 mod stats;
+mod table;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;

@@ -9,6 +9,7 @@
 //! - `handshake`: how a provider starts: ready, error, silence, crash; and those that cannot start.
 //! - `failures`: providers that fail while the stream runs.
 //! - `lines`: which bytes arrive: order, completeness, what is left out, rejected or cut off.
+//! - `delivery`: checkpoints: what is not lost, whoever dies.
 //! - `transports`: every way to move the bytes, and what happens where one is not to be had.
 //! - `many`: several tasks in one process.
 //! - `unread`: a stderr or stdout that nobody reads.
@@ -28,6 +29,8 @@ mod harness;
 mod commands;
 #[path = "cli/config.rs"]
 mod config;
+#[path = "cli/delivery.rs"]
+mod delivery;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/handshake.rs"]

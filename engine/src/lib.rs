@@ -14,7 +14,7 @@ pub mod config;
 #[cfg(feature = "run")]
 pub mod config_schema;
 #[cfg(feature = "run")]
-mod delivery;
+pub mod delivery;
 #[cfg(feature = "run")]
 pub mod fetch;
 #[cfg(feature = "run")]

@@ -54,6 +54,17 @@ mod run {
     /// Bytes of a first line that can still be a handshake. A longer one is data.
     pub(crate) const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 
+    /// Bytes of an input's checkpoint. Kept in memory a few times over and in the state's file; real
+    /// ones have some hundred, those of thousands of files some hundred thousand.
+    pub(crate) const CHECKPOINT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+    /// Checkpoints that may be on their way to the outputs and back. Beyond it every second one is
+    /// forgotten: an acknowledgement of it then counts for the one before it.
+    pub(crate) const CHECKPOINTS_MAX: usize = 1024;
+
+    /// Bytes of a task's state file: the largest checkpoint, escaped, and what is said of it.
+    pub(crate) const STATE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
     /// Bytes of one log line of a provider that are passed on; the rest is cut, and the cut is
     /// said.
     pub(crate) const LOG_LINE_BYTES_MAX: usize = 16 * 1024;

@@ -73,6 +73,9 @@ impl Output for Console {
         Ok(())
     }
 
+    /// What is printed is taken: more cannot be known of a terminal.
+    const COMMITS: bool = true;
+
     fn flush(&mut self) -> Result<(), ProviderError> {
         Ok(self.printer.flush()?)
     }

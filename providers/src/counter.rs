@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 
 use dstream_sdk::{EnvelopeWriter, Input, ProviderError, Stop, log};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::position::position;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -31,6 +34,15 @@ impl Default for Config {
 
 pub(crate) struct Counter {
     config: Config,
+    /// The last value of an earlier run.
+    done: u64,
+}
+
+/// Where it goes on.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Position {
+    value: u64,
 }
 
 #[derive(Serialize)]
@@ -52,18 +64,35 @@ impl Input for Counter {
     fn start(config: Config) -> Result<Self, ProviderError> {
         let Config { interval, max_count } = config;
         log::info!("starting with interval={interval}ms, max_count={max_count}");
-        Ok(Self { config })
+        Ok(Self { config, done: 0 })
+    }
+
+    const RESUMES: bool = true;
+
+    fn resume(&mut self, checkpoint: Option<Value>) -> Result<(), ProviderError> {
+        if let Some(checkpoint) = checkpoint {
+            self.done = position::<Position>(checkpoint)?.value;
+            log::info!("going on after {}", self.done);
+        }
+        Ok(())
     }
 
     fn stream(self, out: &mut EnvelopeWriter, stop: &Stop) -> Result<(), ProviderError> {
         let Config { interval, max_count } = self.config;
+        if max_count != 0 && self.done >= max_count {
+            return Ok(());
+        }
         let mut due = Instant::now();
-        for value in 1.. {
+        for value in self.done.saturating_add(1).. {
             let data = Data { value, timestamp: timestamp(jiff::Timestamp::now()) };
             let metadata = Metadata { seq: value, interval_ms: interval, provider: "counter" };
             out.write(&data, &metadata)?;
             if value == max_count {
+                out.checkpoint(&Position { value })?;
                 break;
+            }
+            if out.is_checkpoint_due() {
+                out.checkpoint(&Position { value })?;
             }
             let stopped = match interval {
                 0 => stop.is_requested(), // nothing to wait for, so nothing to flush for
@@ -74,6 +103,7 @@ impl Input for Counter {
             };
             if stopped {
                 log::info!("stopped after {value}");
+                out.checkpoint(&Position { value })?;
                 break;
             }
         }

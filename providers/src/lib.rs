@@ -6,6 +6,7 @@ mod counter;
 mod generate;
 mod indent;
 mod null;
+mod position;
 
 use std::process::ExitCode;
 

@@ -48,6 +48,9 @@ impl Output for Null {
         Ok(Self { envelopes: 0, bytes: 0, step, due: Instant::now(), stop: Stop::new() })
     }
 
+    /// What is discarded is so for good.
+    const COMMITS: bool = true;
+
     fn watch(&mut self, stop: Stop) {
         self.stop = stop;
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 use dstream_engine::config::Task;
+use dstream_engine::delivery::StateStore;
 use dstream_engine::provider::Terminal;
 use dstream_engine::resolve::{ProviderSources, ResolvedProvider};
 use dstream_engine::run::{Observer, RunContext, StopSignal};
@@ -22,6 +23,7 @@ pub(super) struct Host {
     itself: OsString,
     search_path: OsString,
     provided: Provided,
+    state: StateStore,
     log_level: &'static str,
     log_format: LogFormat,
     /// One for all tasks, so that their lines do not mix.
@@ -38,11 +40,13 @@ impl Host {
         global: &Global,
         stats: Option<View>,
         provided: Provided,
+        state: StateStore,
     ) -> io::Result<Self> {
         Ok(Self {
             itself: std::env::current_exe()?.into_os_string(),
             search_path: std::env::var_os("PATH").unwrap_or_default(),
             provided,
+            state,
             log_level: global.log_level.as_str(),
             log_format: global.log_format,
             terminal: match stats {
@@ -73,6 +77,7 @@ impl Host {
             env: vec![("DSTREAM_LOG_LEVEL".into(), self.log_level.into())],
             terminal: self.terminal.clone(),
             stop,
+            state: self.state.clone(),
             stats_every: self.stats.map(View::every),
             observer,
         }

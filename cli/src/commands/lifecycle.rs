@@ -66,7 +66,9 @@ fn carry_out(
         Ok(provided) => provided,
         Err(status) => return ExitCode::from(status),
     };
-    let prepared = Host::new(global, None, provided).and_then(|host| Ok((host, Stops::listen(1)?)));
+    let state = configuration::state_store(global, settings);
+    let prepared =
+        Host::new(global, None, provided, state).and_then(|host| Ok((host, Stops::listen(1)?)));
     let (host, (_, stop)) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {

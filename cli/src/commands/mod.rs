@@ -7,6 +7,7 @@ mod lifecycle;
 mod list;
 mod provider;
 mod run;
+mod state;
 mod validate;
 mod version;
 
@@ -31,6 +32,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Plan(lifecycle) => lifecycle::ask(global, lifecycle, ProviderCommand::Plan),
         Command::Status(lifecycle) => lifecycle::ask(global, lifecycle, ProviderCommand::Status),
         Command::Destroy { lifecycle, yes } => lifecycle::destroy(global, lifecycle, *yes),
+        Command::State(command) => state::state(global, command),
         Command::Provider(command) => provider::provider(global, command),
         Command::Validate { json } => validate::validate(global, *json),
         Command::Version { json } => version::version(*json),

@@ -33,6 +33,6 @@ pub use secrets::Secrets;
 pub use settings::{Mirror, Settings, TrustPattern, TrustPolicy};
 pub use surroundings::{BuiltinProvider, Surroundings};
 pub use task::{
-    ConfigFormat, Delivery, Handshake, OnInvalid, ProviderBlock, Restart, RestartPolicy, Side,
-    StreamOptions, Task, Validate,
+    CheckpointInterval, ConfigFormat, Delivery, Handshake, OnInvalid, ProviderBlock, Restart,
+    RestartPolicy, Side, StreamOptions, Task, Validate,
 };

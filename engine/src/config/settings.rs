@@ -16,6 +16,8 @@ pub struct Settings {
     pub insecure_registries: Vec<String>,
     /// `ca_file`: certificates trusted besides the system's; joined with the HCL file's folder.
     pub ca_file: Option<PathBuf>,
+    /// `state`: where checkpoints are kept; joined with the HCL file's folder.
+    pub state: Option<PathBuf>,
     /// `trust` blocks: whose signatures are asked for.
     pub trust: Vec<TrustPolicy>,
 }

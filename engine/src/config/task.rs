@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::{ConfigPlaces, Secrets};
 use crate::filter::Filter;
 use crate::relay::Transport;
@@ -120,13 +122,35 @@ pub struct Restart {
 /// `stream { delivery = … }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {
-    /// At least once where both providers declare checkpoints.
+    /// At most once, until a file says otherwise: who asks for nothing gets no state directory.
     #[default]
     Auto,
     /// At most once.
     AtMostOnce,
     /// At least once, or an error.
     AtLeastOnce,
+}
+
+/// `stream { checkpoint_interval = … }`: how often an input that leaves that to DStream says how far
+/// it is; the first that is reached counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CheckpointInterval {
+    /// Lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u64>,
+    /// Bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+}
+
+impl Default for CheckpointInterval {
+    /// What comes twice after a crash should take no longer than a restart does.
+    fn default() -> Self {
+        Self { lines: None, bytes: Some(64 << 20), ms: Some(1000) }
+    }
 }
 
 /// `stream { validate = … }`: how closely a line is looked at.
@@ -158,6 +182,8 @@ pub enum OnInvalid {
 pub struct StreamOptions {
     /// `delivery`.
     pub delivery: Delivery,
+    /// `checkpoint_interval`.
+    pub checkpoint_interval: CheckpointInterval,
     /// `validate`.
     pub validate: Validate,
     /// `filter`: which lines are delivered; all if there is none.
@@ -179,6 +205,7 @@ impl Default for StreamOptions {
     fn default() -> Self {
         Self {
             delivery: Delivery::default(),
+            checkpoint_interval: CheckpointInterval::default(),
             validate: Validate::default(),
             filter: None,
             on_invalid: OnInvalid::default(),

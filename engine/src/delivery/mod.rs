@@ -1,6 +1,12 @@
-//! What becomes of lines beyond being written: for now, of those that are not.
+//! What becomes of lines beyond being written: how far a stream is complete, and what is left out.
 
+mod checkpoints;
+mod progress;
 mod rejected;
+mod state;
 
+pub use checkpoints::CheckpointReport;
+pub(crate) use checkpoints::{Checkpoints, Keeper};
 pub use rejected::DeadLetterError;
 pub(crate) use rejected::RejectedLines;
+pub use state::{StateError, StateStore, Stored, TaskState};

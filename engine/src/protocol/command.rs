@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::checkpoint::{AskedCheckpoints, CHECKPOINT};
 use crate::config::ConfigFormat;
 
 /// What a provider is asked to do.
@@ -41,29 +44,75 @@ impl fmt::Display for Command {
 }
 
 /// The line that tells a provider what to do and with what, newline included.
-pub fn command_line(command: Command, config: &Map<String, Value>, format: ConfigFormat) -> String {
-    let message = match format {
-        ConfigFormat::Command => json!({ "command": command.as_str(), "config": config }),
-        ConfigFormat::Plain => Value::Object(config.clone()),
+///
+/// `checkpoints` asks for checkpoints, which a plain config cannot: what asks for them is none.
+pub fn command_line(
+    command: Command,
+    config: &Map<String, Value>,
+    format: ConfigFormat,
+    checkpoints: Option<&AskedCheckpoints>,
+) -> String {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        command: &'static str,
+        config: &'a Map<String, Value>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        protocol: Option<Value>,
+        /// As the provider wrote it: to it alone its numbers mean something.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        checkpoint: Option<&'a RawValue>,
+    }
+    let protocol = |asked: &AskedCheckpoints| {
+        json!({
+            "version": 1,
+            "features": [CHECKPOINT],
+            "checkpoint_interval": asked.interval,
+        })
     };
-    format!("{message}\n")
+    let text = match format {
+        ConfigFormat::Command => serde_json::to_string(&Line {
+            command: command.as_str(),
+            config,
+            protocol: checkpoints.map(protocol),
+            checkpoint: checkpoints.and_then(|asked| asked.resume.as_deref()),
+        }),
+        ConfigFormat::Plain => serde_json::to_string(config),
+    };
+    // Maps of JSON values can always be written.
+    format!("{}\n", text.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::CheckpointInterval;
 
     #[test]
     fn both_formats_are_one_line() {
         let config = json!({ "b": 1, "a": "x\ny" });
         let config = config.as_object().unwrap();
         assert_eq!(
-            command_line(Command::Run, config, ConfigFormat::Command),
+            command_line(Command::Run, config, ConfigFormat::Command, None),
             "{\"command\":\"run\",\"config\":{\"b\":1,\"a\":\"x\\ny\"}}\n"
         );
         assert_eq!(
-            command_line(Command::Plan, config, ConfigFormat::Plain),
+            command_line(Command::Plan, config, ConfigFormat::Plain, None),
             "{\"b\":1,\"a\":\"x\\ny\"}\n"
         );
+    }
+
+    #[test]
+    fn checkpoints_are_asked_for_beside_the_config() {
+        let interval = CheckpointInterval { lines: Some(5), bytes: None, ms: Some(1000) };
+        let line = |resume| {
+            let asked = AskedCheckpoints { interval, resume };
+            command_line(Command::Run, &Map::new(), ConfigFormat::Command, Some(&asked))
+        };
+        let resume = RawValue::from_string("{\"at\":7}".to_owned()).unwrap();
+        assert_eq!(
+            line(Some(resume)),
+            "{\"command\":\"run\",\"config\":{},\"protocol\":{\"version\":1,\"features\":[\"checkpoint\"],\"checkpoint_interval\":{\"lines\":5,\"ms\":1000}},\"checkpoint\":{\"at\":7}}\n"
+        );
+        assert!(line(None).ends_with("\"ms\":1000}}}\n"));
     }
 }

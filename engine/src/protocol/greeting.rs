@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::checkpoint::CHECKPOINT;
+
 /// What kind of error a provider says it has met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,7 +32,10 @@ impl fmt::Display for ErrorClass {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Greeting {
     /// `{"status":"ready"}`, with whatever else it announces.
-    Ready,
+    Ready {
+        /// Whether `checkpoint` is among its `capabilities`.
+        checkpoints: bool,
+    },
     /// `{"status":"error","message":"…"}`.
     Error {
         /// `class`, if it is one of the known ones.
@@ -51,6 +56,8 @@ struct Line {
     class: Option<serde_json::Value>,
     #[serde(default)]
     data: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    capabilities: Option<serde_json::Value>,
 }
 
 impl Greeting {
@@ -60,11 +67,18 @@ impl Greeting {
         if !line.trim_ascii_start().starts_with(b"{") {
             return Self::Other; // a derived type would also take a list
         }
-        let Ok(Line { status, message, class, data: None }) = serde_json::from_slice(line) else {
+        let Ok(Line { status, message, class, data: None, capabilities }) =
+            serde_json::from_slice(line)
+        else {
             return Self::Other;
         };
         match status.as_str() {
-            "ready" => Self::Ready,
+            "ready" => {
+                let capabilities = capabilities.as_ref().and_then(serde_json::Value::as_array);
+                let checkpoints = capabilities
+                    .is_some_and(|all| all.iter().any(|capability| capability == CHECKPOINT));
+                Self::Ready { checkpoints }
+            }
             "error" => Self::Error {
                 class: class.and_then(|class| serde_json::from_value(class).ok()),
                 message: message.unwrap_or_else(|| "it gave no message".to_owned()),
@@ -81,10 +95,12 @@ mod tests {
     #[test]
     fn only_a_handshake_is_a_handshake() {
         let error = |class, message: &str| Greeting::Error { class, message: message.into() };
+        let ready = |checkpoints| Greeting::Ready { checkpoints };
         for (line, expected) in [
-            (r#"{"status":"ready"}"#, Greeting::Ready),
-            (r#" {"status":"ready","protocol":1,"capabilities":["checkpoint"]}"#, Greeting::Ready),
-            ("{\"status\":\"ready\"}\r\n", Greeting::Ready),
+            (r#"{"status":"ready"}"#, ready(false)),
+            (r#" {"status":"ready","protocol":1,"capabilities":["x","checkpoint"]}"#, ready(true)),
+            (r#"{"status":"ready","capabilities":"checkpoint"}"#, ready(false)),
+            ("{\"status\":\"ready\"}\r\n", ready(false)),
             (r#"{"status":"error","message":"no such table"}"#, error(None, "no such table")),
             (
                 r#"{"status":"error","class":"transient","message":"x"}"#,

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::limits::HANDSHAKE_BYTES_MAX;
 
@@ -40,37 +40,40 @@ pub(crate) struct FirstLine {
     pub(crate) line_end: Option<usize>,
 }
 
-/// Sends the command to an input and closes its stdin, calls `commanded`, then reads its first
-/// line.
+/// Sends the command to an input, gives its stdin to `commanded`, then reads its first line.
 pub(crate) fn greet_input(
     stdin: OwnedFd,
     stdout: &mut File,
     command: &str,
-    commanded: impl FnOnce(),
+    commanded: impl FnOnce(OwnedFd),
 ) -> FirstLine {
+    let mut stdin = File::from(stdin);
     // A provider that does not read its command is an old one, or dead: its exit says which.
-    let _ = File::from(stdin).write_all(command.as_bytes());
-    commanded();
+    let _ = stdin.write_all(command.as_bytes());
+    commanded(stdin.into());
     read_first_line(stdout)
 }
 
 /// Reads an output's first line, hands it to `greeted`, which says how many of the bytes read are
-/// not for the terminal, and prints the rest and all that follows. Once the terminal refuses
+/// not for the terminal, and prints the rest and all that follows, but for the lines that `is_told`
+/// takes. Once the terminal refuses
 /// something, `refused` is called and nothing more is printed, but all is read: an output must not
 /// block because nobody wants to see what it prints.
 pub(crate) fn greet_output(
     mut stdout: &File,
     terminal: &Terminal,
     greeted: impl FnOnce(&FirstLine) -> usize,
+    mut is_told: Option<impl FnMut(&[u8]) -> bool>,
     refused: impl FnOnce(),
 ) {
     let first = read_first_line(&mut stdout);
     let taken = greeted(&first);
     let mut pending = first.bytes;
     pending.drain(..taken);
+    let mut begins_line = true;
     let mut refused = Some(refused);
     let mut print = |bytes: &[u8]| {
-        if refused.is_some() && terminal.print(bytes).is_err() {
+        if !bytes.is_empty() && refused.is_some() && terminal.print(bytes).is_err() {
             refused.take().into_iter().for_each(|refused| refused());
         }
     };
@@ -81,10 +84,25 @@ pub(crate) fn greet_output(
             None if pending.len() >= HANDSHAKE_BYTES_MAX => pending.len(),
             None => 0,
         };
-        if whole > 0 {
+        if let Some(is_told) = &mut is_told {
+            // What is told by lines of their own is not for the terminal.
+            let mut line_start = 0;
+            let mut printed = 0;
+            for newline in memchr_iter(b'\n', &pending[..whole]) {
+                let line = line_start..newline + 1;
+                line_start = line.end;
+                // The rest of a line that was printed in pieces is none.
+                if std::mem::replace(&mut begins_line, true) && is_told(&pending[line.clone()]) {
+                    print(&pending[printed..line.start]);
+                    printed = line.end;
+                }
+            }
+            begins_line &= line_start == whole;
+            print(&pending[printed..whole]);
+        } else {
             print(&pending[..whole]);
-            pending.drain(..whole);
         }
+        pending.drain(..whole);
         if read_more(&mut stdout, &mut pending) == 0 {
             break;
         }

@@ -14,6 +14,9 @@ pub enum Verdict {
     Filtered,
     /// It goes to [`Rejects`], for this reason.
     Invalid(Cow<'static, str>),
+    /// It is no line of the stream but a mark in it: the outputs get these bytes in its place, which
+    /// end in a newline and are not counted.
+    Mark(Box<[u8]>),
 }
 
 /// Looks at lines. Called once for each line, on the reader's thread: it must not block.

@@ -34,7 +34,9 @@ pub enum Refusal {
 /// What came of some bytes: lines to write, a reason to stop, both or neither.
 #[derive(Default)]
 pub(super) struct Framed {
-    pub(super) batch: Option<Batch>,
+    /// What comes before the batch where there are marks: lines and marks, in order.
+    before: Vec<Batch>,
+    batch: Option<Batch>,
     /// Whether the batch is, byte for byte, what was unfinished before and what was read after it.
     pub(super) intact: bool,
     pub(super) refusal: Option<Refusal>,
@@ -43,9 +45,12 @@ pub(super) struct Framed {
 impl Framed {
     /// When the bytes were read.
     pub(super) fn set_read(&mut self, read: Moment) {
-        if let Some(batch) = &mut self.batch {
-            batch.read = read;
-        }
+        self.before.iter_mut().chain(&mut self.batch).for_each(|batch| batch.read = read);
+    }
+
+    /// What is to be written, in order.
+    pub(super) fn take_batches(&mut self) -> impl Iterator<Item = Batch> + use<> {
+        std::mem::take(&mut self.before).into_iter().chain(self.batch.take())
     }
 }
 
@@ -148,7 +153,7 @@ impl<C: LineCheck> Framer<C> {
         self.buffer.truncate(0);
         // The stream is over: there is nothing left to stop.
         let refusal = refusal.filter(|refusal| matches!(refusal, Refusal::NotKept(_)));
-        Framed { batch: None, intact: false, refusal }
+        Framed { refusal, ..Framed::default() }
     }
 
     /// The first `end` bytes are whole lines: checks them and takes out those that pass.
@@ -158,7 +163,7 @@ impl<C: LineCheck> Framer<C> {
             self.line_number += lines;
             self.offset_bytes += end as u64;
             let batch = Some(self.buffer.take(end, end, lines));
-            return Framed { batch, intact: true, refusal: None };
+            return Framed { batch, intact: true, ..Framed::default() };
         };
         self.sift(odd, lines, end)
     }
@@ -187,6 +192,7 @@ impl<C: LineCheck> Framer<C> {
         let (first_line, first_offset) = (self.line_number, self.offset_bytes);
         let (mut kept, mut lines, mut seen) = (start, passed, passed);
         let mut refusal = None;
+        let mut marks = Vec::new();
         while start < end && refusal.is_none() {
             let rest = &self.buffer.lines(end)[start..];
             let length = memchr(b'\n', rest).unwrap_or(rest.len());
@@ -212,6 +218,7 @@ impl<C: LineCheck> Framer<C> {
                     let line = start..start + length.min(self.line_bytes_max);
                     refusal = self.reject(line, first_line + seen, offset, reason, false);
                 }
+                Verdict::Mark(text) => marks.push((kept, lines, text)),
             }
             start += length + 1;
             seen += 1;
@@ -220,9 +227,25 @@ impl<C: LineCheck> Framer<C> {
         self.offset_bytes = first_offset + start as u64;
         if lines == 0 {
             self.buffer.discard(start);
-            return Framed { batch: None, intact: false, refusal };
+            let before = marks.into_iter().map(|(_, _, text)| Batch::mark(text)).collect();
+            return Framed { before, batch: None, intact: false, refusal };
         }
-        Framed { batch: Some(self.buffer.take(kept, start, lines)), intact: false, refusal }
+        let whole = self.buffer.take(kept, start, lines);
+        if marks.is_empty() {
+            return Framed { before: Vec::new(), batch: Some(whole), intact: false, refusal };
+        }
+        // However many marks there are, all parts are of one block: the reader must not wait for a
+        // block that nobody has been given yet.
+        let (mut before, mut from) = (Vec::new(), (0, 0));
+        for (at, count, text) in marks {
+            if at > from.0 {
+                before.push(whole.part(from.0..at, count - from.1));
+            }
+            before.push(Batch::mark(text));
+            from = (at, count);
+        }
+        let batch = (kept > from.0).then(|| whole.part(from.0..kept, lines - from.1));
+        Framed { before, batch, intact: false, refusal }
     }
 
     /// The unfinished line is already too long: rejects it and passes over the rest of it.

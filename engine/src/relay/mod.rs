@@ -162,7 +162,8 @@ impl Relay {
             source: Arc::downgrade(&source),
             sinks: sinks.iter().map(Arc::downgrade).collect(),
         };
-        // Every batch holds a block, so this queue can never be what a reader waits for.
+        // Every batch but marks and the parts around them holds a block of its own, so that this queue
+        // is not what a reader waits for.
         let queue_batches = blocks_in(options.buffer_bytes) + OVERSIZE_BLOCKS_MAX;
         let setup = Setup { source, initial: ends.initial, sinks, framer, queue_batches, shared };
         relay.transport = setup.spawn(options.transport, tell)?;

@@ -82,12 +82,12 @@ pub(super) fn feed<C: LineCheck>(
 
 /// Gives what was framed to every outlet; returns why the reading must end, if it must.
 pub(super) fn hand_over(
-    framed: Framed,
+    mut framed: Framed,
     outlets: &[Sender<Batch>],
     shared: &Shared,
 ) -> Option<InputEnd> {
-    if let Some(batch) = framed.batch {
-        shared.counters.accept(batch.lines(), batch.bytes().len() as u64);
+    for batch in framed.take_batches() {
+        shared.counters.accept(batch.lines(), batch.counted(batch.bytes().len()));
         let (last, others) = outlets.split_last()?;
         let mut gone = false;
         for outlet in others {
@@ -208,12 +208,13 @@ impl Progress {
         index: usize,
     ) {
         let counters = &shared.counters.outputs[index];
-        counters.bytes_written.fetch_add(count as u64, Ordering::Relaxed);
         let written = shared.meter.now();
         let mut left = count;
         while left > 0 {
             let batch = &batches[self.first];
             let rest = batch.bytes().len() - self.offset_bytes;
+            let counted = batch.counted(left.min(rest));
+            counters.bytes_written.fetch_add(counted, Ordering::Relaxed);
             if left < rest {
                 self.offset_bytes += left;
                 break;
@@ -233,8 +234,9 @@ impl Progress {
         index: usize,
         error: io::Error,
     ) -> io::Error {
-        let cut = &batches[self.first].bytes()[..self.offset_bytes];
-        let lines = memchr_iter(b'\n', cut).count() as u64;
+        let batch = &batches[self.first];
+        let cut = batch.counted(self.offset_bytes) as usize;
+        let lines = memchr_iter(b'\n', &batch.bytes()[..cut]).count() as u64;
         shared.counters.outputs[index].lines_written.fetch_add(lines, Ordering::Relaxed);
         error
     }

@@ -203,12 +203,12 @@ impl Splice {
     /// Passes on what was framed; `carried_bytes` of it, at its front, are only in memory.
     fn pass_on(
         &mut self,
-        framed: Framed,
+        mut framed: Framed,
         carried_bytes: usize,
         shared: &Shared,
     ) -> io::Result<Option<InputEnd>> {
-        if let Some(batch) = framed.batch {
-            shared.counters.accept(batch.lines(), batch.bytes().len() as u64);
+        for batch in framed.take_batches() {
+            shared.counters.accept(batch.lines(), batch.counted(batch.bytes().len()));
             shared.meter.enter(Phase::Output);
             if framed.intact && self.held_bytes > 0 {
                 self.move_on(&batch, carried_bytes, shared)?;

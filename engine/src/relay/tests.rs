@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::{Disposition, InputEnd, LineCheck, OutputEnd, Rejected, Rejects, Verdict};
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN};
 
-/// Lines that begin with `!` are invalid, with `?` unwanted, empty ones blank; whole at the end if it says so.
+/// Lines that begin with `!` are invalid, with `?` unwanted, with `@` marks, empty ones blank; whole at the end if it says so.
 #[derive(Clone, Copy)]
 struct Check {
     passes_all: bool,
@@ -35,12 +35,18 @@ impl LineCheck for Check {
             None => Verdict::Blank,
             Some(b'?') => Verdict::Filtered,
             Some(b'!') => Verdict::Invalid(Cow::Borrowed("begins with !")),
+            Some(b'@') => Verdict::Mark(mark(line)),
             Some(_) => Verdict::Pass,
         }
     }
     fn is_whole(&self, _line: &[u8]) -> bool {
         self.whole_tail
     }
+}
+
+/// What the outputs get in the place of a line that begins with `@`: more than it has.
+fn mark(line: &[u8]) -> Box<[u8]> {
+    [b"mark ", line, b"\n"].concat().into()
 }
 
 /// What was rejected: line number, offset, bytes shown, cut off.
@@ -196,6 +202,10 @@ fn naive(case: &Case<'_>) -> (Vec<u8>, Vec<Line>) {
                     false
                 }
                 Verdict::Blank | Verdict::Filtered => false,
+                Verdict::Mark(text) => {
+                    written.extend_from_slice(&text);
+                    false
+                }
                 Verdict::Invalid(_) => reject(false),
             }
         };
@@ -218,12 +228,13 @@ fn agree(case: &Case<'_>) {
     assert_eq!(outcome.shared.counters.lines_rejected.load(Relaxed), rejected.len() as u64);
 }
 
-/// Bytes with many newlines, some `!` and `?`, and any other byte.
+/// Bytes with many newlines, some `!`, `?` and `@`, and any other byte.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let byte = any::<u8>().prop_map(|byte| match byte {
         0..=40 => b'\n',
         41..=60 => b'!',
         61..=70 => b'?',
+        71..=90 => b'@',
         other => other,
     });
     prop::collection::vec(byte, 0..300)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::StopSignal;
 use crate::config::Side;
-use crate::delivery::DeadLetterError;
+use crate::delivery::{DeadLetterError, StateError};
 use crate::protocol::{ErrorClass, ResultError};
 use crate::provider::ProviderExit;
 use crate::resolve::ResolveError;
@@ -65,6 +65,14 @@ pub enum FailureKind {
     InvalidLine { line_number: u64, offset_bytes: u64, reason: Cow<'static, str> },
     #[error("cannot have its invalid lines kept in `{}`", path.display())]
     NoDeadLetter { path: PathBuf, source: DeadLetterError },
+    #[error("cannot go on where it was")]
+    NoState(#[source] StateError),
+    #[error("cannot have its checkpoints stored")]
+    NotStored(#[source] StateError),
+    #[error("keeps no checkpoints, which delivery = \"at_least_once\" needs")]
+    NoCheckpoints,
+    #[error("acknowledged checkpoint {0}, which it never got")]
+    BadAcknowledgement(u64),
     #[error("gave no result ({0})")]
     NoResult(ProviderExit),
     #[error("gave a result that cannot be understood")]

@@ -85,7 +85,7 @@ fn ask(
     if let Some(guard) = &mut guard {
         guard.watch(process.id());
     }
-    let line = command_line(command, &block.config, block.config_format);
+    let line = command_line(command, &block.config, block.config_format, None);
     let talk = move || {
         // A provider that does not take its command is dead or dying: its exit says which.
         let _ = File::from(pipes.stdin).write_all(line.as_bytes());
@@ -159,7 +159,9 @@ fn answer(printed: &[u8]) -> &[u8] {
     let mut rest = printed.trim_ascii();
     let first_end = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |at| at + 1);
     // A line that is all there is cannot be the handshake before the answer.
-    if first_end < rest.len() && Greeting::parse(&rest[..first_end]) == Greeting::Ready {
+    if first_end < rest.len()
+        && matches!(Greeting::parse(&rest[..first_end]), Greeting::Ready { .. })
+    {
         rest = rest[first_end..].trim_ascii();
     }
     if serde_json::from_slice::<serde::de::IgnoredAny>(rest).is_ok() {

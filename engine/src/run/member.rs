@@ -189,6 +189,7 @@ mod tests {
         let nothing = ResolvedProvider { program: "/no/such/program".into(), args: Vec::new() };
         let told = Arc::new(Told::default());
         let context = RunContext {
+            state: crate::delivery::StateStore::new("unused"),
             stats_every: None,
             sources: ProviderSources {
                 builtin: nothing.clone(),

@@ -15,10 +15,11 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, never};
 
 use crate::config::Task;
+use crate::delivery::StateStore;
 use crate::provider::Terminal;
 use crate::resolve::{ProviderSources, ResolvedProvider};
 
-pub use crate::delivery::DeadLetterError;
+pub use crate::delivery::{CheckpointReport, DeadLetterError, StateError};
 pub use failure::{Failure, FailureKind};
 pub use lifecycle::{LifecycleOutcome, run_lifecycle};
 pub use notice::{Notice, Observer};
@@ -70,6 +71,8 @@ pub struct RunContext {
     pub terminal: Terminal,
     /// Signals: the first asks for an orderly end, the second ends at once.
     pub stop: Receiver<StopSignal>,
+    /// Where checkpoints are kept; used by tasks with `delivery = "at_least_once"`.
+    pub state: StateStore,
     /// How often [`Notice::Stats`] comes; without it nothing is measured.
     pub stats_every: Option<Duration>,
     /// Told of everything that happens.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::StopSignal;
 use super::failure::Failure;
+use crate::delivery::CheckpointReport;
 use crate::stats::StreamStats;
 
 /// A finished run.
@@ -32,6 +33,8 @@ pub struct RunReport {
     pub outputs: Vec<OutputReport>,
     /// What the stream did, if that was asked for and there was one.
     pub stats: Option<StreamStats>,
+    /// What became of its checkpoints, where they are kept.
+    pub checkpoints: Option<CheckpointReport>,
     /// From the start of the first provider to the end of the last.
     pub elapsed: Duration,
 }

@@ -52,6 +52,7 @@ impl LineCheck for Check {
             None | Some(b'\r') => Verdict::Blank,
             Some(b'?') => Verdict::Filtered,
             Some(b'!') => Verdict::Invalid(Cow::Borrowed("begins with !")),
+            Some(b'@') => Verdict::Mark(mark(line.len())),
             Some(_) => Verdict::Pass,
         }
     }
@@ -59,6 +60,11 @@ impl LineCheck for Check {
     fn is_whole(&self, line: &[u8]) -> bool {
         !line.ends_with(b"<cut")
     }
+}
+
+/// What outputs get in the place of a line that begins with `@`; it may be longer than that.
+pub(crate) fn mark(length: usize) -> Box<[u8]> {
+    format!("mark {length}\n").into_bytes().into()
 }
 
 /// Leaves out what is rejected and keeps its line number, its offset, and whether it was cut off.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use dstream_engine::relay::{InputEnd, OutputEnd, Transport};
 
 use crate::harness::{
-    Check, LINE_BYTES_MAX, Pace, Random, Running, TRANSPORTS, digest, read, write,
+    Check, LINE_BYTES_MAX, Pace, Random, Running, TRANSPORTS, digest, mark, read, write,
 };
 
 /// A stream, and what should become of it.
@@ -13,6 +13,8 @@ struct Stream {
     bytes: Vec<u8>,
     /// What a strict check lets through.
     passing: Vec<u8>,
+    /// Bytes of the marks among it, which do not count.
+    marks_bytes: u64,
     /// Lines that pass.
     lines: u64,
     /// Line number, offset, cut off.
@@ -21,8 +23,13 @@ struct Stream {
 
 /// Lines of every length, many of them short, some odd.
 fn stream(random: &mut Random, bytes_about: usize, lax: bool) -> Stream {
-    let mut made =
-        Stream { bytes: Vec::new(), passing: Vec::new(), lines: 0, rejected: Vec::new() };
+    let mut made = Stream {
+        bytes: Vec::new(),
+        passing: Vec::new(),
+        marks_bytes: 0,
+        lines: 0,
+        rejected: Vec::new(),
+    };
     let odd_every = [0, 3, 500][random.below(3)];
     let mut number = 0;
     while made.bytes.len() < bytes_about {
@@ -37,7 +44,7 @@ fn stream(random: &mut Random, bytes_about: usize, lax: bool) -> Stream {
         };
         let mut line = vec![b'a' + (random.below(26)) as u8; length];
         if odd_every > 0 && length > 0 && random.below(odd_every) == 0 {
-            line[0] = b"!?"[random.below(2)];
+            line[0] = b"!?@"[random.below(3)];
         }
         if random.below(10) == 0 {
             line.push(b'\r');
@@ -54,6 +61,11 @@ fn put(made: &mut Stream, line: &[u8], number: u64, lax: bool) {
     match line[0] {
         b'!' if !lax => made.rejected.push((number, offset, false)),
         b'?' | b'\r' | b'\n' if !lax => {}
+        b'@' if !lax => {
+            let mark = mark(line.len() - 1);
+            made.marks_bytes += mark.len() as u64;
+            made.passing.extend_from_slice(&mark);
+        }
         _ => {
             made.passing.extend_from_slice(line);
             made.lines += 1;
@@ -92,8 +104,9 @@ fn goes_through(transport: Transport, stream: &Stream, lax: bool, seed: u64, out
     writer.join().unwrap();
     assert_eq!(*running.left_out.0.lock().unwrap(), stream.rejected, "{what}");
     let counters = running.relay.counters();
+    let bytes = stream.passing.len() as u64 - stream.marks_bytes;
     assert_eq!(counters.lines_accepted.load(Relaxed), stream.lines, "{what}");
-    assert_eq!(counters.bytes_accepted.load(Relaxed), stream.passing.len() as u64, "{what}");
+    assert_eq!(counters.bytes_accepted.load(Relaxed), bytes, "{what}");
     for index in 0..outputs_count {
         assert_eq!(counters.unwritten(index), (0, 0), "{what}");
         assert_eq!(counters.outputs[index].lines_written.load(Relaxed), stream.lines, "{what}");
@@ -131,8 +144,13 @@ fn several_outputs_of_different_speed_get_the_same() {
 #[test]
 fn lines_of_many_megabytes_pass_and_longer_ones_are_left_out() {
     for transport in TRANSPORTS {
-        let mut made =
-            Stream { bytes: Vec::new(), passing: Vec::new(), lines: 0, rejected: Vec::new() };
+        let mut made = Stream {
+            bytes: Vec::new(),
+            passing: Vec::new(),
+            marks_bytes: 0,
+            lines: 0,
+            rejected: Vec::new(),
+        };
         for (number, length) in [3, LINE_BYTES_MAX, 0, LINE_BYTES_MAX + 1, 7_000_000, 1, 300_000]
             .into_iter()
             .enumerate()
@@ -159,11 +177,18 @@ fn a_last_line_without_newline_is_completed_if_it_is_whole_and_left_out_if_not()
             bytes.resize(bytes.len() + length, b'z');
             let mut passing = bytes.clone();
             passing.push(b'\n');
-            let whole = Stream { bytes: bytes.clone(), passing, lines: 2, rejected: vec![] };
+            let whole = Stream {
+                bytes: bytes.clone(),
+                passing,
+                marks_bytes: 0,
+                lines: 2,
+                rejected: vec![],
+            };
             goes_through(transport, &whole, true, 3, 1);
             bytes.extend_from_slice(b"<cut");
             let passing = b"first\n".to_vec();
-            let cut = Stream { bytes, passing, lines: 1, rejected: vec![(2, 6, true)] };
+            let cut =
+                Stream { bytes, passing, marks_bytes: 0, lines: 1, rejected: vec![(2, 6, true)] };
             goes_through(transport, &cut, true, 4, 1);
         }
     }
@@ -172,8 +197,13 @@ fn a_last_line_without_newline_is_completed_if_it_is_whole_and_left_out_if_not()
 #[test]
 fn an_empty_stream_is_a_stream() {
     for transport in TRANSPORTS {
-        let empty =
-            Stream { bytes: Vec::new(), passing: Vec::new(), lines: 0, rejected: Vec::new() };
+        let empty = Stream {
+            bytes: Vec::new(),
+            passing: Vec::new(),
+            marks_bytes: 0,
+            lines: 0,
+            rejected: Vec::new(),
+        };
         goes_through(transport, &empty, false, 5, 1);
     }
 }

@@ -28,11 +28,12 @@ mod template;
 use std::time::{Duration, Instant};
 
 use dstream_sdk::{EnvelopeWriter, Input, ProviderError, Stop, log};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::block::{Block, LINE_BYTES_MAX, LINE_BYTES_MIN};
 use self::template::Template;
+use crate::position::position;
 
 /// The size of a line where nothing is said.
 const LINE_BYTES: usize = 515;
@@ -65,6 +66,15 @@ pub(crate) struct Generate {
     rate: u64,
     write: Writes,
     lines: Lines,
+    /// How many envelopes earlier runs have made.
+    done: u64,
+}
+
+/// Where it goes on.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Position {
+    seq: u64,
 }
 
 enum Lines {
@@ -102,18 +112,31 @@ impl Input for Generate {
             }
         };
         log::info!("starting with count={count}, rate={rate}/s");
-        Ok(Self { count, rate, write, lines })
+        Ok(Self { count, rate, write, lines, done: 0 })
+    }
+
+    const RESUMES: bool = true;
+
+    fn resume(&mut self, checkpoint: Option<Value>) -> Result<(), ProviderError> {
+        if let Some(checkpoint) = checkpoint {
+            self.done = position::<Position>(checkpoint)?.seq;
+            log::info!("going on after envelope {}", self.done);
+        }
+        Ok(())
     }
 
     fn stream(mut self, out: &mut EnvelopeWriter, stop: &Stop) -> Result<(), ProviderError> {
         let started = Instant::now();
         let total = if self.count == 0 { u64::MAX } else { self.count };
         let together = if self.write == Writes::Line { 1 } else { u64::MAX };
-        let mut made = 0;
+        let mut made = self.done;
         while made < total && !stop.is_requested() {
-            let due = due(self.rate, started.elapsed());
+            if out.is_checkpoint_due() {
+                out.checkpoint(&Position { seq: made })?;
+            }
+            let due = due(self.rate, started.elapsed()).saturating_add(self.done);
             if due <= made {
-                out.pause(stop, wait(self.rate, made, started.elapsed()))?;
+                out.pause(stop, wait(self.rate, made - self.done, started.elapsed()))?;
                 continue;
             }
             let most = together.min(due - made).min(total - made);
@@ -123,6 +146,9 @@ impl Input for Generate {
                 out.flush()?;
             }
             made += count;
+        }
+        if made > self.done {
+            out.checkpoint(&Position { seq: made })?;
         }
         Ok(())
     }

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use dstream_engine::fetch::Inspection;
 use serde_json::{Value, json};
 
-use super::{reference, settings, table, visible};
+use super::{reference, settings, visible};
 use crate::arguments::Global;
 use crate::plural::{bytes, count};
 use crate::registry;
+use crate::table::table;
 
 pub(super) fn inspect(global: &Global, text: &str, json: bool) -> Result<ExitCode, u8> {
     let settings = settings(global)?;

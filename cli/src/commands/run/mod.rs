@@ -33,7 +33,8 @@ pub(super) fn run(global: &Global, arguments: &Run) -> ExitCode {
     }
     let prepare = || -> io::Result<_> {
         let stats = View::of(global, arguments);
-        let prepared = (Host::new(global, stats, provided)?, Stops::listen(tasks.len())?);
+        let state = configuration::state_store(global, &settings);
+        let prepared = (Host::new(global, stats, provided, state)?, Stops::listen(tasks.len())?);
         logging::detach(stats == Some(View::Live))?;
         Ok(prepared)
     };

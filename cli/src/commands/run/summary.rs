@@ -29,6 +29,9 @@ pub(super) fn of(report: &RunReport) -> String {
     if report.lines_rejected > 0 {
         parts.push(format!("{} rejected", count(report.lines_rejected, "line")));
     }
+    if let Some(checkpoints) = report.checkpoints {
+        parts.push(format!("{} stored", count(checkpoints.stored, "checkpoint")));
+    }
     format!("{} in {:.1} s", parts.join(", "), report.elapsed.as_secs_f64())
 }
 
@@ -48,6 +51,11 @@ pub(super) fn conclude(
             output.name
         ))
         .print();
+    }
+    if report.checkpoints.is_some_and(|checkpoints| !checkpoints.is_complete) {
+        logging::say(&format!(
+            "Task \"{name}\" goes on from its last stored checkpoint: what came after it comes again"
+        ));
     }
     match outcome {
         Outcome::Failed if report.failure.is_some() => failed(name),

@@ -3,6 +3,7 @@
 //! [`schema`] sorts a file's tree into what is [`declared`], [`task`] and [`settings`] evaluate that
 //! and check it.
 
+mod checkpoints;
 mod config;
 pub(crate) mod declared;
 mod fields;
@@ -10,6 +11,7 @@ mod filter;
 mod places;
 pub(crate) mod schema;
 pub(crate) mod settings;
+mod shapes;
 mod stream;
 pub(crate) mod task;
 mod units;

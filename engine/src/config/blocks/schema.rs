@@ -11,86 +11,12 @@ use super::declared::{
     ConfigDeclaration, Declared, Fields, Label, Local, ProviderDeclaration, SettingsDeclaration,
     TaskDeclaration, TrustDeclaration, Variable,
 };
+use super::shapes::{FILE, INPUT, OUTPUT, RESTART, SETTINGS, STREAM, Shape, TASK, TRUST, VARIABLE};
 use crate::config::Side;
 use crate::config::limits::{LABEL_CHARS_MAX, NAMES_MAX, OUTPUTS_MAX, TASKS_MAX};
 use crate::config::nearest::{did_you_mean, listed, nearest};
 use crate::config::values::evaluate::{Evaluator, span_of};
 use crate::config::values::types;
-
-/// What may stand in a kind of block.
-struct Shape {
-    /// How messages call it.
-    title: &'static str,
-    attributes: &'static [&'static str],
-    blocks: &'static [&'static str],
-    /// For what is not known here and resembles nothing.
-    hint: Option<&'static str>,
-}
-
-const FILE: Shape = Shape {
-    title: "a configuration file",
-    attributes: &[],
-    blocks: &["dstream", "variable", "locals", "task"],
-    hint: None,
-};
-const SETTINGS: Shape = Shape {
-    title: "the `dstream` block",
-    attributes: &["required_version", "registry", "mirror", "insecure_registries", "ca_file"],
-    blocks: &["trust"],
-    hint: None,
-};
-const TRUST: Shape =
-    Shape { title: "a `trust` block", attributes: &["public_key"], blocks: &[], hint: None };
-const VARIABLE: Shape = Shape {
-    title: "a `variable` block",
-    attributes: &["default", "type", "description", "sensitive"],
-    blocks: &[],
-    hint: None,
-};
-const TASK: Shape = Shape {
-    title: "a `task` block",
-    attributes: &["type"],
-    blocks: &["input", "output", "stream"],
-    hint: None,
-};
-const INPUT: Shape = Shape { title: "an `input` block", ..OUTPUT };
-const OUTPUT: Shape = Shape {
-    title: "an `output` block",
-    attributes: &[
-        "provider",
-        "provider_path",
-        "provider_ref",
-        "config",
-        "env",
-        "config_format",
-        "handshake",
-        "startup_timeout",
-        "shutdown_timeout",
-    ],
-    blocks: &["config", "restart"],
-    hint: Some("what the provider is to know belongs into its `config { … }` block"),
-};
-const RESTART: Shape = Shape {
-    title: "a `restart` block",
-    attributes: &["policy", "max_attempts", "backoff_min", "backoff_max", "window"],
-    blocks: &[],
-    hint: None,
-};
-const STREAM: Shape = Shape {
-    title: "a `stream` block",
-    attributes: &[
-        "delivery",
-        "validate",
-        "filter",
-        "on_invalid",
-        "dead_letter",
-        "max_line",
-        "buffer",
-        "transport",
-    ],
-    blocks: &[],
-    hint: None,
-};
 
 /// The attributes that say where a provider comes from; one of them stands in each block.
 pub(crate) const PROVIDER_KINDS: [&str; 3] = ["provider", "provider_path", "provider_ref"];

@@ -34,6 +34,7 @@ pub(crate) fn read(
         mirror: mirror(declared, values, base_dir),
         insecure_registries: insecure_registries(declared, values),
         ca_file: text(declared, values, "ca_file").map(|file| base_dir.join(file.text)),
+        state: text(declared, values, "state").map(|folder| base_dir.join(folder.text)),
         trust,
     }
 }

@@ -40,11 +40,6 @@ impl TaskReader<'_> {
         let line = values.size(fields, "max_line", (LINE_BYTES_MIN, LINE_BYTES_MAX));
         let buffer = values.size(fields, "buffer", (BUFFER_BYTES_MIN, BUFFER_BYTES_MAX));
 
-        if let (Some(Delivery::AtLeastOnce), Some(attribute)) = (delivery, fields.get("delivery")) {
-            let message = "at-least-once delivery is not supported by this version yet";
-            let help = "leave `delivery` out, or write \"auto\" or \"at_most_once\"";
-            values.fail_with(&span_of(&attribute.value), message, Some(help.to_owned()));
-        }
         let transport = values.choice(
             fields,
             "transport",
@@ -58,6 +53,7 @@ impl TaskReader<'_> {
         self.dead_letters(fields, on_invalid);
         Some(StreamOptions {
             delivery: delivery.unwrap_or_default(),
+            checkpoint_interval: self.checkpoint_interval(fields, delivery.unwrap_or_default()),
             validate: validate.unwrap_or_default(),
             on_invalid: on_invalid.unwrap_or_default(),
             dead_letter: dead_letter.map(|path| self.surroundings.base_dir.join(path.text)),

@@ -52,15 +52,18 @@ impl TaskReader<'_> {
             Some(fields) => self.stream(fields),
             None => Some(StreamOptions::default()),
         };
-        let outputs = outputs.into_iter().collect::<Option<Vec<_>>>()?;
+        let mut outputs = outputs.into_iter().collect::<Option<Vec<_>>>()?;
         if !kind_fits || outputs.is_empty() {
             return None;
         }
+        let (mut input, stream) = (input?, stream?);
+        let mut blocks: Vec<_> = std::iter::once(&mut input).chain(&mut outputs).collect();
+        self.demand_checkpoints(declared, &stream, &mut blocks);
         Some(Task {
             name: declared.name.clone(),
-            input: input?,
+            input,
             outputs,
-            stream: stream?,
+            stream,
             secrets: Secrets::default(),
         })
     }

@@ -8,6 +8,7 @@
 //! A stop or a failure winds the run down from wherever it is: the input is told to leave, what it
 //! had written is written to the outputs, and whoever overruns its grace is killed.
 
+mod delivery;
 mod ending;
 mod starting;
 
@@ -19,6 +20,7 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use self::delivery::Delivery;
 use super::failure::{Failure, FailureKind};
 use super::member::{Member, start_guard};
 use super::notice::Notice;
@@ -26,6 +28,7 @@ use super::report::{OutputReport, RunReport};
 use super::timers::Timers;
 use super::{RunContext, StopSignal};
 use crate::config::Task;
+use crate::delivery::StateError;
 use crate::protocol::Greeting;
 use crate::provider::{FirstLine, Guard, ProviderExit};
 use crate::relay::{Rejects, Relay, RelayCounters, RelayEvent};
@@ -39,8 +42,8 @@ const INPUT: usize = 0;
 pub(super) enum Event {
     /// An output has its command; its stdin is free for lines.
     Commanded(usize, OwnedFd),
-    /// The input has its command.
-    InputCommanded,
+    /// The input has its command; its stdin, if it is to be told more.
+    InputCommanded(Option<OwnedFd>),
     /// An input's first line, and the pipe from which the rest will come.
     InputGreeted(FirstLine, File),
     /// An output's first line, or that there will be none.
@@ -52,6 +55,10 @@ pub(super) enum Event {
     LogEnded(usize),
     Exited(usize, ProviderExit),
     Relay(RelayEvent),
+    /// A checkpoint cannot be stored.
+    NotStored(StateError),
+    /// An output has acknowledged what it never got.
+    BadAcknowledgement(usize, u64),
 }
 
 /// What an output's first line said.
@@ -101,6 +108,8 @@ pub(super) struct Dispatcher<'a> {
     members: Vec<Member<'a>>,
     guard: Option<Guard>,
     rejects: Option<Box<dyn Rejects>>,
+    /// Where the task keeps checkpoints.
+    delivery: Option<Delivery>,
     relay: Option<Relay>,
     /// Takes snapshots of the relay, where that is asked for.
     sampler: Option<Sampler>,
@@ -133,6 +142,7 @@ impl<'a> Dispatcher<'a> {
             members: blocks.map(Member::new).collect(),
             guard: None,
             rejects: None,
+            delivery: None,
             relay: None,
             sampler: None,
             stats: None,
@@ -159,6 +169,9 @@ impl<'a> Dispatcher<'a> {
                 Err(error) => return self.fail(id, FailureKind::NotFound(error)),
             }
         }
+        if let Err(kind) = self.prepare_delivery() {
+            return self.fail(INPUT, kind);
+        }
         if let Err(kind) = self.prepare_rejects() {
             return self.fail(INPUT, kind);
         }
@@ -181,7 +194,12 @@ impl<'a> Dispatcher<'a> {
     pub(super) fn on_event(&mut self, event: Event) {
         match event {
             Event::Commanded(id, stdin) => self.on_commanded(id, stdin),
-            Event::InputCommanded => self.members[INPUT].taken = true,
+            Event::InputCommanded(stdin) => {
+                self.members[INPUT].taken = true;
+                if let (Some(delivery), Some(stdin)) = (&self.delivery, stdin) {
+                    delivery.checkpoints.tell_input(stdin);
+                }
+            }
             Event::InputGreeted(first, stdout) => self.on_input_greeted(first, stdout),
             Event::OutputGreeted(id, said) => self.on_output_greeted(id, said),
             Event::TerminalClosed => self.on_stop(StopSignal::TerminalClosed),
@@ -192,6 +210,11 @@ impl<'a> Dispatcher<'a> {
             }
             Event::Exited(id, exit) => self.on_exited(id, exit),
             Event::Relay(end) => self.on_relay_end(end),
+            Event::NotStored(error) => self.fail(INPUT, FailureKind::NotStored(error)),
+            Event::BadAcknowledgement(id, checkpoint) => {
+                self.fail(id, FailureKind::BadAcknowledgement(checkpoint));
+                self.terminate_later(id);
+            }
         }
     }
 
@@ -256,6 +279,8 @@ impl<'a> Dispatcher<'a> {
 
     /// What there is to say at the end.
     pub(super) fn report(mut self) -> RunReport {
+        // Everything that the outputs have said is known by now.
+        let checkpoints = self.delivery.take().map(Delivery::finish);
         let counters = self.relay.as_ref().map(Relay::counters);
         let output = |index: usize| {
             let got = counters.map(|counters| &counters.outputs[index]);
@@ -285,6 +310,7 @@ impl<'a> Dispatcher<'a> {
             lines_rejected: count(|counters| &counters.lines_rejected),
             outputs,
             stats: self.final_stats(),
+            checkpoints,
             elapsed: self.started.elapsed(),
             failure: self.failure.take(),
         }

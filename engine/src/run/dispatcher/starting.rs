@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use super::delivery::Delivery;
 use super::{Dispatcher, Event, INPUT, Said, Timer};
 use crate::config::{Handshake, OnInvalid};
 use crate::delivery::RejectedLines;
 use crate::limits::{BROKEN_PIPE_WAIT, SILENT_OUTPUT_GRACE};
-use crate::protocol::{Command, EnvelopeCheck, Greeting, command_line};
+use crate::protocol::{CheckpointCheck, Command, EnvelopeCheck, Greeting, command_line};
 use crate::provider::{FirstLine, ProcessEvent, ProviderProcess, greet_input, greet_output};
 use crate::relay::{Rejected, Relay, RelayEnds, RelayOptions};
 use crate::resolve::ResolvedProvider;
@@ -92,7 +93,10 @@ impl Dispatcher<'_> {
         }
         self.members[id].commanded = true;
         self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(id));
-        let command = command_line(Command::Run, &block.config, block.config_format);
+        let asked = self.asked_of_outputs();
+        let command =
+            command_line(Command::Run, &block.config, block.config_format, asked.as_ref());
+        let acknowledgements = self.acknowledgements(id);
         let (events, terminal) = (self.events.clone(), self.context.terminal.clone());
         let required = block.handshake == Handshake::Required;
         let stdout = Arc::new(File::from(pipes.stdout));
@@ -110,7 +114,7 @@ impl Dispatcher<'_> {
                 if other { 0 } else { first.line_end.unwrap_or(0) }
             };
             let refused = || drop(events.send(Event::TerminalClosed));
-            greet_output(&stdout, &terminal, greeted, refused);
+            greet_output(&stdout, &terminal, greeted, acknowledgements, refused);
             drop(stdout);
             let _ = events.send(Event::Printed(id));
         };
@@ -169,8 +173,14 @@ impl Dispatcher<'_> {
                 self.fail(id, FailureKind::NoHandshake(line));
                 self.terminate_later(id);
             }
+            Some(Said { greeting: Greeting::Ready { checkpoints: false }, .. })
+                if self.delivery.is_some() =>
+            {
+                self.fail(id, FailureKind::NoCheckpoints);
+                self.terminate_later(id);
+            }
             Some(Said { greeting, .. }) if !self.members[id].ready => {
-                self.set_ready(id, greeting == Greeting::Ready);
+                self.set_ready(id, matches!(greeting, Greeting::Ready { .. }));
                 self.open_stream();
             }
             None if required => self.expect_end(id),
@@ -198,11 +208,15 @@ impl Dispatcher<'_> {
         self.members[INPUT].commanded = true;
         let block = self.members[INPUT].block;
         self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(INPUT));
-        let command = command_line(Command::Run, &block.config, block.config_format);
+        let asked = self.delivery.as_ref().map(|delivery| &delivery.asked);
+        let command = command_line(Command::Run, &block.config, block.config_format, asked);
+        let is_told = asked.is_some();
         let events = self.events.clone();
         let greet = move || {
             let mut stdout = File::from(pipes.stdout);
-            let commanded = || drop(events.send(Event::InputCommanded));
+            let commanded = |stdin: OwnedFd| {
+                let _ = events.send(Event::InputCommanded(is_told.then_some(stdin)));
+            };
             let first = greet_input(pipes.stdin, &mut stdout, &command, commanded);
             let _ = events.send(Event::InputGreeted(first, stdout));
         };
@@ -221,7 +235,12 @@ impl Dispatcher<'_> {
         let required = self.members[INPUT].block.handshake == Handshake::Required;
         let (bytes, end) = (first.bytes, first.line_end);
         let failure = match end.map(|end| said(&bytes[..end])) {
-            Some(Said { greeting: Greeting::Ready, .. }) => {
+            Some(Said { greeting: Greeting::Ready { checkpoints: false }, .. })
+                if self.delivery.is_some() =>
+            {
+                Some(FailureKind::NoCheckpoints)
+            }
+            Some(Said { greeting: Greeting::Ready { .. }, .. }) => {
                 self.set_ready(INPUT, true);
                 None
             }
@@ -275,10 +294,22 @@ impl Dispatcher<'_> {
             measure: self.context.stats_every.is_some(),
         };
         let check = EnvelopeCheck::new(stream.validate, stream.filter.clone());
-        let ends = RelayEnds { source: stdout.into(), initial, sinks, check, rejects };
+        let source = stdout.into();
         let events = self.events.clone();
         let tell = move |event| drop(events.send(Event::Relay(event)));
-        match Relay::start(ends, options, tell) {
+        let started = match &self.delivery {
+            None => {
+                let ends = RelayEnds { source, initial, sinks, check, rejects };
+                Relay::start(ends, options, tell)
+            }
+            Some(Delivery { checkpoints, .. }) => {
+                let checkpoints = Arc::clone(checkpoints);
+                let check = CheckpointCheck::new(check, move |value: &_| checkpoints.note(value));
+                let ends = RelayEnds { source, initial, sinks, check, rejects };
+                Relay::start(ends, options, tell)
+            }
+        };
+        match started {
             Ok(relay) => {
                 self.tell(&Notice::Relaying { transport: relay.transport() });
                 self.sampler = self.context.stats_every.map(|every| {

@@ -1,0 +1,151 @@
+//! Which checkpoint is complete: a rule about numbers, without threads or files.
+
+use std::collections::VecDeque;
+
+use serde_json::value::RawValue;
+
+use crate::limits::CHECKPOINTS_MAX;
+
+/// The checkpoints that are on their way, and how far each output is.
+///
+/// An id stands for everything before it: acknowledging one acknowledges all smaller ones. A
+/// checkpoint is complete when every output has acknowledged it.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// By id, ascending; those that are complete are gone.
+    pending: VecDeque<(u64, Box<RawValue>)>,
+    /// The largest id that was given out.
+    last: u64,
+    /// The largest id that each output has acknowledged.
+    acknowledged: Box<[u64]>,
+}
+
+/// An acknowledgement of what was never sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NeverSent;
+
+impl Progress {
+    pub(crate) fn new(outputs_count: usize) -> Self {
+        Self { pending: VecDeque::new(), last: 0, acknowledged: vec![0; outputs_count].into() }
+    }
+
+    /// Notes a checkpoint of the input; gives its id.
+    pub(crate) fn note(&mut self, value: Box<RawValue>) -> u64 {
+        if self.pending.len() >= CHECKPOINTS_MAX {
+            // To forget one is safe: what was acknowledged beyond it is still beyond the one before.
+            let mut index = 0;
+            self.pending.retain(|_| {
+                index += 1;
+                index % 2 == 0
+            });
+        }
+        self.last += 1;
+        self.pending.push_back((self.last, value));
+        self.last
+    }
+
+    /// Notes what an output says. Gives the newest checkpoint that has become complete by it.
+    pub(crate) fn acknowledge(
+        &mut self,
+        output: usize,
+        id: u64,
+    ) -> Result<Option<Box<RawValue>>, NeverSent> {
+        if id == 0 || id > self.last {
+            return Err(NeverSent);
+        }
+        let known = &mut self.acknowledged[output];
+        *known = id.max(*known);
+        let complete = self.acknowledged.iter().copied().min().unwrap_or_default();
+        let mut newest = None;
+        while let Some((id, _)) = self.pending.front()
+            && *id <= complete
+        {
+            newest = self.pending.pop_front().map(|(_, value)| value);
+        }
+        Ok(newest)
+    }
+
+    /// Whether every checkpoint is complete.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.pending.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value(number: u64) -> Box<RawValue> {
+        RawValue::from_string(number.to_string()).unwrap()
+    }
+
+    #[test]
+    fn a_checkpoint_is_complete_when_the_last_output_says_so() {
+        let mut progress = Progress::new(2);
+        assert_eq!((progress.note(value(10)), progress.note(value(20))), (1, 2));
+        let mut acknowledge = |output, id| {
+            let newest = progress.acknowledge(output, id);
+            newest.map(|newest| newest.map(|value| value.get().to_owned()))
+        };
+        assert_eq!(acknowledge(0, 2), Ok(None));
+        assert_eq!(acknowledge(1, 1), Ok(Some("10".to_owned())));
+        assert_eq!(acknowledge(1, 1), Ok(None), "said twice");
+        assert_eq!(acknowledge(0, 1), Ok(None), "said late");
+        assert_eq!(acknowledge(1, 2), Ok(Some("20".to_owned())));
+        assert_eq!(acknowledge(1, 3), Err(NeverSent));
+        assert_eq!(acknowledge(1, 0), Err(NeverSent));
+        assert!(progress.is_complete());
+    }
+
+    #[test]
+    fn however_many_are_on_their_way_memory_is_bounded_and_nothing_is_said_too_early() {
+        let mut progress = Progress::new(1);
+        let many = 10 * CHECKPOINTS_MAX as u64;
+        for number in 1..=many {
+            assert_eq!(progress.note(value(number)), number);
+            assert!(progress.pending.len() <= CHECKPOINTS_MAX);
+        }
+        for id in [1, many / 2, many - 1, many] {
+            let newest = progress.acknowledge(0, id).unwrap();
+            let newest = newest.map_or(0, |value| value.get().parse::<u64>().unwrap());
+            assert!(newest <= id, "{newest} is complete, {id} was acknowledged");
+        }
+        assert!(progress.is_complete(), "the last one is never forgotten");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// Against the definition: complete is what all outputs have acknowledged.
+        #[test]
+        fn any_order_of_events_agrees_with_the_definition(
+            outputs in 1usize..4,
+            events in prop::collection::vec((any::<bool>(), 0usize..4, 0u64..40), 0..200),
+        ) {
+            let mut progress = Progress::new(outputs);
+            let (mut last, mut acknowledged, mut complete) = (0, vec![0; outputs], 0);
+            for (is_note, output, id) in events {
+                if is_note {
+                    last += 1;
+                    prop_assert_eq!(progress.note(value(last)), last);
+                    continue;
+                }
+                let output = output % outputs;
+                let newest = progress.acknowledge(output, id);
+                if id == 0 || id > last {
+                    prop_assert!(newest.is_err());
+                    continue;
+                }
+                acknowledged[output] = id.max(acknowledged[output]);
+                let all = acknowledged.iter().copied().min().unwrap();
+                let expected = (all > complete).then_some(all);
+                complete = all;
+                let newest = newest.unwrap().map(|value| value.get().parse::<u64>().unwrap());
+                prop_assert_eq!(newest, expected);
+                prop_assert_eq!(progress.is_complete(), complete == last);
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! A file in the place of another, at once and for good.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// What is done, in order. Each can fail, and a machine can stop between any two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Create,
+    Write,
+    Sync,
+    Rename,
+    SyncFolder,
+}
+
+/// Replaces a file. `before` is asked before each step and can make it fail, which is how tests do.
+///
+/// There is one writer at a time, so that the new file's name need not be a new one: what a stop has
+/// left there is overwritten.
+pub(super) fn replace(
+    path: &Path,
+    bytes: &[u8],
+    mut before: impl FnMut(Step) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    before(Step::Create)?;
+    let mut file = File::create(&new)?;
+    before(Step::Write)?;
+    file.write_all(bytes)?;
+    before(Step::Sync)?;
+    file.sync_all()?;
+    before(Step::Rename)?;
+    fs::rename(&new, path)?;
+    before(Step::SyncFolder)?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
