@@ -31,7 +31,7 @@ impl Ended {
     }
 }
 
-/// Has a provider read `stdin` to its end.
+/// Has a provider (`input counter`) read `stdin` to its end.
 pub(crate) fn run(provider: &str, stdin: impl AsRef<[u8]>) -> Ended {
     let mut running = Running::start(provider, "");
     let mut pipe = running.stdin.take().unwrap();
@@ -52,10 +52,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a provider and writes `stdin`, which stays open.
+    /// Starts a provider, named with its side, and writes `stdin`, which stays open.
     pub(crate) fn start(provider: &str, stdin: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dstream-provider"))
-            .arg(provider)
+            .args(provider.split(' '))
             .env_remove("DSTREAM_LOG_LEVEL")
             .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::piped())
