@@ -3,6 +3,7 @@
 
 mod console;
 mod counter;
+mod file;
 mod generate;
 mod indent;
 mod null;
@@ -66,6 +67,12 @@ pub const PROVIDERS: &[ProviderInfo] = &[
         side: Side::Input,
         summary: "writes made-up envelopes, as fast as they are taken or at a rate",
         run: input::run::<generate::Generate>,
+    },
+    ProviderInfo {
+        name: "file",
+        side: Side::Input,
+        summary: "reads the lines of files, and follows them as they grow",
+        run: input::run::<file::FileInput>,
     },
     ProviderInfo {
         name: "console",

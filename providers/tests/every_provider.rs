@@ -1,6 +1,16 @@
 use dstream_providers::{PROVIDERS, ProviderInfo, Side};
 
-use crate::process::{READY, Running, run};
+use crate::process::{READY, READY_CHECKPOINT, Running, run};
+
+/// The least that it has to be told.
+fn config(provider: &ProviderInfo) -> serde_json::Value {
+    let path = std::env::temp_dir().join("dstream-test-nothing-is-written-here");
+    match (provider.name, provider.side) {
+        ("file", Side::Input) => serde_json::json!({ "path": path, "follow": true }),
+        ("file", Side::Output) => serde_json::json!({ "path": path }),
+        _ => serde_json::json!({}),
+    }
+}
 
 fn named(provider: &ProviderInfo) -> String {
     format!("{} {}", provider.side, provider.name)
@@ -55,7 +65,7 @@ fn without_a_command_line_nothing_starts() {
 #[test]
 fn an_input_has_no_lifecycle_and_an_output_has() {
     for provider in PROVIDERS {
-        let ended = run(&named(provider), r#"{"command":"status","config":{}}"#);
+        let ended = run(&named(provider), status(provider));
         let answer = ended.answer();
         match provider.side {
             Side::Input => {
@@ -66,6 +76,10 @@ fn an_input_has_no_lifecycle_and_an_output_has() {
             }
         }
     }
+}
+
+fn status(provider: &ProviderInfo) -> String {
+    format!("{{\"command\":\"status\",\"config\":{}}}", config(provider))
 }
 
 #[test]
@@ -99,8 +113,9 @@ fn a_closed_stdout_is_a_quiet_end() {
 #[test]
 fn the_ready_line_comes_before_anything_else_happens() {
     for provider in PROVIDERS {
-        let mut running = Running::start(&named(provider), "{}\n");
-        assert_eq!(running.line(), READY, "{}", provider.name);
+        let mut running = Running::start(&named(provider), &format!("{}\n", config(provider)));
+        let expected = if provider.name == "file" { READY_CHECKPOINT } else { READY };
+        assert_eq!(running.line(), expected, "{}", provider.name);
     }
 }
 

@@ -9,6 +9,7 @@
 mod console;
 mod counter;
 mod every_provider;
+mod file_input;
 mod generate;
 mod null;
 mod process;

@@ -9,6 +9,10 @@ use serde_json::Value;
 /// The first line of every provider that starts.
 pub(crate) const READY: &str = "{\"status\":\"ready\",\"protocol\":1}\n";
 
+/// The first line of one that knows checkpoints.
+pub(crate) const READY_CHECKPOINT: &str =
+    "{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\"]}\n";
+
 /// What a provider left behind.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -21,7 +25,9 @@ pub(crate) struct Ended {
 impl Ended {
     /// Everything after the handshake.
     pub(crate) fn stream(&self) -> &str {
-        self.stdout.strip_prefix(READY).unwrap_or_else(|| panic!("not ready: {self:?}"))
+        let stream = self.stdout.strip_prefix(READY);
+        let stream = stream.or_else(|| self.stdout.strip_prefix(READY_CHECKPOINT));
+        stream.unwrap_or_else(|| panic!("not ready: {self:?}"))
     }
 
     /// The only line of stdout.
