@@ -81,6 +81,12 @@ pub const PROVIDERS: &[ProviderInfo] = &[
         run: output::run::<console::Console>,
     },
     ProviderInfo {
+        name: "file",
+        side: Side::Output,
+        summary: "writes envelopes to files, rotated and compressed if asked for",
+        run: output::run::<file::FileOutput>,
+    },
+    ProviderInfo {
         name: "null",
         side: Side::Output,
         summary: "counts envelopes and discards them",

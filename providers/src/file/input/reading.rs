@@ -2,20 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, Seek};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use dstream_sdk::{EnvelopeWriter, ProviderError, Stop, log};
-use memchr::memrchr;
 
 use super::format::{self, Format};
 use super::identity::FileId;
 use super::lines::Lines;
 use super::position::{Position, Remembered};
 use super::source::Source;
-
-/// Bytes of one look for the end of the last line.
-const BACKWARD_BYTES: usize = 64 << 10;
+use crate::file::tail::after_last_newline;
 
 /// Why reading has paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,22 +220,6 @@ fn rewound(source: &Source) -> io::Result<Source> {
     Source::open(file)
 }
 
-/// Where the unfinished last line of a file begins, or its end.
-fn after_last_newline(file: &File) -> io::Result<u64> {
-    let mut end = file.metadata()?.len();
-    let mut piece = vec![0; BACKWARD_BYTES];
-    while end > 0 {
-        let start = end.saturating_sub(BACKWARD_BYTES as u64);
-        let piece = &mut piece[..(end - start) as usize];
-        file.read_exact_at(piece, start)?;
-        if let Some(at) = memrchr(b'\n', piece) {
-            return Ok(start + at as u64 + 1);
-        }
-        end = start;
-    }
-    Ok(0)
-}
-
 /// What the kernel refuses may work later; what is in the file will not change.
 pub(crate) fn failed(path: &str, error: &io::Error) -> ProviderError {
     let message = format!("cannot read {path}: {error}");
@@ -254,24 +234,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-
-    #[test]
-    fn the_end_of_the_last_whole_line_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        let long = "x".repeat(2 * BACKWARD_BYTES + 7);
-        for (text, offset) in [
-            (String::new(), 0),
-            ("cut".to_owned(), 0),
-            ("one\n".to_owned(), 4),
-            (format!("one\n{long}"), 4),
-            (long.clone(), 0),
-            (format!("{long}\ncut"), long.len() as u64 + 1),
-        ] {
-            fs::write(&path, &text).unwrap();
-            assert_eq!(after_last_newline(&File::open(&path).unwrap()).unwrap(), offset);
-        }
-    }
 
     #[test]
     fn a_position_fits_only_the_file_it_was_made_of() {
