@@ -1,7 +1,7 @@
 //! Which files: paths and globs, expanded anew each time they are asked for.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use dstream_sdk::{ProviderError, log};
 use glob::{MatchOptions, Pattern};
@@ -37,7 +37,7 @@ impl Patterns {
             if !text.contains(['*', '?', '[']) || Path::new(text).exists() {
                 return Ok(Place::File(text.into()));
             }
-            Pattern::new(text).map(Place::Glob).map_err(|error| {
+            Pattern::new(&plain(text)).map(Place::Glob).map_err(|error| {
                 ProviderError::config(format!("path: `{text}` is not a glob: {}", error.msg))
             })
         };
@@ -92,6 +92,12 @@ impl Patterns {
     }
 }
 
+/// The same without `./` and doubled slashes, which are not in the paths that a glob finds.
+fn plain(text: &str) -> String {
+    let parts = Path::new(text).components().filter(|part| *part != Component::CurDir);
+    parts.collect::<PathBuf>().to_str().unwrap_or(text).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -116,6 +122,15 @@ mod tests {
         assert_eq!(patterns.named().count(), 2);
         assert!(patterns.matches(&folder.path().join("new.log")));
         assert!(!patterns.matches(&folder.path().join("deep/new.log")));
+    }
+
+    #[test]
+    fn what_a_glob_finds_it_matches() {
+        for text in ["./src//file/./*.rs", "src/**/mod.rs", "./*.toml"] {
+            let patterns = Patterns::new(&[text.to_owned()]).unwrap();
+            let found = patterns.expand().unwrap();
+            assert!(!found.is_empty() && found.iter().all(|path| patterns.matches(path)), "{text}");
+        }
     }
 
     #[test]
