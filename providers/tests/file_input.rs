@@ -406,3 +406,30 @@ fn a_stop_in_the_middle_of_a_file_ends_with_a_checkpoint() {
     let count = envelopes(&stream).lines().count() + envelopes(after.stream()).lines().count();
     assert_eq!(count, 200_000);
 }
+
+#[test]
+fn more_files_can_be_followed_than_are_open_at_a_time() {
+    let folder = folder();
+    let path = |number: usize| folder.path().join(format!("{number}.log"));
+    let lines = |round: usize| -> Vec<String> {
+        let mut lines: Vec<_> = (0..600).map(|number| format!("{round} {number}")).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let mut following = Following::start(&followed(folder.path().join("*.log")), None);
+    for round in 0..3 {
+        for number in 0..600 {
+            append(&path(number), &format!("{round} {number}\n"));
+        }
+        let mut came: Vec<String> =
+            (0..600).map(|_| following.next()["data"].as_str().unwrap().to_owned()).collect();
+        came.sort_unstable();
+        assert_eq!(came, lines(round));
+    }
+    let checkpoint = following.stop();
+    assert_eq!(checkpoint["files"].as_array().unwrap().len(), 600);
+    let mut following = Following::start(&followed(folder.path().join("*.log")), Some(&checkpoint));
+    append(&path(7), "new\n");
+    following.expect(&["new"]);
+    following.stop();
+}

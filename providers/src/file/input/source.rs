@@ -67,8 +67,11 @@ impl Source {
     pub(crate) fn skip_to(&mut self, offset: u64) -> io::Result<bool> {
         match self {
             Self::Plain(raw) => {
+                if raw.file.metadata()?.len() < offset {
+                    return Ok(false);
+                }
                 raw.position = raw.file.seek(SeekFrom::Start(offset))?;
-                Ok(raw.file.metadata()?.len() >= offset)
+                Ok(true)
             }
             compressed => {
                 Ok(io::copy(&mut compressed.by_ref().take(offset), &mut io::sink())? == offset)
@@ -129,6 +132,7 @@ mod tests {
                 assert_eq!(text, format!("{one}{two}")[offset as usize..]);
             }
             assert!(!open(&bytes).skip_to(15).unwrap());
+            assert!(!open(&bytes).skip_to(u64::MAX).unwrap());
         }
     }
 

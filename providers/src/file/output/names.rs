@@ -4,12 +4,16 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::pack::Compress;
 
 /// What an unfinished file's name ends with.
 pub(crate) const PARTIAL: &str = ".partial";
+
+/// Digits of a number in a name: six at least, and no more than can be counted on from.
+const DIGITS: RangeInclusive<usize> = 6..=15;
 
 /// The folder of a file, as something that can be opened.
 pub(crate) fn folder(path: &Path) -> &Path {
@@ -56,7 +60,7 @@ fn number_in(name: &str, stem: &str, extension: &str) -> Option<u64> {
     let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     let ending = rest[digits..].strip_prefix(extension)?;
     let is_known = Compress::ALL.iter().any(|compress| compress.ending() == ending);
-    if is_known && digits >= 6 { rest[..digits].parse().ok() } else { None }
+    if is_known && DIGITS.contains(&digits) { rest[..digits].parse().ok() } else { None }
 }
 
 /// Globs for the numbered files of all bases that a glob stands for, and what they end with.
@@ -102,7 +106,7 @@ mod tests {
             ("a-000009.log.bz2", 5),
             ("a-000009", 5),
             ("a-x-000009.log", 5),
-            ("a-99999999999999999999999.log", 5),
+            ("a-18446744073709551615.log", 5),
             ("a-1000000.log", 1_000_000),
         ] {
             fs::write(folder.path().join(name), "").unwrap();

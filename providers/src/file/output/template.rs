@@ -73,7 +73,7 @@ impl Template {
             parts.push(part);
         }
         literal.push_str(rest);
-        if text.is_empty() || text.contains('\0') || literal.ends_with('/') {
+        if text.is_empty() || text.contains('\0') || is_no_name(&literal) {
             return wrong(format!("`{text}` names no file"));
         }
         parts.push(Part::Text(literal));
@@ -137,6 +137,11 @@ impl Template {
             None => Path::new(""),
         }
     }
+}
+
+/// Whether a path cannot end with this.
+fn is_no_name(end: &str) -> bool {
+    matches!(end, "." | "..") || ["/", "/.", "/.."].iter().any(|no_name| end.ends_with(no_name))
 }
 
 fn time(format: &str, now: Timestamp) -> Result<String, jiff::Error> {
@@ -214,6 +219,8 @@ mod tests {
         for (template, said) in [
             ("", "names no file"),
             ("out/", "names no file"),
+            ("..", "names no file"),
+            ("{date}/..", "names no file"),
             ("a\0", "names no file"),
             ("{table}", "there is no `{table}`"),
             ("{time}", "there is no `{time}`"),
