@@ -26,9 +26,11 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 fn main() -> ExitCode {
     // DStream starts itself for these; they must be up within a millisecond or two.
     let mut args = std::env::args_os().skip(1);
-    match (args.next().as_deref().and_then(OsStr::to_str), args.next()) {
-        (Some(commands::PROVIDER), Some(name)) => return commands::builtin_provider(&name),
-        (Some(commands::GUARD), None) => return commands::guard(),
+    match (args.next().as_deref().and_then(OsStr::to_str), args.next(), args.next()) {
+        (Some(commands::PROVIDER), Some(side), Some(name)) => {
+            return commands::builtin_provider(&side, &name);
+        }
+        (Some(commands::GUARD), None, None) => return commands::guard(),
         _ => {}
     }
     commands::dispatch(arguments::parse())

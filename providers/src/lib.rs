@@ -3,11 +3,13 @@
 
 mod console;
 mod counter;
+mod file;
 mod generate;
 mod indent;
 mod null;
 mod position;
 
+use std::fmt;
 use std::process::ExitCode;
 
 use dstream_sdk::{input, output};
@@ -21,10 +23,30 @@ pub enum Side {
     Output,
 }
 
+impl Side {
+    /// Its word: `input` or `output`.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "input" => Some(Self::Input),
+            "output" => Some(Self::Output),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        })
+    }
+}
+
 /// A built-in provider.
 #[derive(Debug, Clone, Copy)]
 pub struct ProviderInfo {
-    /// Its name in `provider = "…"`.
+    /// Its name in `provider = "…"`, which an input and an output may share.
     pub name: &'static str,
     /// Which block may name it.
     pub side: Side,
@@ -48,10 +70,22 @@ pub const PROVIDERS: &[ProviderInfo] = &[
         run: input::run::<generate::Generate>,
     },
     ProviderInfo {
+        name: "file",
+        side: Side::Input,
+        summary: "reads the lines of files, and follows them as they grow",
+        run: input::run::<file::FileInput>,
+    },
+    ProviderInfo {
         name: "console",
         side: Side::Output,
         summary: "prints envelopes for people",
         run: output::run::<console::Console>,
+    },
+    ProviderInfo {
+        name: "file",
+        side: Side::Output,
+        summary: "writes envelopes to files, rotated and compressed if asked for",
+        run: output::run::<file::FileOutput>,
     },
     ProviderInfo {
         name: "null",
@@ -61,7 +95,9 @@ pub const PROVIDERS: &[ProviderInfo] = &[
     },
 ];
 
-/// Is the provider of that name, on this process's stdin and stdout. None if there is no such one.
-pub fn run(name: &str) -> Option<ExitCode> {
-    PROVIDERS.iter().find(|provider| provider.name == name).map(|provider| (provider.run)())
+/// Is the provider of that side and name, on this process's stdin and stdout. None if there is no
+/// such one.
+pub fn run(side: Side, name: &str) -> Option<ExitCode> {
+    let fits = |provider: &&ProviderInfo| provider.side == side && provider.name == name;
+    PROVIDERS.iter().find(fits).map(|provider| (provider.run)())
 }

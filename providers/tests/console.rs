@@ -16,7 +16,7 @@ fn prints_each_format() {
              Message #2: no envelope\nMessage #3\n  data: 2\n",
         ),
     ] {
-        let ended = run("console", format!("{config}\n{LINES}"));
+        let ended = run("output console", format!("{config}\n{LINES}"));
         assert_eq!((ended.stream(), ended.code), (printed, Some(0)), "{config}");
         assert_eq!(ended.stderr, "");
     }
@@ -24,7 +24,7 @@ fn prints_each_format() {
 
 #[test]
 fn a_line_that_comes_alone_is_printed_at_once() {
-    let mut console = Running::start("console", "{}\n");
+    let mut console = Running::start("output console", "{}\n");
     assert_eq!(console.line(), READY);
     for number in 1..=3 {
         console.write(&format!("{{\"data\":{number}}}\n"));
@@ -40,7 +40,7 @@ fn a_line_that_comes_alone_is_printed_at_once() {
 fn many_and_long_lines_come_out_in_order() {
     let long = "x".repeat(1 << 20);
     let lines: String = (1..=20_000).map(|n| format!("{{\"data\":{n}}}\n")).collect();
-    let ended = run("console", format!("{{}}\n{lines}{{\"data\":\"{long}\"}}\n"));
+    let ended = run("output console", format!("{{}}\n{lines}{{\"data\":\"{long}\"}}\n"));
     let mut expected: String = (1..=20_000).map(|n| format!("Message #{n}: {n}\n")).collect();
     expected.push_str(&format!("Message #20001: \"{long}\"\n"));
     assert!(ended.stream() == expected, "{} bytes", ended.stream().len());
@@ -48,7 +48,7 @@ fn many_and_long_lines_come_out_in_order() {
 
 #[test]
 fn told_to_leave_it_leaves_with_what_it_had_printed() {
-    let mut console = Running::start("console", "{}\n");
+    let mut console = Running::start("output console", "{}\n");
     assert_eq!(console.line(), READY);
     console.write("{\"data\":1}\n");
     assert_eq!(console.line(), "Message #1: 1\n");
@@ -60,7 +60,7 @@ fn told_to_leave_it_leaves_with_what_it_had_printed() {
 
 #[test]
 fn an_interrupt_is_for_the_input() {
-    let mut console = Running::start("console", "{}\n");
+    let mut console = Running::start("output console", "{}\n");
     assert_eq!(console.line(), READY);
     console.signal(Signal::INT);
     console.write("{\"data\":1}\n");
@@ -83,7 +83,7 @@ fn answers_the_lifecycle_commands() {
         ("destroy", 0, Some("delete")),
     ] {
         let line = format!(r#"{{"command":"{command}","config":{{"resourceCount":2}}}}"#);
-        let ended = run("console", line);
+        let ended = run("output console", line);
         let answer = ended.answer();
         assert_eq!(ended.code, Some(0), "{answer}");
         assert!(answer["status"].is_string() && answer.get("error").is_none(), "{answer}");
@@ -95,9 +95,9 @@ fn answers_the_lifecycle_commands() {
             assert_eq!(answer["changes"][1]["resource"]["name"], "console-2");
         }
     }
-    let plan = run("console", r#"{"command":"plan","config":{}}"#).answer();
+    let plan = run("output console", r#"{"command":"plan","config":{}}"#).answer();
     assert_eq!(plan["changes"].as_array().unwrap().len(), 3, "the documentation says 3");
-    let refused = run("console", r#"{"command":"plan","config":{"resource_count":10001}}"#);
+    let refused = run("output console", r#"{"command":"plan","config":{"resource_count":10001}}"#);
     assert_eq!(refused.code, Some(1));
     assert!(refused.answer()["error"].as_str().unwrap().contains("at most 10000"));
 }

@@ -5,7 +5,7 @@ use crate::process::{READY, Running, run};
 
 #[test]
 fn counts_to_its_end() {
-    let ended = run("counter", r#"{"command":"run","config":{"interval":0,"maxCount":5}}"#);
+    let ended = run("input counter", r#"{"command":"run","config":{"interval":0,"maxCount":5}}"#);
     assert_eq!(ended.code, Some(0));
     assert_eq!(ended.stderr, "INFO starting with interval=0ms, max_count=5\n");
     let lines: Vec<&str> = ended.stream().lines().collect();
@@ -26,7 +26,7 @@ fn counts_to_its_end() {
 #[test]
 fn does_not_sleep_after_the_last() {
     for field in ["maxCount", "max_count"] {
-        let ended = run("counter", format!(r#"{{"interval":3600000,"{field}":1}}"#));
+        let ended = run("input counter", format!(r#"{{"interval":3600000,"{field}":1}}"#));
         assert_eq!((ended.code, ended.stream().lines().count()), (Some(0), 1));
     }
 }
@@ -34,7 +34,7 @@ fn does_not_sleep_after_the_last() {
 #[test]
 fn the_first_is_written_at_once_and_a_stop_ends_the_wait_for_the_second() {
     for signal in [Signal::TERM, Signal::INT] {
-        let mut counter = Running::start("counter", "{\"interval\":3600000}\n");
+        let mut counter = Running::start("input counter", "{\"interval\":3600000}\n");
         assert_eq!(counter.line(), READY);
         assert!(counter.line().starts_with("{\"data\":{\"value\":1,"));
         counter.signal(signal);
@@ -46,7 +46,7 @@ fn the_first_is_written_at_once_and_a_stop_ends_the_wait_for_the_second() {
 
 #[test]
 fn a_stop_leaves_whole_lines_in_the_pipe() {
-    let mut counter = Running::start("counter", "{\"interval\":0}\n");
+    let mut counter = Running::start("input counter", "{\"interval\":0}\n");
     assert_eq!(counter.line(), READY);
     counter.signal(Signal::TERM);
     let ended = counter.end();

@@ -1,27 +1,41 @@
-use dstream_providers::{PROVIDERS, Side};
+use dstream_providers::{PROVIDERS, ProviderInfo, Side};
 
-use crate::process::{READY, Running, run};
+use crate::process::{READY, READY_CHECKPOINT, Running, run};
+
+/// The least that it has to be told.
+fn config(provider: &ProviderInfo) -> serde_json::Value {
+    let path = std::env::temp_dir().join("dstream-test-nothing-is-written-here");
+    match (provider.name, provider.side) {
+        ("file", Side::Input) => serde_json::json!({ "path": path, "follow": true }),
+        ("file", Side::Output) => serde_json::json!({ "path": path }),
+        _ => serde_json::json!({}),
+    }
+}
+
+fn named(provider: &ProviderInfo) -> String {
+    format!("{} {}", provider.side, provider.name)
+}
 
 #[test]
 fn a_wrong_config_is_the_handshake() {
     for (provider, config, message) in [
         (
-            "counter",
+            "input counter",
             r#"{"intervall":1}"#,
             "config: there is no field `intervall`; did you mean `interval`?",
         ),
         (
-            "counter",
+            "input counter",
             r#"{"command":"run","config":{"maxCount":"5"}}"#,
             "config: `maxCount` must be a whole number from 0 up, not a text",
         ),
         (
-            "console",
+            "output console",
             r#"{"outputFormat":"simpel"}"#,
             "config: `outputFormat` must be one of `simple`, `json`, `structured`; did you mean `simple`?",
         ),
-        ("generate", r#"{"line_bytes":1}"#, "line_bytes must be from 50 to 67108864, not 1"),
-        ("null", r#"{"rate":1,"delay_ms":1}"#, "rate and delay_ms exclude each other"),
+        ("input generate", r#"{"line_bytes":1}"#, "line_bytes must be from 50 to 67108864, not 1"),
+        ("output null", r#"{"rate":1,"delay_ms":1}"#, "rate and delay_ms exclude each other"),
     ] {
         let ended = run(provider, format!("{config}\n"));
         let expected =
@@ -40,7 +54,7 @@ fn without_a_command_line_nothing_starts() {
             ("{\n", "not JSON"),
             ("{\"command\":\"fly\",\"config\":{}}\n", "no command `fly`"),
         ] {
-            let ended = run(provider.name, stdin);
+            let ended = run(&named(provider), stdin);
             let message = ended.answer()["message"].as_str().unwrap().to_owned();
             assert!(message.contains(said), "{}: {message}", provider.name);
             assert_eq!(ended.code, Some(1));
@@ -51,7 +65,7 @@ fn without_a_command_line_nothing_starts() {
 #[test]
 fn an_input_has_no_lifecycle_and_an_output_has() {
     for provider in PROVIDERS {
-        let ended = run(provider.name, r#"{"command":"status","config":{}}"#);
+        let ended = run(&named(provider), status(provider));
         let answer = ended.answer();
         match provider.side {
             Side::Input => {
@@ -64,14 +78,18 @@ fn an_input_has_no_lifecycle_and_an_output_has() {
     }
 }
 
+fn status(provider: &ProviderInfo) -> String {
+    format!("{{\"command\":\"status\",\"config\":{}}}", config(provider))
+}
+
 #[test]
 fn a_closed_stdout_is_a_quiet_end() {
     let envelopes = "{\"data\":1}\n".repeat(2000);
     for (provider, config, stream) in [
-        ("counter", "{\"interval\":0}\n", ""),
-        ("generate", "{}\n", ""),
-        ("generate", "{\"write\":\"line\"}\n", ""),
-        ("console", "{}\n", &envelopes),
+        ("input counter", "{\"interval\":0}\n", ""),
+        ("input generate", "{}\n", ""),
+        ("input generate", "{\"write\":\"line\"}\n", ""),
+        ("output console", "{}\n", &envelopes),
     ] {
         for after_ready in [false, true] {
             let mut running = Running::start(provider, "");
@@ -95,13 +113,14 @@ fn a_closed_stdout_is_a_quiet_end() {
 #[test]
 fn the_ready_line_comes_before_anything_else_happens() {
     for provider in PROVIDERS {
-        let mut running = Running::start(provider.name, "{}\n");
-        assert_eq!(running.line(), READY, "{}", provider.name);
+        let mut running = Running::start(&named(provider), &format!("{}\n", config(provider)));
+        let expected = if provider.name == "file" { READY_CHECKPOINT } else { READY };
+        assert_eq!(running.line(), expected, "{}", provider.name);
     }
 }
 
 #[test]
 fn there_is_no_provider_of_another_name() {
-    assert!(dstream_providers::run("nothing").is_none());
-    assert_eq!(run("nothing", "").code, Some(2));
+    assert!(dstream_providers::run(Side::Input, "null").is_none());
+    assert_eq!(run("input nothing", "").code, Some(2));
 }

@@ -9,6 +9,8 @@
 mod console;
 mod counter;
 mod every_provider;
+mod file_input;
+mod file_output;
 mod generate;
 mod null;
 mod process;

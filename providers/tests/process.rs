@@ -9,6 +9,10 @@ use serde_json::Value;
 /// The first line of every provider that starts.
 pub(crate) const READY: &str = "{\"status\":\"ready\",\"protocol\":1}\n";
 
+/// The first line of one that knows checkpoints.
+pub(crate) const READY_CHECKPOINT: &str =
+    "{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\"]}\n";
+
 /// What a provider left behind.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -21,7 +25,9 @@ pub(crate) struct Ended {
 impl Ended {
     /// Everything after the handshake.
     pub(crate) fn stream(&self) -> &str {
-        self.stdout.strip_prefix(READY).unwrap_or_else(|| panic!("not ready: {self:?}"))
+        let stream = self.stdout.strip_prefix(READY);
+        let stream = stream.or_else(|| self.stdout.strip_prefix(READY_CHECKPOINT));
+        stream.unwrap_or_else(|| panic!("not ready: {self:?}"))
     }
 
     /// The only line of stdout.
@@ -31,7 +37,7 @@ impl Ended {
     }
 }
 
-/// Has a provider read `stdin` to its end.
+/// Has a provider (`input counter`) read `stdin` to its end.
 pub(crate) fn run(provider: &str, stdin: impl AsRef<[u8]>) -> Ended {
     let mut running = Running::start(provider, "");
     let mut pipe = running.stdin.take().unwrap();
@@ -52,10 +58,10 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a provider and writes `stdin`, which stays open.
+    /// Starts a provider, named with its side, and writes `stdin`, which stays open.
     pub(crate) fn start(provider: &str, stdin: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_dstream-provider"))
-            .arg(provider)
+            .args(provider.split(' '))
             .env_remove("DSTREAM_LOG_LEVEL")
             .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::piped())

@@ -7,21 +7,24 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use dstream_engine::provider::{guard_main, name_process};
+use dstream_providers::Side;
 
 use crate::exit;
 use crate::failures::Problem;
 
-/// The word before a built-in provider's name.
+/// The word before a built-in provider's side and name.
 pub(crate) const PROVIDER: &str = "__provider";
 /// The word that makes this process the guard.
 pub(crate) const GUARD: &str = "__guard";
 
 /// Is a built-in provider.
-pub(crate) fn provider(name: &OsStr) -> ExitCode {
+pub(crate) fn provider(side: &OsStr, name: &OsStr) -> ExitCode {
     name_process(&format!("ds:{}", name.display()));
-    let status = name.to_str().and_then(dstream_providers::run);
+    let known = side.to_str().and_then(Side::parse).zip(name.to_str());
+    let status = known.and_then(|(side, name)| dstream_providers::run(side, name));
     status.unwrap_or_else(|| {
-        Problem::new(format!("there is no built-in provider `{}`", name.display())).print();
+        let (side, name) = (side.display(), name.display());
+        Problem::new(format!("there is no built-in {side} provider `{name}`")).print();
         ExitCode::from(exit::USAGE)
     })
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{Sandbox, repository};
+use crate::harness::{Block, Sandbox, quoted, repository};
 
 #[test]
 fn the_quick_start_prints_its_five_messages() {
@@ -66,3 +66,19 @@ task "one" {
   }
 }
 "#;
+
+#[test]
+fn an_input_and_an_output_share_the_name_file() {
+    let sandbox = Sandbox::new();
+    let (from, to) = (sandbox.at("in.jsonl"), sandbox.at("out.jsonl"));
+    let lines = "{\"data\": 1}\n{\"data\":2,\"metadata\":{}}\n";
+    sandbox.write("in.jsonl", lines);
+    sandbox.write_task(
+        &Block::builtin("file").config(&format!("path = {}", quoted(&from))),
+        &[Block::builtin("file").config(&format!("path = {}", quoted(&to)))],
+        "",
+    );
+    let log = "INFO  dstream: 2 lines (37 B) written to sink in [TIME]\n";
+    sandbox.run_task().is(0, "✅ Task \"t\" executed successfully\n", log);
+    assert_eq!(sandbox.read("out.jsonl"), lines.as_bytes());
+}

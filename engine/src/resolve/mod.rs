@@ -14,6 +14,8 @@ pub use provider_ref::ProviderRef;
 pub use reference::{ReferenceError, parse_reference};
 pub(crate) use reference::{canonical_registry, check_registry, is_loopback, split_port};
 
+use crate::config::Side;
+
 /// What can be started: a file and the arguments that make it this provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedProvider {
@@ -27,7 +29,7 @@ pub struct ResolvedProvider {
 #[derive(Debug, Clone)]
 pub struct ProviderSources {
     /// The program that holds the built-in providers, and the arguments that come before the
-    /// name of one.
+    /// side and the name of one.
     pub builtin: ResolvedProvider,
     /// The folders in which bare names are looked up, as in `PATH`.
     pub search_path: OsString,
@@ -83,16 +85,21 @@ impl ResolveError {
 }
 
 impl ProviderSources {
-    /// Finds and checks the executable of a provider.
+    /// Finds and checks the executable of a provider. `side` is the block's: two built-in providers
+    /// may share a name.
     ///
     /// # Errors
     ///
     /// If there is none that can be started on this machine.
-    pub fn resolve(&self, provider: &ProviderRef) -> Result<ResolvedProvider, ResolveError> {
+    pub fn resolve(
+        &self,
+        side: Side,
+        provider: &ProviderRef,
+    ) -> Result<ResolvedProvider, ResolveError> {
         match provider {
             ProviderRef::Builtin(name) => {
                 let mut resolved = self.builtin.clone();
-                resolved.args.push(name.into());
+                resolved.args.extend([side.to_string().into(), name.into()]);
                 Ok(resolved)
             }
             ProviderRef::Path(path) => {
@@ -155,7 +162,7 @@ mod tests {
         let tool = file(folder.path(), "tool", b"#!/bin/sh\n", 0o755);
         file(folder.path(), "notes", b"text", 0o644);
         let sources = sources(folder.path());
-        let resolve = |path: &Path| sources.resolve(&ProviderRef::Path(path.into()));
+        let resolve = |path: &Path| sources.resolve(Side::Input, &ProviderRef::Path(path.into()));
         assert_eq!(resolve(Path::new("tool")).unwrap().program, tool);
         assert_eq!(resolve(&tool).unwrap().program, tool);
         assert!(matches!(resolve(Path::new("notes")), Err(ResolveError::NotInPath(_))));
@@ -179,7 +186,7 @@ mod tests {
             (file(folder, "env", b"#!/usr/bin/env sh\r\n", 0o755), "carriage return (CRLF)"),
         ];
         for (path, expected) in cases {
-            let error = sources(folder).resolve(&ProviderRef::Path(path)).unwrap_err();
+            let error = sources(folder).resolve(Side::Input, &ProviderRef::Path(path)).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
             assert!(!error.hint().is_empty());
         }
@@ -190,19 +197,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let script = file(folder.path(), "split", b"#!/usr/bin/env -S sh -e\r\n", 0o755);
         let sources = sources(folder.path());
-        assert_eq!(sources.resolve(&ProviderRef::Path(script.clone())).unwrap().program, script);
+        assert_eq!(
+            sources.resolve(Side::Input, &ProviderRef::Path(script.clone())).unwrap().program,
+            script
+        );
     }
 
     #[test]
     fn a_builtin_is_the_program_itself_and_a_reference_is_what_was_fetched_for_it() {
         let folder = tempfile::tempdir().unwrap();
         let mut sources = sources(Path::new("/"));
-        let resolved = sources.resolve(&ProviderRef::Builtin("counter".into())).unwrap();
-        assert_eq!(resolved.args, ["provider", "counter"]);
+        let resolved =
+            sources.resolve(Side::Input, &ProviderRef::Builtin("counter".into())).unwrap();
+        assert_eq!(resolved.args, ["provider", "input", "counter"]);
         let reference = ProviderRef::Oci("ghcr.io/a/b:v1".into());
-        assert!(matches!(sources.resolve(&reference), Err(ResolveError::NotFetched(_))));
+        assert!(matches!(
+            sources.resolve(Side::Input, &reference),
+            Err(ResolveError::NotFetched(_))
+        ));
         let program = file(folder.path(), "plugin", b"#!/bin/sh\n", 0o755);
         sources.fetched.insert("ghcr.io/a/b:v1".into(), program.clone());
-        assert_eq!(sources.resolve(&reference).unwrap().program, program);
+        assert_eq!(sources.resolve(Side::Input, &reference).unwrap().program, program);
     }
 }

@@ -64,7 +64,7 @@ fn ask(
         context.observer.notice(&Notice::Failed { failure: &failure });
         Box::new(failure)
     };
-    let provider = context.sources.resolve(&block.provider);
+    let provider = context.sources.resolve(block.side, &block.provider);
     let provider = provider.map_err(|error| fail(None, FailureKind::NotFound(error)))?;
     let mut guard = start_guard(context);
     let (events, inbox) = bounded(EVENTS_MAX);

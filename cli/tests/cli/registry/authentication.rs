@@ -14,7 +14,7 @@ const PASSWORD: &str = "correct-horse-battery";
 fn private() -> Option<(Registry, Sandbox, String)> {
     let registry = Registry::with(&Options { login: Some((USER, PASSWORD)), tls: None })?;
     let sandbox = Sandbox::new();
-    sandbox.write_provider("counter", "counter", "{}");
+    sandbox.write_provider("counter", "input counter", "{}");
     let reference = registry.reference("private/counter:v1");
     let push = ["provider", "push", &reference, "counter"];
     let refused = sandbox.dstream(&push);
@@ -137,7 +137,7 @@ fn a_registry_with_a_certificate_of_its_own_needs_its_authority_named() {
     sandbox.write("ca.pem", authority);
     sandbox.write("other.pem", certificates().0);
     sandbox.write("empty.pem", "");
-    sandbox.write_provider("counter", "counter", "{}");
+    sandbox.write_provider("counter", "input counter", "{}");
     let reference = registry.reference("secure/counter:v1");
     let push = ["provider", "push", &reference, "counter"];
     let named = |file| [("DSTREAM_CA_FILE", file)];

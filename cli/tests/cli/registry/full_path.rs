@@ -39,8 +39,8 @@ task "seed" {{
 /// A sandbox with the counter and the console in this registry.
 pub(super) fn published(registry: &Registry) -> Sandbox {
     let sandbox = Sandbox::new();
-    sandbox.write_provider("counter", "counter", COUNTER);
-    sandbox.write_provider("console", "console", CONSOLE);
+    sandbox.write_provider("counter", "input counter", COUNTER);
+    sandbox.write_provider("console", "output console", CONSOLE);
     for name in ["counter", "console"] {
         let reference = registry.reference(&format!("dstream/{name}:v1"));
         sandbox.dstream(&["provider", "push", &reference, name]).said(0, &[&reference, "@sha256:"]);

@@ -58,7 +58,7 @@ impl Sandbox {
         self.start_command(command).outcome()
     }
 
-    /// A folder `name` with a built-in provider as the executable of every platform, and this as its
+    /// A folder `name` with a built-in provider (side and name) as the executable of every platform, and this as its
     /// provider.json.
     pub(crate) fn write_provider(&self, name: &str, builtin: &str, metadata: &str) {
         fs::create_dir_all(self.path(name)).unwrap();

@@ -8,7 +8,7 @@ fn published(schema: &str) -> Option<(Registry, Sandbox)> {
     let registry = Registry::start()?;
     let sandbox = Sandbox::new();
     let metadata = format!(r#"{{"name":"counter","type":"input","config_schema":{schema}}}"#);
-    sandbox.write_provider("counter", "counter", &metadata);
+    sandbox.write_provider("counter", "input counter", &metadata);
     let reference = registry.reference("dstream/counter:v1");
     sandbox.dstream(&["provider", "push", &reference, "counter"]).said(0, &[]);
     let text = seed("", &reference, "x").replace("provider_ref = \"x\"", "provider = \"console\"");
@@ -50,7 +50,7 @@ fn wrong_fields_are_reported_at_their_lines() {
 fn a_schema_that_is_none_is_not_published() {
     let Some(registry) = Registry::start() else { return };
     let sandbox = Sandbox::new();
-    sandbox.write_provider("counter", "counter", r#"{"config_schema":17}"#);
+    sandbox.write_provider("counter", "input counter", r#"{"config_schema":17}"#);
     let reference = registry.reference("dstream/counter:v1");
     let outcome = sandbox.dstream(&["provider", "push", &reference, "counter"]);
     outcome.said(2, &["provider.json is not valid", "config_schema"]);

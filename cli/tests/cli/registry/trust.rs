@@ -29,7 +29,7 @@ fn prepared(registry: &Registry) -> (Sandbox, String) {
         sandbox.write(&format!("{name}.key"), private);
         sandbox.write(&format!("{name}.pub"), public);
     }
-    sandbox.write_provider("counter", "counter", "{}");
+    sandbox.write_provider("counter", "input counter", "{}");
     let reference = registry.reference("signed/counter:v1");
     sandbox.write("dstream.hcl", policy(registry, &reference, "file(\"good.pub\")"));
     (sandbox, reference)

@@ -164,7 +164,8 @@ impl<'a> Dispatcher<'a> {
     pub(super) fn start(&mut self) {
         let mut resolved = Vec::new();
         for id in 0..self.members.len() {
-            match self.context.sources.resolve(&self.members[id].block.provider) {
+            let block = &self.members[id].block;
+            match self.context.sources.resolve(block.side, &block.provider) {
                 Ok(provider) => resolved.push(provider),
                 Err(error) => return self.fail(id, FailureKind::NotFound(error)),
             }

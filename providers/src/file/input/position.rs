@@ -1,0 +1,189 @@
+//! How far each file has been read: what a checkpoint holds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use dstream_sdk::{ProviderError, log};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::identity::FileId;
+
+/// Files that are remembered though they are not being read. Beyond it the one that was done with
+/// first is forgotten, and would be read again if it were found again.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// The form of a checkpoint.
+const VERSION: u64 = 1;
+
+/// A file, and how far it has been read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// Where it was when it was first seen.
+    pub(crate) path: String,
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) fingerprint: String,
+    pub(crate) fingerprint_bytes: usize,
+    /// Where the next line begins, in the uncompressed stream.
+    pub(crate) offset: u64,
+    /// How many lines end before it. None if the file was not read from its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lines: Option<u64>,
+    /// The size of the file, as it lies there, if it was read to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) finished_bytes: Option<u64>,
+}
+
+impl Position {
+    pub(crate) fn id(&self) -> FileId {
+        FileId { device: self.device, inode: self.inode }
+    }
+}
+
+#[derive(Serialize)]
+struct Saying<'a> {
+    version: u64,
+    files: Vec<&'a Position>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    files: Vec<Position>,
+}
+
+/// The files that are not being read at the moment, the one done with first in front.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    positions: BTreeMap<u64, Position>,
+    ages: HashMap<FileId, u64>,
+    next_age: u64,
+    has_forgotten: bool,
+}
+
+impl Remembered {
+    /// What a checkpoint says.
+    pub(crate) fn parse(checkpoint: Value) -> Result<Self, ProviderError> {
+        let version = checkpoint.get("version").and_then(Value::as_u64);
+        if version != Some(VERSION) {
+            return Err(ProviderError::config(format!(
+                "the checkpoint is not one of this file input (its `version` is not {VERSION}); \
+                 remove it to begin anew"
+            )));
+        }
+        let Said { files } = serde_json::from_value(checkpoint).map_err(|error| {
+            ProviderError::config(format!(
+                "the checkpoint cannot be understood: {error}; remove it to begin anew"
+            ))
+        })?;
+        let mut remembered = Self::default();
+        files.into_iter().for_each(|position| remembered.insert(position));
+        Ok(remembered)
+    }
+
+    pub(crate) fn insert(&mut self, position: Position) {
+        let age = self.next_age;
+        self.next_age += 1;
+        if let Some(old) = self.ages.insert(position.id(), age) {
+            self.positions.remove(&old);
+        }
+        self.positions.insert(age, position);
+        if self.positions.len() > REMEMBERED_MAX
+            && let Some((_, oldest)) = self.positions.pop_first()
+        {
+            self.ages.remove(&oldest.id());
+            if !std::mem::replace(&mut self.has_forgotten, true) {
+                log::warn!(
+                    "more than {REMEMBERED_MAX} files have been read: the first are forgotten, and \
+                     read again by a later run that still finds them; move away what is done with"
+                );
+            }
+        }
+    }
+
+    /// Takes out the position of a file. A device may have got another number when the machine
+    /// started anew: then inode and path have to be the same.
+    pub(crate) fn take(&mut self, id: FileId, path: &str) -> Option<Position> {
+        let age = self.ages.get(&id).copied().or_else(|| {
+            let same = |it: &&Position| it.inode == id.inode && it.path == path;
+            self.positions.values().find(same).and_then(|it| self.ages.get(&it.id()).copied())
+        })?;
+        let position = self.positions.remove(&age)?;
+        self.ages.remove(&position.id());
+        Some(position)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Position> {
+        self.positions.values()
+    }
+
+    /// The checkpoint that says this, and how far the files are that are being read.
+    pub(crate) fn checkpoint<'a>(
+        &'a self,
+        reading: impl IntoIterator<Item = &'a Position>,
+    ) -> impl Serialize + 'a {
+        Saying { version: VERSION, files: self.iter().chain(reading).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dstream_sdk::ErrorClass;
+    use serde_json::json;
+
+    use super::*;
+
+    fn position(inode: u64) -> Position {
+        Position {
+            path: format!("/logs/{inode}"),
+            device: 1,
+            inode,
+            fingerprint: "00".to_owned(),
+            fingerprint_bytes: 0,
+            offset: 7,
+            lines: Some(2),
+            finished_bytes: Some(7),
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_is_read_as_it_was_written() {
+        let mut remembered = Remembered::default();
+        remembered.insert(position(1));
+        remembered.insert(position(2));
+        remembered.insert(position(1));
+        let open = Position { lines: None, finished_bytes: None, ..position(3) };
+        let value = serde_json::to_value(remembered.checkpoint([&open])).unwrap();
+        let mut read = Remembered::parse(value).unwrap();
+        let inodes: Vec<_> = read.iter().map(|position| position.inode).collect();
+        assert_eq!(inodes, [2, 1, 3]);
+        let id = |device, inode| FileId { device, inode };
+        assert_eq!(read.take(id(9, 3), "/other"), None);
+        assert_eq!(read.take(id(9, 3), "/logs/3"), Some(open));
+        assert_eq!(read.take(id(1, 3), "/logs/3"), None);
+    }
+
+    #[test]
+    fn what_is_no_checkpoint_of_this_input_is_refused() {
+        for wrong in [
+            json!(7),
+            json!({}),
+            json!({ "version": 2, "files": [] }),
+            json!({ "version": 1 }),
+            json!({ "version": 1, "files": [{ "path": "x" }] }),
+            json!({ "version": 1, "files": [{ "path": "x", "device": -1 }] }),
+        ] {
+            let error = Remembered::parse(wrong).unwrap_err();
+            assert_eq!(error.class(), ErrorClass::Config);
+            assert!(error.to_string().contains("checkpoint"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_one_done_with_first_is_forgotten() {
+        let mut remembered = Remembered::default();
+        (0..=REMEMBERED_MAX as u64).for_each(|inode| remembered.insert(position(inode)));
+        assert_eq!(remembered.iter().count(), REMEMBERED_MAX);
+        assert_eq!(remembered.take(FileId { device: 1, inode: 0 }, ""), None);
+        assert!(remembered.take(FileId { device: 1, inode: 1 }, "").is_some());
+    }
+}

@@ -1,0 +1,269 @@
+//! A file that is being read: which one it is, and where in it.
+
+use std::fs::File;
+use std::io::{self, Seek};
+use std::path::Path;
+
+use dstream_sdk::{EnvelopeWriter, ProviderError, Stop, log};
+
+use super::format::{self, Format};
+use super::identity::FileId;
+use super::lines::Lines;
+use super::position::{Position, Remembered};
+use super::source::Source;
+use crate::file::tail::after_last_newline;
+
+/// Why reading has paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// No more is there at the moment.
+    End,
+    /// A checkpoint is due, a stop is asked for, or others should have their turn.
+    Turn,
+}
+
+/// What has become of a file since its end was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    None,
+    Grown,
+    /// It is shorter than what was read of it, or begins differently.
+    WrittenAnew,
+}
+
+/// What opening has brought.
+pub(crate) enum Opened {
+    Reading(Box<Reading>),
+    /// A compressed file that was read to its end and is as it was: nothing is decompressed for it.
+    Finished(Position),
+}
+
+/// An open file.
+pub(crate) struct Reading {
+    /// Where it was when it was first seen.
+    path: String,
+    id: FileId,
+    lines: Lines<Source>,
+    /// How many lines end before the next. None if that is not known.
+    count: Option<u64>,
+    /// How many bytes a fingerprint was made of, and the fingerprint.
+    fingerprint: Option<(usize, String)>,
+}
+
+impl Reading {
+    /// Opens a file and goes on where it was left, if it was read before.
+    pub(crate) fn open(path: &Path, remembered: &mut Remembered) -> Result<Opened, ProviderError> {
+        let shown = path.to_string_lossy().into_owned();
+        let failed = |error| failed(&shown, &error);
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        let (id, size) = (FileId::of(&metadata), metadata.len());
+        let mut source = Source::open(file).map_err(failed)?;
+        let from_the_beginning = |source, path| {
+            let (lines, count) = (Lines::new(source, 0), Some(0));
+            Opened::Reading(Box::new(Self { path, id, lines, count, fingerprint: None }))
+        };
+        let Some(position) = remembered.take(id, &shown) else {
+            return Ok(from_the_beginning(source, shown));
+        };
+        let (offset, most) = (position.offset, position.fingerprint_bytes);
+        match source.raw().head.fingerprint(most) {
+            Some(now) if now != position.fingerprint => {
+                log::warn!("{shown}: begins differently than when it was read before: read anew");
+                return Ok(from_the_beginning(source, shown));
+            }
+            Some(_) if source.is_compressed() && position.finished_bytes == Some(size) => {
+                return Ok(Opened::Finished(position));
+            }
+            Some(_) if source.skip_to(offset).map_err(failed)? => {
+                let lines = Lines::new(source, offset);
+                // Under the name that its earlier lines have.
+                let (path, count) = (position.path, position.lines);
+                let reading = Self { path, id, lines, count, fingerprint: None };
+                return Ok(Opened::Reading(Box::new(reading)));
+            }
+            _ => log::warn!("{shown}: has fewer bytes than were read of it before: read anew"),
+        }
+        let source = rewound(&source).map_err(failed)?;
+        Ok(from_the_beginning(source, shown))
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn id(&self) -> FileId {
+        self.id
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.lines.source().is_compressed()
+    }
+
+    /// Where the next line begins.
+    pub(crate) fn offset(&self) -> u64 {
+        self.lines.offset()
+    }
+
+    /// Bytes of the file, as it lies there, that have been read.
+    pub(crate) fn read_bytes(&self) -> u64 {
+        self.lines.source().raw().position
+    }
+
+    /// The file itself.
+    pub(crate) fn file(&self) -> &File {
+        &self.lines.source().raw().file
+    }
+
+    /// Writes whole lines, some `most` bytes of them.
+    pub(crate) fn write_lines(
+        &mut self,
+        out: &mut EnvelopeWriter,
+        format: Format,
+        stop: &Stop,
+        most: u64,
+    ) -> Result<Pause, ProviderError> {
+        let start = self.lines.offset();
+        while !out.is_checkpoint_due() && !stop.is_requested() && self.lines.offset() - start < most
+        {
+            let Some(line) = self.lines.next_line().map_err(|error| failed(&self.path, &error))?
+            else {
+                self.lines.release();
+                return Ok(Pause::End);
+            };
+            let number = self.count.map(|count| count + 1);
+            format::write(out, format, &self.path, number, &line)?;
+            self.count = number;
+        }
+        Ok(Pause::Turn)
+    }
+
+    /// Writes what stands behind the last newline, at the end of a file that will not grow.
+    pub(crate) fn write_rest(
+        &mut self,
+        out: &mut EnvelopeWriter,
+        format: Format,
+    ) -> Result<(), ProviderError> {
+        if let Some(line) = self.lines.rest() {
+            let number = self.count.map(|count| count + 1);
+            format::write(out, format, &self.path, number, &line)?;
+            self.count = number;
+        }
+        Ok(())
+    }
+
+    /// Leaves out all whole lines that are there.
+    pub(crate) fn go_to_end(&mut self) -> Result<(), ProviderError> {
+        let ended = || {
+            let mut source = rewound(self.lines.source())?;
+            let offset = match &mut source {
+                Source::Plain(raw) => after_last_newline(&raw.file)?,
+                compressed => io::copy(compressed, &mut io::sink())?,
+            };
+            if !source.is_compressed() {
+                source.skip_to(offset)?;
+            }
+            Ok(Lines::new(source, offset))
+        };
+        self.lines = ended().map_err(|error| failed(&self.path, &error))?;
+        self.count = None;
+        Ok(())
+    }
+
+    /// What has become of a plain file whose end was reached.
+    pub(crate) fn change(&self) -> io::Result<Change> {
+        let raw = self.lines.source().raw();
+        let size = raw.file.metadata()?.len();
+        Ok(match size.cmp(&raw.position) {
+            std::cmp::Ordering::Less => Change::WrittenAnew,
+            std::cmp::Ordering::Equal => Change::None,
+            // It may have been emptied, and then have got more than there was.
+            std::cmp::Ordering::Greater if raw.head.is_of(&raw.file)? => Change::Grown,
+            std::cmp::Ordering::Greater => Change::WrittenAnew,
+        })
+    }
+
+    /// From the beginning, with what is there now.
+    pub(crate) fn begin_anew(&mut self) -> io::Result<()> {
+        self.lines = Lines::new(rewound(self.lines.source())?, 0);
+        self.count = Some(0);
+        self.fingerprint = None;
+        Ok(())
+    }
+
+    /// How far it has been read.
+    pub(crate) fn position(&mut self, is_finished: bool) -> Position {
+        let head = &self.lines.source().raw().head;
+        let known = head.bytes().len();
+        let (fingerprint_bytes, fingerprint) = match self.fingerprint.take() {
+            Some(fingerprint) if fingerprint.0 == known => fingerprint,
+            _ => (known, head.fingerprint(known).unwrap_or_default()),
+        };
+        self.fingerprint = Some((fingerprint_bytes, fingerprint.clone()));
+        Position {
+            path: self.path.clone(),
+            device: self.id.device,
+            inode: self.id.inode,
+            fingerprint,
+            fingerprint_bytes,
+            offset: self.lines.offset(),
+            lines: self.count,
+            finished_bytes: is_finished.then_some(self.lines.source().raw().position),
+        }
+    }
+}
+
+/// The same file from its beginning.
+fn rewound(source: &Source) -> io::Result<Source> {
+    let mut file = source.raw().file.try_clone()?;
+    file.rewind()?;
+    Source::open(file)
+}
+
+/// What the kernel refuses may work later; what is in the file will not change.
+pub(crate) fn failed(path: &str, error: &io::Error) -> ProviderError {
+    let message = format!("cannot read {path}: {error}");
+    match error.raw_os_error() {
+        Some(_) => ProviderError::transient(message),
+        None => ProviderError::permanent(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_position_fits_only_the_file_it_was_made_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "one\ntwo\nthree\n").unwrap();
+        let open = |remembered: &mut Remembered| match Reading::open(&path, remembered).unwrap() {
+            Opened::Reading(reading) => reading,
+            Opened::Finished(_) => panic!("it is not compressed"),
+        };
+        let mut reading = open(&mut Remembered::default());
+        let mut out = EnvelopeWriter::new(io::sink());
+        let pause = reading.write_lines(&mut out, Format::Auto, &Stop::new(), 5).unwrap();
+        assert_eq!((pause, reading.offset()), (Pause::Turn, 8));
+        let position = reading.position(false);
+        assert_eq!((position.offset, position.lines, position.fingerprint_bytes), (8, Some(2), 14));
+        for (text, offset) in [
+            ("one\ntwo\nthree\n", 8),
+            ("one\ntwo\nthree\nfour\n", 8),
+            ("one\ntwo\nthreE\nfour\n", 0),
+            ("one\ntwo\n", 0),
+            ("", 0),
+        ] {
+            let mut remembered = Remembered::default();
+            remembered.insert(position.clone());
+            fs::write(&path, text).unwrap();
+            let mut reading = open(&mut remembered);
+            assert_eq!(reading.offset(), offset, "{text}");
+            let pause = reading.write_lines(&mut out, Format::Auto, &Stop::new(), 100).unwrap();
+            assert_eq!((pause, reading.offset()), (Pause::End, text.len() as u64));
+        }
+    }
+}
