@@ -1,6 +1,7 @@
 //! The project's own chores: `cargo xtask --help`.
 
 mod bench;
+mod chaos;
 mod compare;
 mod servers;
 mod test;
@@ -37,6 +38,7 @@ enum Chore {
     /// Do what a merge needs: formatting, lints, house rules, tests, benches, the quick start.
     Ci,
     Compare(Box<compare::Arguments>),
+    Chaos(chaos::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Chore::Bench { quick: false, name } => bench::measure(name.as_deref()),
         Chore::Ci => test::ci(),
         Chore::Compare(arguments) => compare::compare(&arguments),
+        Chore::Chaos(arguments) => chaos::chaos(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,5 +18,6 @@ pub(crate) fn ci() -> Result<(), String> {
     bench::once(None)?;
     run("cargo run --release -- run quickstart")?;
     run("cargo run --release -- run replay")?;
+    run("cargo xtask chaos --kills 20")?;
     run("cargo xtask compare --quick")
 }

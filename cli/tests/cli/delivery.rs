@@ -273,3 +273,21 @@ fn the_state_is_where_the_file_says_and_not_asked_for_otherwise() {
     sandbox.write("dstream.hcl", format!("dstream {{\n  state = \"file/state\"\n}}\n{task}"));
     says(&sandbox.run_task(), "1", &["creating the folder", "dstream { state = "]);
 }
+
+#[test]
+fn files_go_into_a_file_and_each_line_once() {
+    let sandbox = Sandbox::new();
+    for name in ["one", "two"] {
+        let line = |number: u64| format!("{{\"data\":{{\"seq\":{number}}}}}\n");
+        let start = if name == "one" { 1 } else { 1001 };
+        let text: String = (start..start + 1000).map(line).collect();
+        sandbox.write(&format!("{name}.jsonl"), text);
+    }
+    let input = Block::builtin("file").config(&format!("path = {:?}", sandbox.at("*.jsonl")));
+    let output = Block::builtin("file").config(&format!("path = {:?}", sandbox.at("{task}.out")));
+    sandbox.write_task(&input, &[output], AT_LEAST_ONCE);
+    for _ in 0..2 {
+        says(&sandbox.run_task(), "0", &["executed successfully"]);
+        assert_eq!(arrived(&sandbox, "t.out"), (1..=2000).collect::<Vec<u64>>());
+    }
+}

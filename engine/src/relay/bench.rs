@@ -42,7 +42,7 @@ impl<C: LineCheck> Framing<C> {
     pub fn feed(&mut self, bytes: &[u8]) -> u64 {
         let mut lines = 0;
         portable::feed(bytes, &mut self.framer, |framed| {
-            lines += framed.batch.map_or(0, |batch| batch.lines());
+            lines += framed.lines();
             None
         });
         lines
@@ -52,7 +52,7 @@ impl<C: LineCheck> Framing<C> {
     /// take turns, so that [`Self::feed`] must have had the same whole lines twice.
     pub fn frame_again(&mut self, count: usize) -> u64 {
         self.framer.free_mut();
-        self.framer.advance(count).batch.map_or(0, |batch| batch.lines())
+        self.framer.advance(count).lines()
     }
 }
 

@@ -48,6 +48,12 @@ impl Framed {
         self.before.iter_mut().chain(&mut self.batch).for_each(|batch| batch.read = read);
     }
 
+    /// How many lines are to be written.
+    #[cfg(feature = "bench")]
+    pub(super) fn lines(&self) -> u64 {
+        self.before.iter().chain(&self.batch).map(Batch::lines).sum()
+    }
+
     /// What is to be written, in order.
     pub(super) fn take_batches(&mut self) -> impl Iterator<Item = Batch> + use<> {
         std::mem::take(&mut self.before).into_iter().chain(self.batch.take())

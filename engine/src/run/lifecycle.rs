@@ -78,7 +78,7 @@ fn ask(
         ProcessEvent::LogEnded => drop(tell_events.send(Event::LogEnded)),
         ProcessEvent::Exited(exit) => drop(tell_events.send(Event::Exited(exit))),
     };
-    let started = ProviderProcess::spawn(launch(block, &provider, context, &task.secrets), tell);
+    let started = ProviderProcess::spawn(launch(block, &provider, context, task), tell);
     let (process, pipes) = started.map_err(|source| {
         fail(None, FailureKind::NotStarted { program: provider.program.clone(), source })
     })?;

@@ -11,7 +11,7 @@ use rustix::process::Pid;
 use super::RunContext;
 use super::failure::{Failure, FailureKind};
 use super::notice::Notice;
-use crate::config::{ProviderBlock, Secrets, Side};
+use crate::config::{ProviderBlock, Secrets, Side, Task};
 use crate::provider::{Guard, Launch, Pipes, ProviderExit, ProviderProcess};
 use crate::resolve::ResolvedProvider;
 
@@ -150,11 +150,12 @@ pub(super) fn launch<'a>(
     block: &'a ProviderBlock,
     provider: &'a ResolvedProvider,
     context: &RunContext,
-    secrets: &Secrets,
+    task: &Task,
 ) -> Launch<'a> {
+    let name = (OsString::from("DSTREAM_TASK"), OsString::from(&task.name));
     let own = block.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let env = context.env.iter().cloned().chain(own).collect();
-    Launch { name: &block.name, provider, env, secrets: secrets.clone() }
+    let env = context.env.iter().cloned().chain([name]).chain(own).collect();
+    Launch { name: &block.name, provider, env, secrets: task.secrets.clone() }
 }
 
 /// Starts the guard, if there is one; that it cannot be started is told.

@@ -72,7 +72,7 @@ impl Dispatcher<'_> {
             ProcessEvent::Exited(exit) => drop(events.send(Event::Exited(id, exit))),
         };
         let started =
-            ProviderProcess::spawn(launch(block, provider, self.context, &self.task.secrets), tell);
+            ProviderProcess::spawn(launch(block, provider, self.context, self.task), tell);
         let (process, pipes) = started.map_err(|source| FailureKind::NotStarted {
             program: provider.program.clone(),
             source,

@@ -2,6 +2,7 @@
 //!
 //! | field | becomes |
 //! |---|---|
+//! | `{task}` | the name of the task, as DStream tells it (`DSTREAM_TASK`) |
 //! | `{date}`, `{hour}` | the present in UTC: `2026-01-31`, `07` |
 //! | `{time:FORMAT}` | the same, as strftime has it; `/` in it makes folders |
 //! | `{metadata.NAME}` | that field of the line's metadata; `{metadata.a.b}` goes deeper |
@@ -51,6 +52,7 @@ impl Template {
             };
             rest = after;
             let part = match field.split_once([':', '.']) {
+                None if field == "task" => Part::Text(task()),
                 None if field == "date" => Part::Time("%Y-%m-%d".to_owned()),
                 None if field == "hour" => Part::Time("%H".to_owned()),
                 Some(("time", format)) if field.starts_with("time:") => {
@@ -64,8 +66,8 @@ impl Template {
                 }
                 _ => {
                     return wrong(format!(
-                        "there is no `{{{field}}}`; there are {{date}}, {{hour}}, \
-                         {{time:%Y-%m-%d}} and {{metadata.NAME}}"
+                        "there is no `{{{field}}}`; there are {{task}}, {{date}}, \
+                         {{hour}}, {{time:%Y-%m-%d}} and {{metadata.NAME}}"
                     ));
                 }
             };
@@ -137,6 +139,12 @@ impl Template {
             None => Path::new(""),
         }
     }
+}
+
+/// The task's name, made safe like any other value; without DStream there is none.
+fn task() -> String {
+    let name = std::env::var("DSTREAM_TASK").unwrap_or_default();
+    safe(&Value::String(name))
 }
 
 /// Whether a path cannot end with this.
