@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Ended, READY_CHECKPOINT, Running, run};
+use crate::process::{Ended, READY, Running, run};
 
 const INPUT: &str = "input file";
 
@@ -86,7 +86,7 @@ struct Following(Running);
 impl Following {
     fn start(config: &Value, checkpoint: Option<&Value>) -> Self {
         let mut running = Running::start(INPUT, &command(config, 1000, checkpoint));
-        assert_eq!(running.line(), READY_CHECKPOINT);
+        assert_eq!(running.line(), READY);
         Self(running)
     }
 
@@ -395,7 +395,7 @@ fn a_stop_in_the_middle_of_a_file_ends_with_a_checkpoint() {
     write(&path, (0..200_000).map(|n| format!("line {n}\n")).collect::<String>());
     let config = json!({ "path": path });
     let mut running = Running::start(INPUT, &command(&config, 1_000_000, None));
-    assert_eq!(running.line(), READY_CHECKPOINT);
+    assert_eq!(running.line(), READY);
     let mut stream = running.line();
     running.signal(Signal::TERM);
     let ended = running.end();

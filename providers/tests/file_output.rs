@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Ended, READY_CHECKPOINT, Running, run};
+use crate::process::{Ended, READY, Running, run};
 
 const OUTPUT: &str = "output file";
 
@@ -83,7 +83,7 @@ fn a_line_can_be_read_as_soon_as_it_was_written() {
     let folder = folder();
     let path = folder.path().join("out.jsonl");
     let mut output = Running::start(OUTPUT, &command(&json!({ "path": path })));
-    assert_eq!(output.line(), READY_CHECKPOINT);
+    assert_eq!(output.line(), READY);
     for number in 0..3 {
         output.write(&envelope("t", number));
         while fs::read_to_string(&path).unwrap_or_default() != envelopes(0..number + 1) {
@@ -137,7 +137,7 @@ fn a_file_is_finished_when_its_time_has_come_though_no_line_comes() {
     let folder = folder();
     let config = json!({ "path": folder.path().join("out.jsonl"), "rotate_seconds": 1 });
     let mut output = Running::start(OUTPUT, &command(&config));
-    assert_eq!(output.line(), READY_CHECKPOINT);
+    assert_eq!(output.line(), READY);
     output.write(&envelopes(0..2));
     while names(folder.path()) != ["out-000001.jsonl"] {
         assert!(output.is_running());
@@ -198,7 +198,7 @@ fn killed_at_any_time_nothing_is_missing_that_was_acknowledged() {
         let (mut from, mut acknowledged) = (0, Vec::new());
         for round in 0..3 {
             let mut output = Running::start(OUTPUT, &command(&config));
-            assert_eq!(output.line(), READY_CHECKPOINT);
+            assert_eq!(output.line(), READY);
             for id in 0..=round {
                 output.write(&envelopes(from..from + 500));
                 output.write(&format!("{{\"checkpoint\":{{\"id\":{id}}}}}\n"));
@@ -234,7 +234,7 @@ fn a_file_that_another_process_writes_is_left_alone() {
     let folder = folder();
     let config = json!({ "path": folder.path().join("out.jsonl"), "rotate_lines": 100 });
     let mut first = Running::start(OUTPUT, &command(&config));
-    assert_eq!(first.line(), READY_CHECKPOINT);
+    assert_eq!(first.line(), READY);
     first.write(&envelopes(0..1));
     first.write("{\"checkpoint\":{\"id\":1}}\n");
     assert_eq!(first.line(), "{\"ack\":{\"id\":1}}\n");

@@ -7,10 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// The first line of every provider that starts.
-pub(crate) const READY: &str = "{\"status\":\"ready\",\"protocol\":1}\n";
-
-/// The first line of one that knows checkpoints.
-pub(crate) const READY_CHECKPOINT: &str =
+pub(crate) const READY: &str =
     "{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\"]}\n";
 
 /// What a provider left behind.
@@ -26,7 +23,6 @@ impl Ended {
     /// Everything after the handshake.
     pub(crate) fn stream(&self) -> &str {
         let stream = self.stdout.strip_prefix(READY);
-        let stream = stream.or_else(|| self.stdout.strip_prefix(READY_CHECKPOINT));
         stream.unwrap_or_else(|| panic!("not ready: {self:?}"))
     }
 
