@@ -6,6 +6,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::arguments::LogFormat;
 use crate::failures::describe;
+use crate::plural::count;
 use crate::stats::{Subject, View};
 
 /// Renders notices to the log.
@@ -68,6 +69,23 @@ impl Observer for LogNotices {
                 if let Some((view, subject)) = &self.stats {
                     view.show(subject, stats);
                 }
+            }
+            Notice::Restarting { side, provider, after, restart } => {
+                let after = after.as_secs_f32();
+                warn!(
+                    task,
+                    provider,
+                    restart,
+                    "starting again in {after:.1} s, from the last checkpoint, since the policy of this {side} says so (restart {restart})"
+                );
+            }
+            Notice::GaveUp { side, provider, restarts } => {
+                let restarts = count(restarts.into(), "restart");
+                error!(
+                    task,
+                    provider,
+                    "giving up after {restarts}: the policy of this {side} allows no more"
+                );
             }
             Notice::Stopping { reason } => info!(task, "stopping: {reason}"),
             Notice::StillAtWork { provider, after } => {

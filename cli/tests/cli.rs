@@ -10,6 +10,7 @@
 //! - `failures`: providers that fail while the stream runs.
 //! - `lines`: which bytes arrive: order, completeness, what is left out, rejected or cut off.
 //! - `delivery`: checkpoints: what is not lost, whoever dies.
+//! - `supervision`: `restart`.
 //! - `transports`: every way to move the bytes, and what happens where one is not to be had.
 //! - `many`: several tasks in one process.
 //! - `unread`: a stderr or stdout that nobody reads.
@@ -51,6 +52,8 @@ mod registry;
 mod stats;
 #[path = "cli/stopping.rs"]
 mod stopping;
+#[path = "cli/supervision.rs"]
+mod supervision;
 #[path = "cli/transports.rs"]
 mod transports;
 #[path = "cli/unread.rs"]

@@ -54,6 +54,18 @@ mod run {
     /// Bytes of a first line that can still be a handshake. A longer one is data.
     pub(crate) const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 
+    /// Restarts in a [`RESTART_WINDOW`] where a policy names no `max_attempts`.
+    pub(crate) const RESTART_ATTEMPTS: u32 = 5;
+
+    /// `window` of a restart policy that names none.
+    pub(crate) const RESTART_WINDOW: Duration = Duration::from_secs(600);
+
+    /// `backoff_min` of a restart policy that names none: the wait before the first restart.
+    pub(crate) const RESTART_BACKOFF_MIN: Duration = Duration::from_secs(1);
+
+    /// `backoff_max` of a restart policy that names none: no wait is longer.
+    pub(crate) const RESTART_BACKOFF_MAX: Duration = Duration::from_secs(30);
+
     /// Bytes of an input's checkpoint. Kept in memory a few times over and in the state's file; real
     /// ones have some hundred, those of thousands of files some hundred thousand.
     pub(crate) const CHECKPOINT_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -2,8 +2,8 @@
 
 use std::{fmt, io};
 
-/// Whether trying again can help. DStream shows it; it is also what decides about a restart, once
-/// DStream carries out `restart` policies.
+/// Whether trying again can help. DStream shows it, and decides by it about a restart where the task
+/// has a `restart` policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
     /// The configuration is wrong.

@@ -119,6 +119,15 @@ pub struct Restart {
     pub window: Option<Duration>,
 }
 
+impl Task {
+    /// Whether a failure can have it run again.
+    pub fn is_restarted(&self) -> bool {
+        let mut blocks = std::iter::once(&self.input).chain(&self.outputs);
+        self.stream.delivery == Delivery::AtLeastOnce
+            && blocks.any(|block| block.restart.policy != RestartPolicy::Never)
+    }
+}
+
 /// `stream { delivery = … }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {

@@ -6,6 +6,7 @@ mod lifecycle;
 mod member;
 mod notice;
 mod report;
+mod supervision;
 mod timers;
 
 use std::ffi::OsString;
@@ -24,6 +25,7 @@ pub use failure::{Failure, FailureKind};
 pub use lifecycle::{LifecycleOutcome, run_lifecycle};
 pub use notice::{Notice, Observer};
 pub use report::{OutputReport, RunReport};
+pub use supervision::run_supervised;
 
 /// Why a run should stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -54,6 +54,10 @@ pub enum Notice<'a> {
     PipeHeld { provider: &'a str, escaped: bool },
     /// The guard could not be started.
     NoGuard { reason: &'a str },
+    /// All providers are started again, since the policy of this one says so: the `restart`-th time.
+    Restarting { side: Side, provider: &'a str, after: Duration, restart: u32 },
+    /// There were too many restarts for the policy of this one.
+    GaveUp { side: Side, provider: &'a str, restarts: u32 },
     /// The task has failed. A later failure of the same run can be a consequence of the first.
     Failed { failure: &'a Failure },
 }

@@ -33,6 +33,8 @@ pub struct RunReport {
     pub outputs: Vec<OutputReport>,
     /// What the stream did, if that was asked for and there was one.
     pub stats: Option<StreamStats>,
+    /// How often the task was started again before this.
+    pub restarts: u32,
     /// What became of its checkpoints, where they are kept.
     pub checkpoints: Option<CheckpointReport>,
     /// From the start of the first provider to the end of the last.

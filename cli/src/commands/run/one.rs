@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
 use dstream_engine::config::Task;
-use dstream_engine::run::{Notice, Observer, RunReport, StopSignal, run_task};
+use dstream_engine::run::{Notice, Observer, RunReport, StopSignal, run_supervised};
 use tracing::info;
 
 use super::super::context::Host;
@@ -69,13 +69,18 @@ impl TaskRun<'_> {
     pub(super) fn run(&self) -> Outcome {
         let notices = self.host.notices(self.task, self.several);
         let task = notices.task.clone();
-        let observer: Arc<dyn Observer> = if self.fail_fast {
+        // A failure that is to be got over is none of the others' business yet.
+        let is_restarted = self.task.is_restarted();
+        let observer: Arc<dyn Observer> = if self.fail_fast && !is_restarted {
             Arc::new(FailFast { notices, index: self.index, stops: self.stops.clone() })
         } else {
             Arc::new(notices)
         };
         let context = self.host.context(self.stop.clone(), observer);
-        let report = run_task(self.task, &context);
+        let report = run_supervised(self.task, &context);
+        if self.fail_fast && is_restarted && report.failure.is_some() {
+            self.stops.sibling_failed(self.index);
+        }
         if let Some(view) = self.host.stats {
             view.conclude(&Subject::of(self.task), &report);
         }

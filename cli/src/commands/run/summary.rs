@@ -29,6 +29,9 @@ pub(super) fn of(report: &RunReport) -> String {
     if report.lines_rejected > 0 {
         parts.push(format!("{} rejected", count(report.lines_rejected, "line")));
     }
+    if report.restarts > 0 {
+        parts.push(format!("after {}", count(report.restarts.into(), "restart")));
+    }
     if let Some(checkpoints) = report.checkpoints {
         parts.push(format!("{} stored", count(checkpoints.stored, "checkpoint")));
     }

@@ -294,12 +294,6 @@ impl TaskReader<'_> {
         {
             values.fail(&span_of(&attribute.value), "`backoff_max` is less than `backoff_min`");
         }
-        if restart.policy != RestartPolicy::Never
-            && let Some(attribute) = fields.get("policy")
-        {
-            let message = "this version does not restart providers yet: a failure ends the task";
-            values.log.push(values.script.warning(&span_of(&attribute.value), message));
-        }
         restart
     }
 }

@@ -311,6 +311,7 @@ impl<'a> Dispatcher<'a> {
             lines_rejected: count(|counters| &counters.lines_rejected),
             outputs,
             stats: self.final_stats(),
+            restarts: 0,
             checkpoints,
             elapsed: self.started.elapsed(),
             failure: self.failure.take(),
