@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{ConfigPlaces, Secrets};
+use super::{ConfigPlaces, Confinement, Secrets};
 use crate::filter::Filter;
 use crate::relay::Transport;
 use crate::resolve::ProviderRef;
@@ -68,6 +68,8 @@ pub struct ProviderBlock {
     pub shutdown_timeout: Duration,
     /// What happens when it fails.
     pub restart: Restart,
+    /// What it may use and reach.
+    pub confinement: Confinement,
 }
 
 /// How the first line on a provider's stdin is written: `config_format`.

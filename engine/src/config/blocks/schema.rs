@@ -11,89 +11,15 @@ use super::declared::{
     ConfigDeclaration, Declared, Fields, Label, Local, ProviderDeclaration, SettingsDeclaration,
     TaskDeclaration, TrustDeclaration, Variable,
 };
+use super::shapes::{
+    FILE, INPUT, LIMITS, OUTPUT, PROVIDER_KINDS, RESTART, SANDBOX, SETTINGS, STREAM, Shape, TASK,
+    TRUST, VARIABLE,
+};
 use crate::config::Side;
 use crate::config::limits::{LABEL_CHARS_MAX, NAMES_MAX, OUTPUTS_MAX, TASKS_MAX};
 use crate::config::nearest::{did_you_mean, listed, nearest};
 use crate::config::values::evaluate::{Evaluator, span_of};
 use crate::config::values::types;
-
-/// What may stand in a kind of block.
-struct Shape {
-    /// How messages call it.
-    title: &'static str,
-    attributes: &'static [&'static str],
-    blocks: &'static [&'static str],
-    /// For what is not known here and resembles nothing.
-    hint: Option<&'static str>,
-}
-
-const FILE: Shape = Shape {
-    title: "a configuration file",
-    attributes: &[],
-    blocks: &["dstream", "variable", "locals", "task"],
-    hint: None,
-};
-const SETTINGS: Shape = Shape {
-    title: "the `dstream` block",
-    attributes: &["required_version", "registry", "mirror", "insecure_registries", "ca_file"],
-    blocks: &["trust"],
-    hint: None,
-};
-const TRUST: Shape =
-    Shape { title: "a `trust` block", attributes: &["public_key"], blocks: &[], hint: None };
-const VARIABLE: Shape = Shape {
-    title: "a `variable` block",
-    attributes: &["default", "type", "description", "sensitive"],
-    blocks: &[],
-    hint: None,
-};
-const TASK: Shape = Shape {
-    title: "a `task` block",
-    attributes: &["type"],
-    blocks: &["input", "output", "stream"],
-    hint: None,
-};
-const INPUT: Shape = Shape { title: "an `input` block", ..OUTPUT };
-const OUTPUT: Shape = Shape {
-    title: "an `output` block",
-    attributes: &[
-        "provider",
-        "provider_path",
-        "provider_ref",
-        "config",
-        "env",
-        "config_format",
-        "handshake",
-        "startup_timeout",
-        "shutdown_timeout",
-    ],
-    blocks: &["config", "restart"],
-    hint: Some("what the provider is to know belongs into its `config { … }` block"),
-};
-const RESTART: Shape = Shape {
-    title: "a `restart` block",
-    attributes: &["policy", "max_attempts", "backoff_min", "backoff_max", "window"],
-    blocks: &[],
-    hint: None,
-};
-const STREAM: Shape = Shape {
-    title: "a `stream` block",
-    attributes: &[
-        "delivery",
-        "validate",
-        "filter",
-        "on_invalid",
-        "dead_letter",
-        "max_line",
-        "buffer",
-        "transport",
-    ],
-    blocks: &[],
-    hint: None,
-};
-
-/// The attributes that say where a provider comes from; one of them stands in each block.
-pub(crate) const PROVIDER_KINDS: [&str; 3] = ["provider", "provider_path", "provider_ref"];
 
 /// The known parts of a block.
 #[derive(Default)]
@@ -432,20 +358,27 @@ impl Reader<'_> {
         };
         let mut parts = self.parts(block.body, &shape);
         let mut config = parts.take("config").map(ConfigDeclaration::Attribute);
-        let mut restart = None;
+        let mut fixed: [Option<Fields>; 3] = [None, None, None];
         for block in parts.blocks {
             let span = self::header(&block);
-            let is_config = block.has_ident("config");
-            if if is_config { config.is_some() } else { restart.is_some() } {
+            // Blocks with a fixed set of attributes, in the order of `fixed`.
+            let shape = match block.ident.as_str() {
+                "limits" => Some((0, &LIMITS)),
+                "restart" => Some((1, &RESTART)),
+                "sandbox" => Some((2, &SANDBOX)),
+                _ => None,
+            };
+            if shape.map_or(config.is_some(), |(at, _)| fixed[at].is_some()) {
                 let message = format!("there is a `{}` here already", block.ident.as_str());
                 self.error(&span, message, Some("put everything into one".to_owned()));
-            } else if is_config {
+            } else if let Some((at, shape)) = shape {
+                fixed[at] = Some(self.fields(block, shape));
+            } else {
                 self.no_label(&block);
                 config = Some(ConfigDeclaration::Block(block));
-            } else {
-                restart = Some(self.fields(block, &RESTART));
             }
         }
+        let [limits, restart, sandbox] = fixed;
         let named: Vec<&Attribute> = parts
             .attributes
             .iter()
@@ -479,7 +412,17 @@ impl Reader<'_> {
             }
         };
         let fields = Fields { attributes: parts.attributes };
-        ProviderDeclaration { side, header, label, fields, provider, config, restart }
+        ProviderDeclaration {
+            side,
+            header,
+            label,
+            fields,
+            provider,
+            config,
+            limits,
+            restart,
+            sandbox,
+        }
     }
 
     /// Whether no syntax error took anything out of a block.
