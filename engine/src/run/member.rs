@@ -160,6 +160,10 @@ pub(super) fn prepare(
     let provider = context.sources.resolve(&block.provider).map_err(FailureKind::NotFound)?;
     let confines =
         Confines::new(&block.confinement, &provider).map_err(FailureKind::NotConfined)?;
+    if let Some(limit) = confines.without_effect() {
+        let (side, provider) = (block.side, block.name.as_str());
+        context.observer.notice(&Notice::Unlimited { side, provider, limit });
+    }
     Ok(Prepared { provider, confines: Arc::new(confines) })
 }
 

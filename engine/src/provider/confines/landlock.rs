@@ -7,7 +7,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, RulesetAttr,
@@ -58,21 +58,37 @@ const SYSTEM_READ: &[&str] = &[
     "/etc/ssl/openssl.cnf",
     "/run/resolvconf",
     "/run/systemd/resolve",
-    // All of it, since `/proc/self` of what a provider starts cannot be named beforehand. Landlock
-    // itself keeps memory and environment of processes outside of the sandbox out of reach.
-    "/proc",
-    // How many processors, how much memory: language runtimes ask.
     "/sys/devices/system/cpu",
     "/sys/fs/cgroup",
     "/dev/random",
     "/dev/urandom",
 ];
 
+/// What of `/proc` any program may read: language runtimes ask for processors and memory. Not all of
+/// it: it has the environment of every process of the user, of DStream with its secrets too, and not
+/// every kernel keeps a process behind Landlock from reading that. `/proc/self` cannot be named
+/// beforehand: here it is DStream's, and each process that a provider starts has another.
+const SYSTEM_PROC: &[&str] = &[
+    "/proc/cpuinfo",
+    "/proc/filesystems",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/proc/sys",
+    "/proc/uptime",
+    "/proc/version",
+];
+
 /// What any program may read and write.
 const SYSTEM_WRITE: &[&str] = &["/dev/full", "/dev/null", "/dev/zero"];
 
 /// Rules that the kernel holds for us.
-pub(super) struct Ruleset(OwnedFd);
+pub(super) struct Ruleset {
+    rules: OwnedFd,
+    /// What is allowed of `/proc`, held open: the kernel makes a new inode when it has forgotten one
+    /// there, and a rule is about an inode.
+    _pinned: Vec<OwnedFd>,
+}
 
 impl Ruleset {
     /// # Errors
@@ -85,7 +101,9 @@ impl Ruleset {
         let read = AccessFs::from_read(ABI::V3);
         let write = read | changes();
         let interpreter = interpreter_of(program);
-        let system = SYSTEM_READ.iter().map(|path| (Path::new(path), read));
+        let pinned = SYSTEM_PROC.iter().filter_map(|path| open(Path::new(path)).ok()).collect();
+        let system = SYSTEM_READ.iter().chain(SYSTEM_PROC);
+        let system = system.map(|path| (Path::new(path), read));
         let system = system.chain(SYSTEM_WRITE.iter().map(|path| (Path::new(path), write)));
         let system = system.chain(interpreter.iter().map(|path| (path.as_path(), read)));
         for (path, access) in system {
@@ -96,20 +114,25 @@ impl Ruleset {
         }
         let own = sandbox.read.iter().map(|path| (path.as_path(), read));
         let own = own.chain(sandbox.write.iter().map(|path| (path.as_path(), write)));
+        let dstream = PathBuf::from(format!("/proc/{}", std::process::id()));
         for (path, access) in own.chain([(program, read)]) {
             let rule = rule(path, access)
                 .map_err(|source| ConfineError::Path { path: path.to_owned(), source })?;
+            if fs::canonicalize(path).is_ok_and(|path| path.starts_with(&dstream)) {
+                return Err(ConfineError::OwnProcess(path.to_owned()));
+            }
             ruleset = ruleset.add_rule(rule).map_err(rules)?;
         }
-        let handle = Option::<OwnedFd>::from(ruleset);
-        handle.map(Self).ok_or_else(|| ConfineError::Rules(io::ErrorKind::Unsupported.into()))
+        let rules = Option::<OwnedFd>::from(ruleset);
+        let rules = rules.ok_or_else(|| ConfineError::Rules(io::ErrorKind::Unsupported.into()))?;
+        Ok(Self { rules, _pinned: pinned })
     }
 
     /// Puts the calling thread behind the rules; it must have `no_new_privs`. Async-signal-safe.
     /// The system call by itself: what the crate's own does besides is not ours to promise.
     #[expect(unsafe_code, reason = "there is no safe function for this system call alone")]
     pub(super) fn enter(&self) -> io::Result<()> {
-        let handle = libc::c_long::from(self.0.as_raw_fd());
+        let handle = libc::c_long::from(self.rules.as_raw_fd());
         // SAFETY: the call takes a file descriptor, which is open, and flags; no memory of ours is
         // read or written. It can only take rights away.
         let failed = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, handle, 0_u64) } != 0;
@@ -132,9 +155,14 @@ fn empty(network: bool) -> Result<RulesetCreated, RulesetError> {
     ruleset.create()
 }
 
+/// A handle to a file or folder that can be named in a rule, and neither read nor written.
+fn open(path: &Path) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+}
+
 /// That this is allowed below a path. A file gets those of the rights that files have.
 fn rule(path: &Path, access: BitFlags<AccessFs>) -> io::Result<PathBeneath<OwnedFd>> {
-    let handle = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let handle = open(path)?;
     let folder = fs::File::from(handle.try_clone()?).metadata()?.is_dir();
     let access = if folder { access } else { access & AccessFs::from_file(ABI::V3) };
     Ok(PathBeneath::new(handle, access))
@@ -208,7 +236,7 @@ mod tests {
     /// A typing error in the list would only show where a program needs the path.
     #[test]
     fn what_every_program_may_reach_is_absolute_and_named_once() {
-        let all: Vec<_> = SYSTEM_READ.iter().chain(SYSTEM_WRITE).collect();
+        let all: Vec<_> = SYSTEM_READ.iter().chain(SYSTEM_PROC).chain(SYSTEM_WRITE).collect();
         let once: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(all.len(), once.len());
         assert!(all.iter().all(|path| path.starts_with('/') && !path.ends_with('/')));

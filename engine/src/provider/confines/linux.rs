@@ -41,6 +41,12 @@ impl Confines {
         })
     }
 
+    /// The limit that the kernel does not hold this user to, if there is one.
+    pub(crate) fn without_effect(&self) -> Option<&'static str> {
+        let processes = self.limits.iter().any(|limit| limit.resource == Resource::Nproc);
+        (processes && rustix::process::getuid().is_root()).then_some("processes")
+    }
+
     /// Confines the calling process, for good. Async-signal-safe: it makes system calls, and neither
     /// allocates nor locks.
     pub(crate) fn enter(&self) -> io::Result<()> {

@@ -38,6 +38,8 @@ pub enum ConfineError {
     OldLandlock { needed: i32, found: i32, what: &'static str },
     #[error("`{}`, which its `sandbox` names, cannot be opened", path.display())]
     Path { path: PathBuf, source: io::Error },
+    #[error("`{}`, which its `sandbox` names, is about DStream, not about the provider", .0.display())]
+    OwnProcess(PathBuf),
     #[error("the kernel does not take the rules of its `sandbox`")]
     Rules(#[source] io::Error),
 }
@@ -64,6 +66,9 @@ impl ConfineError {
             }
             Self::Path { .. } => {
                 "paths are relative to the folder of the HCL file and have to be there before the start"
+            }
+            Self::OwnProcess(_) => {
+                "name `/proc` if the provider has to see itself; it then sees all processes of its user, with their environment"
             }
             Self::Rules(_) => "give its `sandbox` fewer paths, or take it out",
         }

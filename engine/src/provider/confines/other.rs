@@ -18,4 +18,8 @@ impl Confines {
             Err(ConfineError::OtherSystem(std::env::consts::OS))
         }
     }
+
+    pub(crate) fn without_effect(&self) -> Option<&'static str> {
+        None
+    }
 }
