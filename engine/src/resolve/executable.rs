@@ -55,6 +55,7 @@ fn head(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The interpreter that a script's first line names, if a file is one and can be read.
+#[cfg(target_os = "linux")]
 pub(crate) fn interpreter_of(path: &Path) -> Option<PathBuf> {
     let head = head(path).ok()?;
     interpreter(&head).map(|(interpreter, _)| interpreter)
