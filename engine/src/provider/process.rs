@@ -43,6 +43,8 @@ pub(crate) struct ProviderProcess {
     group: ProcessGroup,
     log: LogTail,
     started: Instant,
+    /// Some of what confines it holds only as long as this is there.
+    _confines: Arc<Confines>,
 }
 
 /// The kill target: a process group, never to be confused with a process.
@@ -81,7 +83,7 @@ impl ProviderProcess {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        before_exec(&mut command, launch.confines);
+        before_exec(&mut command, Arc::clone(&launch.confines));
         let started = Instant::now();
         let mut newborn = Newborn::new(command.spawn()?)?;
         let pid = newborn.group.0;
@@ -101,7 +103,7 @@ impl ProviderProcess {
             tell(ProcessEvent::Exited(wait_without_reaping(pid)));
         })?;
         let (child, group) = newborn.grown()?;
-        Ok((Self { child, group, log, started }, pipes))
+        Ok((Self { child, group, log, started, _confines: launch.confines }, pipes))
     }
 
     /// The process id, which is also that of its group.

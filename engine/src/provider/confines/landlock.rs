@@ -85,8 +85,8 @@ const SYSTEM_WRITE: &[&str] = &["/dev/full", "/dev/null", "/dev/zero"];
 /// Rules that the kernel holds for us.
 pub(super) struct Ruleset {
     rules: OwnedFd,
-    /// What is allowed of `/proc`, held open: the kernel makes a new inode when it has forgotten one
-    /// there, and a rule is about an inode.
+    /// What is allowed of `/proc`, held open as long as a process is behind the rules: the kernel
+    /// makes a new inode when it has forgotten one there, and a rule is about an inode.
     _pinned: Vec<OwnedFd>,
 }
 

@@ -9,7 +9,8 @@ use super::landlock::Ruleset;
 use crate::config::{Confinement, ResourceLimits};
 use crate::resolve::ResolvedProvider;
 
-/// What one provider is confined to. Holds for any number of starts.
+/// What one provider is confined to. Holds for any number of starts; to be kept as long as a process
+/// of it lives.
 pub(crate) struct Confines {
     limits: Vec<Limit>,
     no_new_privs: bool,

@@ -70,7 +70,7 @@ impl ConfineError {
             Self::OwnProcess(_) => {
                 "name `/proc` if the provider has to see itself; it then sees all processes of its user, with their environment"
             }
-            Self::Rules(_) => "give its `sandbox` fewer paths, or take it out",
+            Self::Rules(_) => "take the `sandbox` out, and report this with the kernel's version",
         }
     }
 }
