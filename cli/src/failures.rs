@@ -2,9 +2,10 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::io::ErrorKind;
 
 use anstyle::{AnsiColor, Style};
-use dstream_engine::config::Secrets;
+use dstream_engine::config::{Confinement, Secrets};
 use dstream_engine::protocol::ErrorClass;
 use dstream_engine::provider::ProviderExit;
 use dstream_engine::run::{Failure, FailureKind};
@@ -73,7 +74,7 @@ impl fmt::Display for Problem {
 
 /// A provider's failure in words.
 pub(crate) fn describe(failure: &Failure) -> Problem {
-    let Failure { side, provider, kind, last_words, written } = failure;
+    let Failure { side, provider, kind, last_words, confinement, written } = failure;
     let mut message = format!("{side} provider `{provider}` {kind}");
     if let Some((lines, size)) = written {
         let written =
@@ -88,7 +89,8 @@ pub(crate) fn describe(failure: &Failure) -> Problem {
         let words: String = last_words.iter().map(|line| format!("\n    {line}")).collect();
         Some(format!("its last words on stderr were{words}"))
     });
-    problem.hint = hint(kind, last_words.is_empty());
+    problem.hint =
+        confinement_hint(kind, confinement).or_else(|| hint(kind, last_words.is_empty()));
     problem
 }
 
@@ -102,12 +104,46 @@ fn cause(kind: &FailureKind) -> Option<String> {
     }
 }
 
+/// What to do where it is the confinement that has ended a provider, as far as that can be told: an
+/// allocation that failed looks like any other failure.
+fn confinement_hint(kind: &FailureKind, confinement: &Confinement) -> Option<String> {
+    match kind {
+        FailureKind::EndedBeforeReady { exit, .. }
+        | FailureKind::Exited(exit)
+        | FailureKind::EndedEarly(exit)
+        | FailureKind::LeftUnread { exit, .. }
+        | FailureKind::NoResult(exit)
+            if exit.is_out_of_cpu() =>
+        {
+            confinement.limits.cpu_seconds.map(|seconds| {
+                format!(
+                    "it used up its `cpu_seconds = {seconds}`: raise them in its `limits` block"
+                )
+            })
+        }
+        FailureKind::NotStarted { source, .. }
+            if source.kind() == ErrorKind::PermissionDenied && confinement.sandbox.is_some() =>
+        {
+            let hint = "its `sandbox` may keep it from what it needs to start, its interpreter say: name that in `read`";
+            Some(hint.to_owned())
+        }
+        FailureKind::NotStarted { source, .. }
+            if source.kind() == ErrorKind::OutOfMemory
+                && confinement.limits.memory_bytes.is_some() =>
+        {
+            Some("the `memory` in its `limits` block may be too little to start it".to_owned())
+        }
+        _ => None,
+    }
+}
+
 fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
     let hint = match kind {
         FailureKind::NotFound(error) => error.hint(),
         FailureKind::NoState(error) | FailureKind::NotStored(error) => return Some(error.hint()),
         FailureKind::NoCheckpoints => "use a provider that has them, or leave `delivery` out",
         FailureKind::BadAcknowledgement(_) => "its author has to correct it",
+        FailureKind::NotConfined(error) => error.hint(),
         FailureKind::NotStarted { .. } => "try to start it by hand in a shell",
         FailureKind::ReportedError { class: Some(ErrorClass::Config), .. } => {
             "correct the provider's config block"
@@ -151,7 +187,7 @@ fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use dstream_engine::config::Side;
+    use dstream_engine::config::{ResourceLimits, Side};
 
     use super::*;
 
@@ -162,6 +198,7 @@ mod tests {
             provider: "lake".into(),
             kind: FailureKind::EndedEarly(ProviderExit::Signal(9)),
             last_words: vec!["one".into(), "two".into()],
+            confinement: Confinement::default(),
             written: Some((412, 98304)),
         };
         let problem = describe(&failure);
@@ -172,5 +209,26 @@ mod tests {
         );
         assert_eq!(problem.cause.unwrap(), "its last words on stderr were\n    one\n    two");
         assert!(problem.hint.unwrap().contains("memory"));
+    }
+
+    #[test]
+    fn who_has_used_up_its_processor_time_is_told_by_the_limit_that_it_had() {
+        let limited = |cpu_seconds, exit| Failure {
+            side: Side::Input,
+            provider: "spin".into(),
+            kind: FailureKind::Exited(exit),
+            last_words: Vec::new(),
+            confinement: Confinement {
+                limits: ResourceLimits { cpu_seconds, ..Default::default() },
+                ..Default::default()
+            },
+            written: None,
+        };
+        let hint = "it used up its `cpu_seconds = 7`: raise them in its `limits` block";
+        for exit in [ProviderExit::Signal(24), ProviderExit::Code(152)] {
+            assert_eq!(describe(&limited(Some(7), exit)).hint.as_deref(), Some(hint));
+            assert_eq!(describe(&limited(None, exit)).hint, None, "somebody else's limit");
+        }
+        assert_eq!(describe(&limited(Some(7), ProviderExit::Code(1))).hint, None);
     }
 }

@@ -146,6 +146,13 @@ impl Observer for LogNotices {
                     "a process outside its group still keeps its stdout open and is left behind"
                 );
             }
+            Notice::Unlimited { side, provider, limit } => {
+                warn!(
+                    task,
+                    provider,
+                    "`{limit}` has no effect on this {side}: the kernel does not hold root to it"
+                );
+            }
             Notice::NoGuard { reason } => {
                 warn!(
                     task,

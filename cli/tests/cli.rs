@@ -6,6 +6,7 @@
 //! - `commands`: list, validate, version, completions, help, and wrong command lines.
 //! - `lifecycle`: plan, init, status, destroy.
 //! - `config`: wrong configurations; nothing is started, exit status 2.
+//! - `confinement`: limits, `no_new_privs` and sandbox, and where they cannot be had.
 //! - `handshake`: how a provider starts: ready, error, silence, crash; and those that cannot start.
 //! - `failures`: providers that fail while the stream runs.
 //! - `lines`: which bytes arrive: order, completeness, what is left out, rejected or cut off.
@@ -30,6 +31,9 @@ mod harness;
 mod commands;
 #[path = "cli/config.rs"]
 mod config;
+#[cfg(target_os = "linux")]
+#[path = "cli/confinement.rs"]
+mod confinement;
 #[path = "cli/delivery.rs"]
 mod delivery;
 #[path = "cli/failures.rs"]

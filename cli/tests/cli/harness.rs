@@ -96,9 +96,9 @@ fn fixture_provider() -> &'static Path {
     })
 }
 
-/// The program that runs another one without io_uring.
-pub(crate) fn deny_io_uring() -> PathBuf {
-    fixture_provider().with_file_name("deny-io-uring")
+/// The program that runs another one without something of the kernel: `io-uring`, `landlock` …
+pub(crate) fn deny_syscalls() -> PathBuf {
+    fixture_provider().with_file_name("deny-syscalls")
 }
 
 /// An `input` or `output` block of a task.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::harness::{Block, DSTREAM, Sandbox, deny_io_uring, emitted, same_bytes};
+use crate::harness::{Block, DSTREAM, Sandbox, deny_syscalls, emitted, same_bytes};
 
 const TRANSPORTS: [&str; 3] = ["splice", "uring", "portable"];
 
@@ -44,14 +44,18 @@ fn every_transport_delivers_the_same_bytes() {
 #[cfg(target_os = "linux")]
 fn where_io_uring_is_denied_the_run_is_the_same_and_nothing_is_said() {
     let sandbox = with_odd_lines("uring");
-    let mut denied = Command::new(deny_io_uring());
-    denied.arg(DSTREAM).args(["run", "t"]).current_dir(sandbox.path(""));
+    let mut denied = Command::new(deny_syscalls());
+    denied.arg("io-uring").arg(DSTREAM).args(["run", "t"]).current_dir(sandbox.path(""));
     let outcome = sandbox.start_command(denied).outcome();
     outcome.has(0, "✅ Task \"t\" executed successfully\n", &["40,200 lines"]);
     assert!(!outcome.stderr.contains("uring"), "{}", outcome.stderr);
     same_bytes(&sandbox.read("out"), &expected());
-    let mut denied = Command::new(deny_io_uring());
-    denied.arg(DSTREAM).args(["-l", "debug", "run", "t"]).current_dir(sandbox.path(""));
+    let mut denied = Command::new(deny_syscalls());
+    denied
+        .arg("io-uring")
+        .arg(DSTREAM)
+        .args(["-l", "debug", "run", "t"])
+        .current_dir(sandbox.path(""));
     let outcome = sandbox.start_command(denied).outcome();
     outcome.has(0, "✅ Task \"t\" executed successfully\n", &["lines flow by portable"]);
 }

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::blocks::declared::{Declared, ProviderDeclaration, TaskDeclaration};
 use super::blocks::task::TaskReader;
-use super::blocks::{schema, settings};
+use super::blocks::{schema, settings, shapes};
 use super::functions::{self, FunctionScope};
 use super::limits::{FILE_BYTES_MAX, STACK_BYTES};
 use super::nearest::nearest;
@@ -289,7 +289,7 @@ impl Document {
 
     fn provider_summary(&self, declared: &ProviderDeclaration) -> Option<ProviderSummary> {
         let attribute = declared.provider.as_ref()?;
-        let kinds = schema::PROVIDER_KINDS;
+        let kinds = shapes::PROVIDER_KINDS;
         Some(ProviderSummary {
             kind: kinds.into_iter().find(|kind| attribute.has_key(kind))?,
             value: self.shown(attribute),

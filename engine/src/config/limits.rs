@@ -57,6 +57,19 @@ pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(10);
 /// `max_attempts`, most; 0 stands for no limit.
 pub(super) const ATTEMPTS_MAX: u64 = 1_000_000;
 
+/// `memory` of a provider, bytes, least: no program starts in less.
+pub(super) const MEMORY_BYTES_MIN: usize = 1 << 20;
+/// `memory`, bytes, most: more than processors can address today, so that a limit always is one.
+pub(super) const MEMORY_BYTES_MAX: usize = 1 << 48;
+/// `open_files`, least: three pipes, and a few for the libraries that a program opens to start.
+pub(super) const OPEN_FILES_MIN: u64 = 8;
+/// `cpu_seconds` and `processes`, least: with 0 of them nothing runs.
+pub(super) const RESOURCE_MIN: u64 = 1;
+/// `open_files`, `cpu_seconds` and `processes`, most; of seconds these are thirty years.
+pub(super) const RESOURCE_MAX: u64 = 1_000_000_000;
+/// Paths of a sandbox, `read` and `write` each: every one is an open file while it is built.
+pub(super) const SANDBOX_PATHS_MAX: usize = 1_000;
+
 /// `max_line`, bytes, least: shorter envelopes than this are no use to anybody.
 pub(super) const LINE_BYTES_MIN: usize = 1 << 10;
 /// `max_line`, bytes, most: a line is held in memory whole.

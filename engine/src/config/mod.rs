@@ -9,6 +9,7 @@
 //! one. Every bound is in `limits`.
 
 mod blocks;
+mod confinement;
 mod diagnostic;
 mod document;
 mod functions;
@@ -24,6 +25,7 @@ mod text;
 mod values;
 
 pub use crate::filter::Filter;
+pub use confinement::{Confinement, ResourceLimits, Sandbox};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity, SourceText};
 pub(crate) use document::on_large_stack;
 pub use document::{Document, ProviderSummary, TaskError, TaskSummary};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{ConfigPlaces, Secrets};
+use super::{ConfigPlaces, Confinement, Secrets};
 use crate::filter::Filter;
 use crate::relay::Transport;
 use crate::resolve::ProviderRef;
@@ -70,6 +70,8 @@ pub struct ProviderBlock {
     pub shutdown_timeout: Duration,
     /// What happens when it fails.
     pub restart: Restart,
+    /// What it may use and reach.
+    pub confinement: Confinement,
 }
 
 /// How the first line on a provider's stdin is written: `config_format`.

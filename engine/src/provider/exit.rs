@@ -17,6 +17,12 @@ impl ProviderExit {
         self == Self::Code(0)
     }
 
+    /// Whether it is what a process that has used up its processor time ends with: death by the
+    /// signal for that, or the status a shell gives to it.
+    pub fn is_out_of_cpu(self) -> bool {
+        matches!(self, Self::Code(152) | Self::Signal(24))
+    }
+
     /// Whether it is what a process that was told to stop leaves with: success, death by the
     /// signal it was told with, or the status a shell gives to that.
     pub fn is_stop(self) -> bool {
@@ -52,6 +58,7 @@ fn name(number: i32) -> Option<&'static str> {
         13 => "SIGPIPE",
         14 => "SIGALRM",
         15 => "SIGTERM",
+        24 => "SIGXCPU",
         _ => return None,
     })
 }

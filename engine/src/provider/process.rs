@@ -5,11 +5,13 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::confines::Confines;
 use super::exit::ProviderExit;
 use super::log::{LogTail, read_log};
 use crate::config::Secrets;
@@ -20,6 +22,8 @@ use crate::resolve::ResolvedProvider;
 pub(crate) struct Launch<'a> {
     pub(crate) name: &'a str,
     pub(crate) provider: &'a ResolvedProvider,
+    /// What it is confined to, and all that it starts.
+    pub(crate) confines: Arc<Confines>,
     /// Added to the inherited environment; later entries win.
     pub(crate) env: Vec<(OsString, OsString)>,
     /// Masked in its log.
@@ -39,6 +43,8 @@ pub(crate) struct ProviderProcess {
     group: ProcessGroup,
     log: LogTail,
     started: Instant,
+    /// Some of what confines it holds only as long as this is there.
+    _confines: Arc<Confines>,
 }
 
 /// The kill target: a process group, never to be confused with a process.
@@ -77,7 +83,7 @@ impl ProviderProcess {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        die_with_parent(&mut command);
+        before_exec(&mut command, Arc::clone(&launch.confines));
         let started = Instant::now();
         let mut newborn = Newborn::new(command.spawn()?)?;
         let pid = newborn.group.0;
@@ -97,7 +103,7 @@ impl ProviderProcess {
             tell(ProcessEvent::Exited(wait_without_reaping(pid)));
         })?;
         let (child, group) = newborn.grown()?;
-        Ok((Self { child, group, log, started }, pipes))
+        Ok((Self { child, group, log, started, _confines: launch.confines }, pipes))
     }
 
     /// The process id, which is also that of its group.
@@ -184,28 +190,30 @@ fn wait_without_reaping(pid: Pid) -> ProviderExit {
     }
 }
 
-/// Has the kernel send SIGTERM to the process when DStream dies, SIGKILL included. The guard does
-/// the same for the whole group and insists; this covers the moment before the guard knows of it.
+/// Has the kernel send SIGTERM to the process when DStream dies, SIGKILL included, and confines it.
+/// The guard ends the whole group too, and insists; the signal covers the moment before the guard
+/// knows of it.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "code between fork and exec cannot be run otherwise")]
-fn die_with_parent(command: &mut Command) {
+fn before_exec(command: &mut Command, confines: Arc<Confines>) {
     let parent = rustix::process::getpid();
     let after_fork = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
         if rustix::process::getppid() != Some(parent) {
             return Err(io::ErrorKind::NotFound.into()); // it has died already
         }
-        Ok(())
+        confines.enter()
     };
     // SAFETY: between fork and exec only async-signal-safe functions may be called. The closure
-    // makes two system calls, allocates nothing and takes no lock.
+    // makes system calls, as `Confines::enter` promises to do too; it allocates nothing and takes no
+    // lock.
     unsafe {
         command.pre_exec(after_fork);
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn die_with_parent(_command: &mut Command) {}
+fn before_exec(_command: &mut Command, _confines: Arc<Confines>) {}
 
 #[cfg(test)]
 mod tests {

@@ -54,6 +54,13 @@ fn head(path: &Path) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
+/// The interpreter that a script's first line names, if a file is one and can be read.
+#[cfg(target_os = "linux")]
+pub(crate) fn interpreter_of(path: &Path) -> Option<PathBuf> {
+    let head = head(path).ok()?;
+    interpreter(&head).map(|(interpreter, _)| interpreter)
+}
+
 /// The interpreter that a script's first line names, and the rest of the line: for the kernel, a
 /// carriage return is a character of it like any other.
 fn interpreter(head: &[u8]) -> Option<(PathBuf, &[u8])> {

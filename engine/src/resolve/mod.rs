@@ -9,6 +9,8 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+#[cfg(target_os = "linux")]
+pub(crate) use executable::interpreter_of;
 pub use oci_spec::distribution::Reference;
 pub use provider_ref::ProviderRef;
 pub use reference::{ReferenceError, parse_reference};

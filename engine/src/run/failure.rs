@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::StopSignal;
-use crate::config::Side;
+use crate::config::{Confinement, Side};
 use crate::delivery::{DeadLetterError, StateError};
 use crate::protocol::{ErrorClass, ResultError};
-use crate::provider::ProviderExit;
+use crate::provider::{ConfineError, ProviderExit};
 use crate::resolve::ResolveError;
 
 /// A failure, whose it is, and what is known of it.
@@ -23,6 +23,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// The last lines of the provider's log, if it was running.
     pub last_words: Vec<String>,
+    /// What its block confines it to, which may be why.
+    pub confinement: Confinement,
     /// For an output that lines were written to: how many, and how many bytes they are.
     pub written: Option<(u64, u64)>,
 }
@@ -33,6 +35,8 @@ pub struct Failure {
 pub enum FailureKind {
     #[error("cannot be started")]
     NotFound(#[source] ResolveError),
+    #[error("cannot be confined as its block says")]
+    NotConfined(#[source] ConfineError),
     #[error("cannot be started from `{}`", program.display())]
     NotStarted { program: PathBuf, source: io::Error },
     #[error("reported an error{}", class.map(|class| format!(" ({class})")).unwrap_or_default())]

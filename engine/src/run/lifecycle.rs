@@ -11,7 +11,7 @@ use crossbeam_channel::bounded;
 
 use super::RunContext;
 use super::failure::{Failure, FailureKind};
-use super::member::{failure, launch, start_guard};
+use super::member::{Prepared, failure, launch, prepare, start_guard};
 use super::notice::Notice;
 use crate::config::{ProviderBlock, Task};
 use crate::limits::RESULT_BYTES_MAX;
@@ -34,8 +34,9 @@ pub struct LifecycleOutcome {
 ///
 /// # Errors
 ///
-/// The first output that cannot be started, gives no answer, or exits with a status other than 0;
-/// the outputs after it are not started. An answer that holds an error also ends the row, but is
+/// The first output that cannot be found or confined, and nothing is started; or that cannot be
+/// started, gives no answer, or exits with a status other than 0, and the outputs after it are not
+/// started. An answer that holds an error also ends the row, but is
 /// an answer.
 pub fn run_lifecycle(
     task: &Task,
@@ -43,29 +44,42 @@ pub fn run_lifecycle(
     context: &RunContext,
     mut answered: impl FnMut(&LifecycleOutcome),
 ) -> Result<(), Box<Failure>> {
+    let mut prepared = Vec::new();
     for block in &task.outputs {
-        if !ask(task, block, command, context, &mut answered)? {
+        let ready = prepare(block, context);
+        prepared.push(ready.map_err(|kind| fail(task, block, None, kind, context))?);
+    }
+    for (block, prepared) in task.outputs.iter().zip(&prepared) {
+        if !ask(task, block, prepared, command, context, &mut answered)? {
             break;
         }
     }
     Ok(())
 }
 
+/// Tells a failure.
+fn fail(
+    task: &Task,
+    block: &ProviderBlock,
+    process: Option<&ProviderProcess>,
+    kind: FailureKind,
+    context: &RunContext,
+) -> Box<Failure> {
+    let failure = failure(block, process, kind, &task.secrets);
+    context.observer.notice(&Notice::Failed { failure: &failure });
+    Box::new(failure)
+}
+
 /// Asks one output. Returns whether the next one should be asked too.
 fn ask(
     task: &Task,
     block: &ProviderBlock,
+    prepared: &Prepared,
     command: Command,
     context: &RunContext,
     answered: &mut impl FnMut(&LifecycleOutcome),
 ) -> Result<bool, Box<Failure>> {
-    let fail = |process: Option<&ProviderProcess>, kind| {
-        let failure = failure(block, process, kind, &task.secrets);
-        context.observer.notice(&Notice::Failed { failure: &failure });
-        Box::new(failure)
-    };
-    let provider = context.sources.resolve(block.side, &block.provider);
-    let provider = provider.map_err(|error| fail(None, FailureKind::NotFound(error)))?;
+    let fail = |process: Option<&ProviderProcess>, kind| fail(task, block, process, kind, context);
     let mut guard = start_guard(context);
     let (events, inbox) = bounded(EVENTS_MAX);
     let observer = Arc::clone(&context.observer);
@@ -78,9 +92,9 @@ fn ask(
         ProcessEvent::LogEnded => drop(tell_events.send(Event::LogEnded)),
         ProcessEvent::Exited(exit) => drop(tell_events.send(Event::Exited(exit))),
     };
-    let started = ProviderProcess::spawn(launch(block, &provider, context, task), tell);
+    let started = ProviderProcess::spawn(launch(block, prepared, context, task), tell);
     let (process, pipes) = started.map_err(|source| {
-        fail(None, FailureKind::NotStarted { program: provider.program.clone(), source })
+        fail(None, FailureKind::NotStarted { program: prepared.provider.program.clone(), source })
     })?;
     if let Some(guard) = &mut guard {
         guard.watch(process.id());

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use rustix::process::Pid;
@@ -12,7 +12,7 @@ use super::RunContext;
 use super::failure::{Failure, FailureKind};
 use super::notice::Notice;
 use crate::config::{ProviderBlock, Secrets, Side, Task};
-use crate::provider::{Guard, Launch, Pipes, ProviderExit, ProviderProcess};
+use crate::provider::{Confines, Guard, Launch, Pipes, ProviderExit, ProviderProcess};
 use crate::resolve::ResolvedProvider;
 
 /// A provider of a run.
@@ -141,21 +141,50 @@ pub(super) fn failure(
         provider: block.name.clone(),
         kind,
         last_words: last_words.iter().map(|line| secrets.mask(line)).collect(),
+        confinement: block.confinement.clone(),
         written: None,
     }
+}
+
+/// What a block's process is started from, found and checked before anything is started.
+pub(super) struct Prepared {
+    pub(super) provider: ResolvedProvider,
+    confines: Arc<Confines>,
+}
+
+/// Finds the executable and makes its confinement ready.
+pub(super) fn prepare(
+    block: &ProviderBlock,
+    context: &RunContext,
+) -> Result<Prepared, FailureKind> {
+    let provider =
+        context.sources.resolve(block.side, &block.provider).map_err(FailureKind::NotFound)?;
+    let confines =
+        Confines::new(&block.confinement, &provider).map_err(FailureKind::NotConfined)?;
+    if let Some(limit) = confines.without_effect() {
+        let (side, provider) = (block.side, block.name.as_str());
+        context.observer.notice(&Notice::Unlimited { side, provider, limit });
+    }
+    Ok(Prepared { provider, confines: Arc::new(confines) })
 }
 
 /// How a block's process is started.
 pub(super) fn launch<'a>(
     block: &'a ProviderBlock,
-    provider: &'a ResolvedProvider,
+    prepared: &'a Prepared,
     context: &RunContext,
     task: &Task,
 ) -> Launch<'a> {
     let name = (OsString::from("DSTREAM_TASK"), OsString::from(&task.name));
     let own = block.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let env = context.env.iter().cloned().chain([name]).chain(own).collect();
-    Launch { name: &block.name, provider, env, secrets: task.secrets.clone() }
+    Launch {
+        name: &block.name,
+        provider: &prepared.provider,
+        confines: Arc::clone(&prepared.confines),
+        env,
+        secrets: task.secrets.clone(),
+    }
 }
 
 /// Starts the guard, if there is one; that it cannot be started is told.

@@ -21,6 +21,8 @@ pub enum Notice<'a> {
     Started { side: Side, provider: &'a str, process_id: i32, program: &'a str },
     /// It can do its work; `said` is false where it is only taken as ready.
     Ready { side: Side, provider: &'a str, after: Duration, said: bool },
+    /// A limit of its block has no effect on it.
+    Unlimited { side: Side, provider: &'a str, limit: &'a str },
     /// A line of its log.
     Log { side: Side, provider: &'a str, line: &'a str },
     /// It has ended as it should.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dstream_engine::config::{
-    Delivery, Document, Handshake, OnInvalid, RestartPolicy, Surroundings, Task, TaskError,
-    Validate,
+    Confinement, Delivery, Document, Handshake, OnInvalid, ResourceLimits, RestartPolicy, Sandbox,
+    Surroundings, Task, TaskError, Validate,
 };
 use dstream_engine::resolve::ProviderRef;
 use serde_json::{Value, json};
@@ -77,6 +77,34 @@ fn every_setting_reaches_the_task() {
 }
 
 #[test]
+fn a_confinement_reaches_the_task() {
+    let text = fs::read_to_string(fixtures().join("good/confinement.hcl")).unwrap();
+    let task = one_task(&text, &surroundings());
+    let limits = ResourceLimits {
+        memory_bytes: Some(512 << 20),
+        open_files: Some(256),
+        cpu_seconds: Some(3600),
+        processes: Some(64),
+    };
+    let input = Confinement { limits, no_new_privs: true, sandbox: None };
+    assert_eq!(task.input.confinement, input);
+    let audit = &task.outputs[0].confinement;
+    let sandbox = Sandbox {
+        read: vec!["/data".into(), "/project/../shared".into()],
+        write: vec!["/project/./out".into()],
+        network: false,
+    };
+    assert!(audit.no_new_privs, "a sandbox sets it");
+    assert_eq!(audit.sandbox, Some(sandbox));
+    assert_eq!(audit.limits.memory_bytes, Some(64 << 20));
+    assert_eq!(audit.limits.open_files, None);
+    // Empty blocks: a sandbox in which nothing is reached, and no limits.
+    let closed = &task.outputs[1].confinement;
+    assert_eq!(closed.sandbox, Some(Sandbox::default()));
+    assert_eq!(closed.limits, ResourceLimits::default());
+}
+
+#[test]
 fn what_a_file_leaves_out_has_the_documented_defaults() {
     let task = one_task(&file("", ""), &surroundings());
     assert_eq!(task.input.startup_timeout, Duration::from_secs(30));
@@ -86,6 +114,7 @@ fn what_a_file_leaves_out_has_the_documented_defaults() {
     assert_eq!(task.stream.buffer_bytes, 8 << 20);
     assert_eq!(task.stream.validate, Validate::Shape);
     assert!(task.secrets.is_empty());
+    assert_eq!(task.input.confinement, Confinement::default());
 }
 
 #[test]

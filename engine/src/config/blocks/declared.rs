@@ -82,7 +82,9 @@ pub(crate) struct ProviderDeclaration {
     /// Which attribute names the provider; there unless that was an error.
     pub(crate) provider: Option<Attribute>,
     pub(crate) config: Option<ConfigDeclaration>,
+    pub(crate) limits: Option<Fields>,
     pub(crate) restart: Option<Fields>,
+    pub(crate) sandbox: Option<Fields>,
 }
 
 /// A block's label.

@@ -110,19 +110,33 @@ impl Evaluator<'_> {
         usize::try_from(bytes).ok()
     }
 
-    /// A whole number up to a bound.
-    pub(crate) fn count(&self, fields: &Fields, name: &str, max: u64) -> Option<u64> {
+    /// A whole number between two bounds.
+    pub(crate) fn count(&self, fields: &Fields, name: &str, (min, max): (u64, u64)) -> Option<u64> {
         let attribute = fields.get(name)?;
         let span = span_of(&attribute.value);
         let value = self.value(&attribute.value).ok()?;
         let number = match &value.data {
-            Data::Number(number) => number.as_u64().filter(|number| *number <= max),
+            Data::Number(number) => number.as_u64().filter(|number| (min..=max).contains(number)),
             _ => None,
         };
         if number.is_none() {
-            self.fail(&span, format!("`{name}` is a whole number from 0 to {max}"));
+            self.fail(&span, format!("`{name}` is a whole number from {min} to {max}"));
         }
         number
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&self, fields: &Fields, name: &str) -> Option<bool> {
+        let attribute = fields.get(name)?;
+        let value = self.value(&attribute.value).ok()?;
+        match value.data {
+            Data::Bool(flag) => Some(flag),
+            _ => {
+                let message = format!("`{name}` is true or false, not {}", value.kind());
+                self.fail(&span_of(&attribute.value), message);
+                None
+            }
+        }
     }
 
     fn within<T: PartialOrd + Copy>(

@@ -11,15 +11,15 @@ use super::declared::{
     ConfigDeclaration, Declared, Fields, Label, Local, ProviderDeclaration, SettingsDeclaration,
     TaskDeclaration, TrustDeclaration, Variable,
 };
-use super::shapes::{FILE, INPUT, OUTPUT, RESTART, SETTINGS, STREAM, Shape, TASK, TRUST, VARIABLE};
+use super::shapes::{
+    FILE, INPUT, LIMITS, OUTPUT, PROVIDER_KINDS, RESTART, SANDBOX, SETTINGS, STREAM, Shape, TASK,
+    TRUST, VARIABLE,
+};
 use crate::config::Side;
 use crate::config::limits::{LABEL_CHARS_MAX, NAMES_MAX, OUTPUTS_MAX, TASKS_MAX};
 use crate::config::nearest::{did_you_mean, listed, nearest};
 use crate::config::values::evaluate::{Evaluator, span_of};
 use crate::config::values::types;
-
-/// The attributes that say where a provider comes from; one of them stands in each block.
-pub(crate) const PROVIDER_KINDS: [&str; 3] = ["provider", "provider_path", "provider_ref"];
 
 /// The known parts of a block.
 #[derive(Default)]
@@ -358,20 +358,27 @@ impl Reader<'_> {
         };
         let mut parts = self.parts(block.body, &shape);
         let mut config = parts.take("config").map(ConfigDeclaration::Attribute);
-        let mut restart = None;
+        let mut fixed: [Option<Fields>; 3] = [None, None, None];
         for block in parts.blocks {
             let span = self::header(&block);
-            let is_config = block.has_ident("config");
-            if if is_config { config.is_some() } else { restart.is_some() } {
+            // Blocks with a fixed set of attributes, in the order of `fixed`.
+            let shape = match block.ident.as_str() {
+                "limits" => Some((0, &LIMITS)),
+                "restart" => Some((1, &RESTART)),
+                "sandbox" => Some((2, &SANDBOX)),
+                _ => None,
+            };
+            if shape.map_or(config.is_some(), |(at, _)| fixed[at].is_some()) {
                 let message = format!("there is a `{}` here already", block.ident.as_str());
                 self.error(&span, message, Some("put everything into one".to_owned()));
-            } else if is_config {
+            } else if let Some((at, shape)) = shape {
+                fixed[at] = Some(self.fields(block, shape));
+            } else {
                 self.no_label(&block);
                 config = Some(ConfigDeclaration::Block(block));
-            } else {
-                restart = Some(self.fields(block, &RESTART));
             }
         }
+        let [limits, restart, sandbox] = fixed;
         let named: Vec<&Attribute> = parts
             .attributes
             .iter()
@@ -405,7 +412,17 @@ impl Reader<'_> {
             }
         };
         let fields = Fields { attributes: parts.attributes };
-        ProviderDeclaration { side, header, label, fields, provider, config, restart }
+        ProviderDeclaration {
+            side,
+            header,
+            label,
+            fields,
+            provider,
+            config,
+            limits,
+            restart,
+            sandbox,
+        }
     }
 
     /// Whether no syntax error took anything out of a block.

@@ -1,4 +1,4 @@
-//! What may stand in which block.
+//! What may stand in each kind of block: the language's structure as a table.
 
 /// What may stand in a kind of block.
 pub(super) struct Shape {
@@ -54,15 +54,28 @@ pub(super) const OUTPUT: Shape = Shape {
         "env",
         "config_format",
         "handshake",
+        "no_new_privs",
         "startup_timeout",
         "shutdown_timeout",
     ],
-    blocks: &["config", "restart"],
+    blocks: &["config", "limits", "restart", "sandbox"],
     hint: Some("what the provider is to know belongs into its `config { … }` block"),
 };
 pub(super) const RESTART: Shape = Shape {
     title: "a `restart` block",
     attributes: &["policy", "max_attempts", "backoff_min", "backoff_max", "window"],
+    blocks: &[],
+    hint: None,
+};
+pub(super) const LIMITS: Shape = Shape {
+    title: "a `limits` block",
+    attributes: &["memory", "open_files", "cpu_seconds", "processes"],
+    blocks: &[],
+    hint: None,
+};
+pub(super) const SANDBOX: Shape = Shape {
+    title: "a `sandbox` block",
+    attributes: &["read", "write", "network"],
     blocks: &[],
     hint: None,
 };
@@ -82,3 +95,6 @@ pub(super) const STREAM: Shape = Shape {
     blocks: &[],
     hint: None,
 };
+
+/// The attributes that say where a provider comes from; one of them stands in each block.
+pub(crate) const PROVIDER_KINDS: [&str; 3] = ["provider", "provider_path", "provider_ref"];

@@ -115,6 +115,7 @@ impl TaskReader<'_> {
         let startup = values.duration(fields, "startup_timeout", (STARTUP_MIN, TIMEOUT_MAX));
         let shutdown = values.duration(fields, "shutdown_timeout", (Duration::ZERO, TIMEOUT_MAX));
         let restart = declared.restart.as_ref().map(|fields| self.restart(fields));
+        let confinement = self.confinement(declared);
         let Provider { place, short_name } = provider?;
         let builtin = matches!(place, ProviderRef::Builtin(_));
         let name = match &declared.label {
@@ -133,6 +134,7 @@ impl TaskReader<'_> {
             startup_timeout: startup.unwrap_or(STARTUP_DEFAULT),
             shutdown_timeout: shutdown.unwrap_or(SHUTDOWN_DEFAULT),
             restart: restart.unwrap_or_default(),
+            confinement: confinement?,
         })
     }
 
@@ -219,7 +221,6 @@ impl TaskReader<'_> {
         }
     }
 
-    /// `env = { … }`
     /// The reference of a block that has one.
     pub(crate) fn reference(&self, declared: &ProviderDeclaration) -> Option<String> {
         if !declared.provider.as_ref()?.has_key("provider_ref") {
@@ -231,6 +232,7 @@ impl TaskReader<'_> {
         }
     }
 
+    /// `env = { … }`
     fn env(&self, fields: &Fields) -> Option<Vec<(String, String)>> {
         let Some(attribute) = fields.get("env") else { return Some(Vec::new()) };
         let span = span_of(&attribute.value);
@@ -282,7 +284,7 @@ impl TaskReader<'_> {
                 )
                 .unwrap_or_default(),
             attempts_max: values
-                .count(fields, "max_attempts", ATTEMPTS_MAX)
+                .count(fields, "max_attempts", (0, ATTEMPTS_MAX))
                 .and_then(|count| u32::try_from(count).ok()),
             backoff_min: values.duration(fields, "backoff_min", backoff),
             backoff_max: values.duration(fields, "backoff_max", backoff),

@@ -22,7 +22,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use self::delivery::Delivery;
 use super::failure::{Failure, FailureKind};
-use super::member::{Member, start_guard};
+use super::member::{Member, prepare, start_guard};
 use super::notice::Notice;
 use super::report::{OutputReport, RunReport};
 use super::timers::Timers;
@@ -162,12 +162,11 @@ impl<'a> Dispatcher<'a> {
     /// Starts all providers: outputs get their command at once, the input when they are ready.
     /// Nothing is started unless everything can be.
     pub(super) fn start(&mut self) {
-        let mut resolved = Vec::new();
+        let mut prepared = Vec::new();
         for id in 0..self.members.len() {
-            let block = &self.members[id].block;
-            match self.context.sources.resolve(block.side, &block.provider) {
-                Ok(provider) => resolved.push(provider),
-                Err(error) => return self.fail(id, FailureKind::NotFound(error)),
+            match prepare(self.members[id].block, self.context) {
+                Ok(ready) => prepared.push(ready),
+                Err(kind) => return self.fail(id, kind),
             }
         }
         if let Err(kind) = self.prepare_delivery() {
@@ -178,7 +177,7 @@ impl<'a> Dispatcher<'a> {
         }
         self.guard = start_guard(self.context);
         for id in (0..self.members.len()).rev() {
-            if let Err(kind) = self.spawn(id, &resolved[id]) {
+            if let Err(kind) = self.spawn(id, &prepared[id]) {
                 return self.fail(id, kind);
             }
         }

@@ -15,9 +15,8 @@ use crate::limits::{BROKEN_PIPE_WAIT, SILENT_OUTPUT_GRACE};
 use crate::protocol::{CheckpointCheck, Command, EnvelopeCheck, Greeting, command_line};
 use crate::provider::{FirstLine, ProcessEvent, ProviderProcess, greet_input, greet_output};
 use crate::relay::{Rejected, Relay, RelayEnds, RelayOptions};
-use crate::resolve::ResolvedProvider;
 use crate::run::failure::FailureKind;
-use crate::run::member::{Member, launch};
+use crate::run::member::{Member, Prepared, launch};
 use crate::run::notice::Notice;
 use crate::stats::Sampler;
 
@@ -55,11 +54,7 @@ impl Dispatcher<'_> {
         Ok(())
     }
 
-    pub(super) fn spawn(
-        &mut self,
-        id: usize,
-        provider: &ResolvedProvider,
-    ) -> Result<(), FailureKind> {
+    pub(super) fn spawn(&mut self, id: usize, prepared: &Prepared) -> Result<(), FailureKind> {
         let block = self.members[id].block;
         let observer = Arc::clone(&self.context.observer);
         let events = self.events.clone();
@@ -72,11 +67,10 @@ impl Dispatcher<'_> {
             ProcessEvent::Exited(exit) => drop(events.send(Event::Exited(id, exit))),
         };
         let started =
-            ProviderProcess::spawn(launch(block, provider, self.context, self.task), tell);
-        let (process, pipes) = started.map_err(|source| FailureKind::NotStarted {
-            program: provider.program.clone(),
-            source,
-        })?;
+            ProviderProcess::spawn(launch(block, prepared, self.context, self.task), tell);
+        let program = &prepared.provider.program;
+        let (process, pipes) = started
+            .map_err(|source| FailureKind::NotStarted { program: program.clone(), source })?;
         if let Some(guard) = &mut self.guard {
             guard.watch(process.id());
         }
@@ -84,7 +78,7 @@ impl Dispatcher<'_> {
             side: block.side,
             provider: &block.name,
             process_id: process.id().as_raw_nonzero().get(),
-            program: &provider.program.to_string_lossy(),
+            program: &program.to_string_lossy(),
         });
         self.members[id].process = Some(process);
         if id == INPUT {
