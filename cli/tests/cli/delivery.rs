@@ -306,7 +306,7 @@ fn what_is_acknowledged_after_the_terminal_refused_something_does_not_count() {
 fn input_that(sandbox: &Sandbox, does: &str) -> Block {
     sandbox.write_executable(
         "input",
-        &format!(
+        format!(
             "#!/bin/sh\nread -r command\necho '{{\"status\":\"ready\",\"capabilities\":[\"checkpoint\"]}}'\n\
              for seq in 1 2 3; do echo \"{{\\\"data\\\":{{\\\"seq\\\":$seq}}}}\"; done\n{does}\n"
         ),
