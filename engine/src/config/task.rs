@@ -122,11 +122,10 @@ pub struct Restart {
 }
 
 impl Task {
-    /// Whether a failure can have it run again.
+    /// Whether a failure need not be its end.
     pub fn is_restarted(&self) -> bool {
         let mut blocks = std::iter::once(&self.input).chain(&self.outputs);
-        self.stream.delivery == Delivery::AtLeastOnce
-            && blocks.any(|block| block.restart.policy != RestartPolicy::Never)
+        blocks.any(|block| block.restart.policy != RestartPolicy::Never)
     }
 }
 

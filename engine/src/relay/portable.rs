@@ -5,13 +5,14 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 use memchr::{memchr, memchr_iter};
 
 use super::batch::Batch;
 use super::check::LineCheck;
 use super::framer::{Framed, Framer};
 use super::meter::Phase;
+use super::queue::{Next, Queue};
 use super::shared::Shared;
 use super::{InputEnd, OutputEnd};
 use crate::limits::WRITE_BATCHES_MAX;
@@ -139,38 +140,45 @@ pub(super) fn end_cancelled<C: LineCheck>(
 }
 
 /// Writes every batch that comes, several in one call where several wait, until no more can come.
-/// After a failure the caller must go on taking batches until none can come: each holds a block
-/// that the reader may be waiting for.
+/// After a failure the caller must go on with another sink, or take batches until none can come.
 pub(super) fn write_all(
     mut sink: impl Write,
-    batches: &Receiver<Batch>,
+    queue: &mut Queue,
     shared: &Shared,
     index: usize,
 ) -> OutputEnd {
     let counters = &shared.counters.outputs[index];
-    let mut waiting: Vec<Batch> = Vec::with_capacity(WRITE_BATCHES_MAX);
-    while let Ok(batch) = batches.recv() {
-        waiting.push(batch);
-        waiting.extend(batches.try_iter().take(WRITE_BATCHES_MAX - 1));
-        if let Err(error) = write_batches(&mut sink, &waiting, shared, index) {
-            counters.broken.store(true, Ordering::Release);
+    loop {
+        match queue.next() {
+            Next::Write => {}
+            Next::End => break,
+            Next::LetGo => return OutputEnd::Broken(ErrorKind::BrokenPipe.into()),
+        }
+        let mut progress = Progress::default();
+        if let Err(error) = write_batches(&mut sink, &queue.waiting, &mut progress, shared, index) {
+            if queue.is_replaceable() {
+                queue.rewind(&progress, &shared.counters, index);
+            } else {
+                counters.broken.store(true, Ordering::Release);
+            }
             return OutputEnd::Broken(error);
         }
-        waiting.clear();
+        queue.waiting.clear();
     }
     // Before the pipe closes: whoever sees the output leave can tell by it that it had everything.
     counters.complete.store(true, Ordering::Release);
     OutputEnd::Complete
 }
 
-/// Writes all of `batches`, in as few calls as the sink allows.
+/// Writes all of `batches`, in as few calls as the sink allows; after an error, `progress` says how
+/// far it came.
 pub(super) fn write_batches(
     sink: &mut impl Write,
     batches: &[Batch],
+    progress: &mut Progress,
     shared: &Shared,
     index: usize,
 ) -> io::Result<()> {
-    let mut progress = Progress::default();
     while progress.first < batches.len() {
         let written = if shared.counters.outputs[index].abandoned.load(Ordering::Acquire) {
             Err(ErrorKind::BrokenPipe.into())

@@ -214,7 +214,9 @@ impl Splice {
                 self.move_on(&batch, carried_bytes, shared)?;
             } else {
                 self.release(self.held_bytes)?;
-                write_batches(&mut &*self.sink, slice::from_ref(&batch), shared, OUTPUT)?;
+                let (mut sink, mut progress) = (&*self.sink, Progress::default());
+                let batches = slice::from_ref(&batch);
+                write_batches(&mut sink, batches, &mut progress, shared, OUTPUT)?;
             }
         }
         Ok(framed.refusal.map(InputEnd::Refused))

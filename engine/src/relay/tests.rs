@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::block::BlockPool;
 use super::framer::{Framer, Refusal};
 use super::portable::{Source, read_all, write_all};
+use super::queue::Queue;
 use super::shared::Shared;
 use super::{Disposition, InputEnd, LineCheck, OutputEnd, Rejected, Rejects, Verdict};
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN};
@@ -166,14 +167,15 @@ impl Case<'_> {
         let source = Chunked::new(self.bytes, self.chunks);
         let end = std::thread::scope(|scope| {
             let sink = Narrow { taken: Vec::new(), most: 70_001, room: usize::MAX };
-            let writer = scope.spawn(|| {
+            let shared = &shared;
+            let writer = scope.spawn(move || {
                 let mut sink = sink;
-                let end = write_all(&mut sink, &batches, &shared, 0);
+                let end = write_all(&mut sink, &mut Queue::new(batches, None), shared, 0);
                 assert!(matches!(end, OutputEnd::Complete));
                 sink.taken
             });
             let outlets = [outlet];
-            let end = read_all(source, self.initial, &mut framer, &outlets, &shared);
+            let end = read_all(source, self.initial, &mut framer, &outlets, shared);
             drop(outlets);
             (end, writer.join().unwrap())
         });
@@ -404,13 +406,14 @@ fn an_output_that_breaks_has_its_whole_lines_counted() {
         let shared = &shared;
         scope.spawn(move || {
             let sink = Narrow { taken: Vec::new(), most: 7, room: 105 };
-            let end = write_all(sink, &to_first, shared, 0);
+            let mut queue = Queue::new(to_first, None);
+            let end = write_all(sink, &mut queue, shared, 0);
             assert!(matches!(end, OutputEnd::Broken(_)));
-            to_first.iter().for_each(drop);
+            queue.drain();
         });
         let whole = scope.spawn(move || {
             let mut sink = Narrow { taken: Vec::new(), most: 7, room: usize::MAX };
-            let end = write_all(&mut sink, &to_second, shared, 1);
+            let end = write_all(&mut sink, &mut Queue::new(to_second, None), shared, 1);
             assert!(matches!(end, OutputEnd::Complete));
             sink.taken
         });
@@ -521,7 +524,8 @@ fn a_stream_of_billions_of_lines_is_counted_exactly() {
         ];
         assert_eq!(*seen.lock().unwrap(), rejected);
         assert_eq!(shared.counters.unwritten(0), (2, 10));
-        assert!(matches!(write_all(io::sink(), &batches, &shared, 0), OutputEnd::Complete));
+        let mut queue = Queue::new(batches, None);
+        assert!(matches!(write_all(io::sink(), &mut queue, &shared, 0), OutputEnd::Complete));
         assert_eq!(output.lines_written.load(Relaxed), lines + 2);
         assert_eq!(output.bytes_written.load(Relaxed), bytes + 10);
         assert_eq!(shared.counters.unwritten(0), (0, 0));
