@@ -123,6 +123,14 @@ impl Observer for LogNotices {
                     "this {side} is still at work although its input has ended; Ctrl-C ends the wait"
                 );
             }
+            Notice::Stalled { side, provider, timeout } => {
+                let timeout = timeout.as_secs_f32();
+                warn!(
+                    task,
+                    provider,
+                    "this {side} has neither read nor written for {timeout} s though there is something to do"
+                );
+            }
             Notice::StillStoring => {
                 warn!(task, "the last checkpoint is not stored yet; Ctrl-C ends the wait");
             }

@@ -85,6 +85,11 @@ impl Rest {
         open_reader(pipe).map(Self)
     }
 
+    /// Bytes that have not been read yet.
+    pub(crate) fn unread_bytes(&self) -> u64 {
+        unread_bytes(&self.0) as u64
+    }
+
     /// Lines and bytes that have not been read; they are read here. To be asked when nobody else
     /// will read them.
     pub(crate) fn take(self) -> (u64, u64) {

@@ -68,6 +68,8 @@ pub struct ProviderBlock {
     pub startup_timeout: Duration,
     /// How long it may take to leave when it is told to. Default 10 s.
     pub shutdown_timeout: Duration,
+    /// How long it may neither read nor write while there is something to do.
+    pub stall_timeout: Option<Duration>,
     /// What happens when it fails.
     pub restart: Restart,
     /// What it may use and reach.

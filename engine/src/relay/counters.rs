@@ -66,6 +66,14 @@ impl OutputCounters {
     }
 }
 
+impl OutputCounters {
+    /// Bytes that an output that has got everything has not read yet.
+    pub(super) fn rest_bytes(&self) -> u64 {
+        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        rest.as_ref().map_or(0, Rest::unread_bytes)
+    }
+}
+
 impl RelayCounters {
     pub(super) fn new(outputs_count: usize) -> Self {
         let outputs = (0..outputs_count).map(|_| OutputCounters::default()).collect();

@@ -224,6 +224,20 @@ impl Relay {
         self.source.upgrade().is_some_and(|source| pipe::has_writers(&source))
     }
 
+    /// Bytes in the pipe of the source that have not been read; `None` if it has ended.
+    pub fn source_unread_bytes(&self) -> Option<u64> {
+        self.source.upgrade().map(|source| pipe::unread_bytes(&source) as u64)
+    }
+
+    /// Bytes in the pipe of a sink that nobody has read yet, after its end, too, where the system can
+    /// tell.
+    pub fn sink_unread_bytes(&self, index: usize) -> u64 {
+        match self.sinks[index].upgrade() {
+            Some(sink) => pipe::unread_bytes(&sink) as u64,
+            None => self.shared.counters.outputs[index].rest_bytes(),
+        }
+    }
+
     /// After an output's end that came after its [`OutputEnd::Complete`]: how many bytes it has left
     /// unread, which count as not written from now on. Where the system cannot tell, it is 0.
     pub fn settle_output(&self, index: usize) -> u64 {

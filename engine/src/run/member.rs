@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
 use super::RunContext;
+use super::dispatcher::Watch;
 use super::failure::{Failure, FailureKind};
 use super::notice::Notice;
 use crate::config::{ProviderBlock, Secrets, Side, Task};
@@ -61,6 +63,10 @@ pub(super) struct Member<'a> {
     pub(super) let_go: bool,
     /// How many processes it had before this one.
     pub(super) restarts: u32,
+    /// What was seen of it, where its block has a `stall_timeout`.
+    pub(super) watch: Option<Watch>,
+    /// Bytes that an output has printed.
+    pub(super) printed_bytes: Arc<AtomicU64>,
     /// It is to have another process.
     pub(super) restarting: Option<Restarting>,
 }
@@ -101,6 +107,8 @@ impl<'a> Member<'a> {
             streams: false,
             let_go: false,
             restarts: 0,
+            watch: None,
+            printed_bytes: Arc::default(),
             restarting: None,
         }
     }

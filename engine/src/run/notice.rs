@@ -56,6 +56,9 @@ pub enum Notice<'a> {
     /// The input has ended and something it started holds its stdout open: its process group was
     /// killed, or, where `escaped`, the holder is not in it and is left behind.
     PipeHeld { provider: &'a str, escaped: bool },
+    /// It has neither read nor written for its `stall_timeout` though there is something to do; it is
+    /// let be, since it is not started again.
+    Stalled { side: Side, provider: &'a str, timeout: Duration },
     /// The guard could not be started.
     NoGuard { reason: &'a str },
     /// All providers, or it `alone`, are started again, since its policy says so: the `restart`-th

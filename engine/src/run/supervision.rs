@@ -89,6 +89,7 @@ pub(super) fn may_pass(kind: &FailureKind) -> bool {
         | FailureKind::EndedEarly(_)
         | FailureKind::LeftUnread { .. }
         | FailureKind::ClosedStdin
+        | FailureKind::Stalled(_)
         | FailureKind::NotWritten(_)
         | FailureKind::NotRead(_)
         | FailureKind::NoThread(_) => true,

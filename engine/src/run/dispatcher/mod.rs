@@ -11,6 +11,7 @@
 mod delivery;
 mod ending;
 mod restarting;
+mod stalling;
 mod starting;
 
 use std::fs::File;
@@ -35,6 +36,8 @@ use crate::protocol::Greeting;
 use crate::provider::{FirstLine, Guard, ProviderExit};
 use crate::relay::{Rejects, Relay, RelayCounters, RelayEvent};
 use crate::stats::{Sampler, StreamStats};
+
+pub(super) use self::stalling::Watch;
 
 /// The input's place among the members; the outputs follow in the task's order.
 const INPUT: usize = 0;
@@ -111,6 +114,8 @@ enum Timer {
     Stats,
     /// A member that has failed is started again.
     Restart(usize),
+    /// See whether a member moves.
+    Stall(usize),
 }
 
 impl Timer {
@@ -124,7 +129,8 @@ impl Timer {
             | Self::LastWords(id)
             | Self::BrokenPipe(id)
             | Self::HeldStdin(id)
-            | Self::Restart(id) => Some(id),
+            | Self::Restart(id)
+            | Self::Stall(id) => Some(id),
             Self::Linger | Self::HeldPipe => Some(INPUT),
             Self::KilledPipe | Self::Report | Self::Stats => None,
         }
@@ -350,6 +356,7 @@ impl<'a> Dispatcher<'a> {
                 Timer::Report => self.report_running(),
                 Timer::Stats => self.tell_stats(),
                 Timer::Restart(id) => self.restart(id),
+                Timer::Stall(id) => self.on_look(id),
             }
         }
     }

@@ -29,7 +29,7 @@ impl Dispatcher<'_> {
     }
 
     /// Whether another process can take the place of this member's.
-    fn is_replaceable(&self, id: usize) -> bool {
+    pub(super) fn is_replaceable(&self, id: usize) -> bool {
         let has_all = || if id == INPUT { self.input_ended } else { self.has_everything(id) };
         self.restarts_members()
             && !self.winding_down

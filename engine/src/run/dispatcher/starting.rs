@@ -94,6 +94,7 @@ impl Dispatcher<'_> {
         let acknowledgements = self.acknowledgements(id);
         let (events, terminal) = (self.events.clone(), self.context.terminal.clone());
         let happened = self.teller(id);
+        let printed_bytes = Arc::clone(&self.members[id].printed_bytes);
         let required = block.handshake == Handshake::Required;
         let stdout = Arc::new(File::from(pipes.stdout));
         self.members[id].stdout = Arc::downgrade(&stdout);
@@ -110,7 +111,7 @@ impl Dispatcher<'_> {
                 if other { 0 } else { first.line_end.unwrap_or(0) }
             };
             let refused = || drop(events.send(Event::TerminalClosed));
-            greet_output(&stdout, &terminal, greeted, acknowledgements, refused);
+            greet_output(&stdout, &terminal, greeted, acknowledgements, &printed_bytes, refused);
             drop(stdout);
             happened(MemberEvent::Printed);
         };
@@ -195,14 +196,17 @@ impl Dispatcher<'_> {
     /// Gives the input its command as soon as every output is ready for lines, and an output its
     /// lines where they flow already.
     pub(super) fn open_stream(&mut self) {
+        let mut replaced = Vec::new();
         if let Some(relay) = &mut self.relay {
             for (index, output) in self.members[1..].iter_mut().enumerate() {
                 if let Some(stdin) = output.stdin.take_if(|_| output.ready) {
                     output.streams = true;
                     relay.replace_sink(index, stdin);
+                    replaced.push(index + 1);
                 }
             }
         }
+        replaced.into_iter().for_each(|id| self.watch(id));
         let ready =
             |member: &Member<'_>| member.ready && (member.stdin.is_some() || member.streams);
         if self.winding_down || !self.members[1..].iter().all(ready) {
@@ -287,7 +291,8 @@ impl Dispatcher<'_> {
         self.members[INPUT].streams = true;
         if let Some(relay) = &mut self.relay {
             self.source_ended = false;
-            return relay.replace_source(stdout.into(), initial);
+            relay.replace_source(stdout.into(), initial);
+            return self.watch(INPUT);
         }
         if !self.winding_down && self.members[1..].iter().any(|output| output.stdin.is_none()) {
             // One is being started again.
@@ -338,6 +343,7 @@ impl Dispatcher<'_> {
                 });
                 self.relay = Some(relay);
                 self.relay_ends_open = self.members.len();
+                (0..self.members.len()).for_each(|id| self.watch(id));
             }
             Err(error) => {
                 self.fail(INPUT, FailureKind::NoThread(error));
