@@ -240,6 +240,55 @@ fn large_objects_are_compared_in_no_time() {
     assert_eq!(verdict("data == metadata.before && length(data) == 1", line), Verdict::Pass);
 }
 
+/// Whatever a line holds, `contains` looks at each of its bytes a few times at most: where it goes
+/// over one side for each item of the other, this takes minutes.
+#[test]
+fn a_wide_value_is_found_among_many_in_no_time() {
+    let wide: String = (0..8_000).map(|n| format!("\"k{n}\":{n},")).collect();
+    let again = "\"k\":1,".repeat(8_000);
+    for wanted in [
+        format!("{{{wide}\"k\":1}}"),
+        format!("{{{again}\"l\":1}}"),
+        format!("[{{{wide}\"k\":1}}]"),
+        format!("{{\"k\":{{{wide}\"k\":1}}}}"),
+    ] {
+        for item in ["{}", "{\"k\":1}", "[{}]", "{\"k\":{}}", "{\"k\":1,\"l\":2}", "7"] {
+            let items = vec![item; 8_000].join(",");
+            for (last, verdict_of) in [("{}", Verdict::Filtered), (&wanted, Verdict::Pass)] {
+                let line =
+                    format!("{{\"data\":[{items},{last}],\"metadata\":{{\"wanted\":{wanted}}}}}");
+                assert_eq!(verdict("contains(data, metadata.wanted)", &line), verdict_of, "{item}");
+            }
+        }
+    }
+}
+
+/// Wide or not, found is what is equal.
+#[test]
+fn contains_finds_what_is_equal() {
+    let few = "\"a\":[1,{\"x\":null,\"y\":\"\\u0061\"}],\"b\":0.0,\"c\":true";
+    let wide: String = (0..100).map(|n| format!(",\"k{n}\":[{n}]")).collect();
+    for more in ["", &wide] {
+        let wanted = format!("{{{few}{more}}}");
+        for (item, is_there) in [
+            (wanted.clone(), true),
+            (format!("{{\"a\":2,{few}{more}}}"), true), // the last one counts
+            (format!("{{{few}{more},\"a\":2}}"), false),
+            (format!("{{{few}{more},\"z\":null}}"), false),
+            (wanted.replace("\"b\":0.0,\"c\":true", "\"c\":true,\"b\":-0"), true),
+            (wanted.replace("[1,", "[1.0,").replace("\\u0061", "a"), true),
+            (wanted.replace("\"x\":null,", ""), false),
+            (wanted.replace("[1,", "[2,"), false),
+            (wanted.replace("true", "false"), false),
+            (format!("[{wanted}]"), false),
+        ] {
+            let line = format!("{{\"data\":[null,{item}],\"metadata\":{{\"wanted\":{wanted}}}}}");
+            let expected = if is_there { Verdict::Pass } else { Verdict::Filtered };
+            assert_eq!(verdict("contains(data, metadata.wanted)", &line), expected, "{item}");
+        }
+    }
+}
+
 #[test]
 fn a_filter_shows_none_of_its_constants() {
     assert_eq!(format!("{:?}", filter("metadata.table == env(\"TABLE\")")), "Filter(…)");
