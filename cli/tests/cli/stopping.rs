@@ -288,6 +288,35 @@ impl Drop for Escaped {
     }
 }
 
+/// Its pipe is empty, so that the reader waits for it until it is woken.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_has_escaped_does_not_keep_the_stream_open() {
+    std::thread::scope(|scope| {
+        for transport in ["splice", "portable", "uring"] {
+            scope.spawn(move || {
+                let sandbox = Sandbox::new();
+                let escaped = format!("escaped {}", sandbox.at("pids"));
+                // {"a<NUL>"} in a line of its own.
+                let input =
+                    Block::script(&["ready", &escaped, "bytes 7b226100227d0a", "emit 3 100"]);
+                let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
+                sandbox.write_task(&input, &[output], &format!("transport = \"{transport}\""));
+                let outcome = sandbox.run_task();
+                let escaped = Escaped(sandbox.process_ids("pids", 1)[0]);
+                outcome.has(
+                    0,
+                    "✅ Task \"t\" executed successfully\n",
+                    &["a process outside its group still keeps its stdout open and is left behind"],
+                );
+                let expected = [b"{\"a\0\"}\n".to_vec(), emitted(1, 3, 100)].concat();
+                same_bytes(&sandbox.read("out"), &expected);
+                assert!(alive(escaped.0), "it is left behind");
+            });
+        }
+    });
+}
+
 /// However long an output then takes: it stalls until its grace is over.
 #[test]
 #[cfg(target_os = "linux")]
