@@ -173,6 +173,12 @@ fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
         FailureKind::InvalidLine { reason, .. } if reason.starts_with("longer than max_line") => {
             "raise max_line in the stream block, or let on_invalid = \"drop\" or \"dead_letter\" leave such lines out"
         }
+        FailureKind::BadCheckpoint { reason, .. } if reason.starts_with("longer than max_line") => {
+            "raise max_line in the stream block: a checkpoint must fit in it like any line"
+        }
+        FailureKind::BadCheckpoint { .. } => {
+            "its author has to correct it: a checkpoint is {\"checkpoint\":VALUE} and nothing else, an envelope has data"
+        }
         FailureKind::InvalidLine { .. } => {
             "an input writes one JSON object a line; on_invalid = \"drop\" or \"dead_letter\" leaves others out, validate = \"off\" lets them pass"
         }

@@ -114,6 +114,9 @@ impl Observer for LogNotices {
                     "this {side} is still at work although its input has ended; Ctrl-C ends the wait"
                 );
             }
+            Notice::StillStoring => {
+                warn!(task, "the last checkpoint is not stored yet; Ctrl-C ends the wait");
+            }
             Notice::Overran { side, provider, grace } => {
                 let grace = grace.as_secs_f32();
                 warn!(

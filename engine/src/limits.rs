@@ -74,6 +74,10 @@ mod run {
     /// forgotten: an acknowledgement of it then counts for the one before it.
     pub(crate) const CHECKPOINTS_MAX: usize = 1024;
 
+    /// Bytes of checkpoints that may be on their way to the outputs: of the longest, the oldest and
+    /// the newest.
+    pub(crate) const CHECKPOINTS_BYTES_MAX: usize = 2 * CHECKPOINT_BYTES_MAX;
+
     /// Bytes of a task's state file: the largest checkpoint, escaped, and what is said of it.
     pub(crate) const STATE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 

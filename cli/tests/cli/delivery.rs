@@ -152,7 +152,7 @@ fn an_output_that_dies_costs_nothing_but_time() {
         }
     }
     let outcome = running.outcome();
-    says(&outcome, "1", &["ended while the stream was running", "comes again"]);
+    says(&outcome, "1", &["ended while the stream was running", "will come again"]);
     says(&sandbox.run_task(), "0", &["going on after", "executed successfully"]);
     nothing_is_lost(&sandbox, "out", COUNT, 2);
 }
@@ -167,7 +167,7 @@ fn a_checkpoint_counts_when_all_outputs_have_it() {
     let stream = format!("{AT_LEAST_ONCE}\n    checkpoint_interval = {{ lines = 10 }}");
     sandbox.write_task(&generate(5000), &outputs, &stream);
     let outcome = sandbox.run_task();
-    says(&outcome, "0", &["0 checkpoints stored", "what came after it comes again"]);
+    says(&outcome, "0", &["0 checkpoints stored", "5,000 lines after it will come again"]);
     says(&sandbox.run(&["state", "show", "t"]), "1", &["there is no checkpoint"]);
     says(&sandbox.run_task(), "0", &[]);
     // All of it came twice, to both.
@@ -290,4 +290,85 @@ fn files_go_into_a_file_and_each_line_once() {
         says(&sandbox.run_task(), "0", &["executed successfully"]);
         assert_eq!(arrived(&sandbox, "t.out"), (1..=2000).collect::<Vec<u64>>());
     }
+}
+
+#[test]
+fn what_is_acknowledged_after_the_terminal_refused_something_does_not_count() {
+    let sandbox = Sandbox::stream(&counter(3), &[Block::builtin("console")], AT_LEAST_ONCE);
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = sandbox.command(&["run", "t"]).stdout(full).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("3 lines after it will come again"), "{stderr}");
+    says(&sandbox.run(&["state", "show", "t"]), "1", &["there is no checkpoint"]);
+}
+
+/// An input of so many lines that keeps checkpoints, and what it does with them.
+fn input_that(sandbox: &Sandbox, does: &str) -> Block {
+    sandbox.write_executable(
+        "input",
+        format!(
+            "#!/bin/sh\nread -r command\necho '{{\"status\":\"ready\",\"capabilities\":[\"checkpoint\"]}}'\n\
+             for seq in 1 2 3; do echo \"{{\\\"data\\\":{{\\\"seq\\\":$seq}}}}\"; done\n{does}\n"
+        ),
+    );
+    Block::path("./input").named("in")
+}
+
+#[test]
+fn an_input_may_wait_for_its_last_acknowledgement_and_then_its_stdin_ends() {
+    let sandbox = Sandbox::new();
+    let waits = "echo '{\"checkpoint\":[3]}'\nexec >&-\ncat > told";
+    // However long it may take, it is not what ends it.
+    let input = input_that(&sandbox, waits).with("shutdown_timeout = \"1h\"");
+    sandbox.write_task(&input, &[acknowledges(&sandbox, "out")], AT_LEAST_ONCE);
+    says(&sandbox.run_task(), "0", &["1 checkpoint stored", "executed successfully"]);
+    assert_eq!(sandbox.read("told"), b"{\"ack\":[3]}\n");
+    assert_eq!(checkpoint(&sandbox), serde_json::json!([3]));
+}
+
+#[test]
+fn a_checkpoint_that_is_none_fails_the_task_whatever_becomes_of_invalid_lines() {
+    for (checkpoint, says_what) in [
+        ("{\"checkpoint\":NaN}", "neither a checkpoint nor an envelope"),
+        ("{\"checkpoint\":1,\"checkpoint\":2}", "neither a checkpoint nor an envelope"),
+        ("{\"checkpoint\":1,\"at\":2}", "neither a checkpoint nor an envelope"),
+        (
+            &format!("{{\"checkpoint\":\"{}\"}}", "x".repeat(2000)),
+            "longer than max_line (1024 bytes)",
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let input = input_that(&sandbox, &format!("echo '{checkpoint}'; sleep 100"));
+        let stream = format!(
+            "{AT_LEAST_ONCE}\n    validate = \"off\"\n    on_invalid = \"dead_letter\"\n    \
+             dead_letter = {:?}\n    max_line = \"1KiB\"",
+            sandbox.at("dead")
+        );
+        sandbox.write_task(&input, &[acknowledges(&sandbox, "out")], &stream);
+        let at = "a checkpoint that is none: line 4, which begins at byte 57,";
+        says(&sandbox.run_task(), "1", &[at, says_what]);
+        assert_eq!(arrived(&sandbox, "out"), [1, 2, 3]);
+        // It may hold what nobody is to read.
+        assert_eq!(sandbox.read_or_empty("dead"), b"");
+    }
+    // With `data` it is an envelope, whatever else it has.
+    let sandbox = Sandbox::new();
+    let input = input_that(&sandbox, "echo '{\"checkpoint\":1,\"data\":{\"seq\":4}}'");
+    sandbox.write_task(&input, &[acknowledges(&sandbox, "out")], AT_LEAST_ONCE);
+    says(&sandbox.run_task(), "0", &["4 lines after it will come again"]);
+    assert_eq!(arrived(&sandbox, "out"), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_last_acknowledgement_without_a_newline_counts() {
+    let sandbox = Sandbox::new();
+    sandbox.write_executable(
+        "output",
+        "#!/bin/sh\nread -r command\necho '{\"status\":\"ready\",\"capabilities\":[\"checkpoint\"]}'\n\
+         cat > /dev/null\nprintf 'done\\n{\"ack\":{\"id\":1}}'\n",
+    );
+    sandbox.write_task(&counter(3), &[Block::path("./output")], AT_LEAST_ONCE);
+    let outcome = sandbox.run_task();
+    says(&outcome, "0", &["done\n", "1 checkpoint stored"]);
+    assert!(!outcome.stdout.contains("ack"), "{}", outcome.stdout);
 }

@@ -8,13 +8,13 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use serde_json::value::RawValue;
 
-use super::progress::{NeverSent, Progress};
+use super::progress::{Checkpoint, NeverSent, Progress};
 use super::state::{StateError, TaskState};
 use crate::protocol::ack;
 
@@ -32,12 +32,16 @@ pub(crate) struct Checkpoints {
 #[derive(Default)]
 struct Desk {
     /// Complete, and not stored yet.
-    newest: Option<Box<RawValue>>,
+    newest: Option<Checkpoint>,
     /// Where the input reads what is stored.
     input: Option<File>,
-    /// There will be no more.
+    /// The input notes no more.
+    is_noted: bool,
+    /// The outputs acknowledge no more.
     is_closed: bool,
     stored: u64,
+    /// Lines of this run before the last that was stored.
+    stored_lines: u64,
 }
 
 /// What became of them.
@@ -45,13 +49,8 @@ struct Desk {
 pub struct CheckpointReport {
     /// How many were stored.
     pub stored: u64,
-    /// Whether the last that the input had said is stored: nothing comes twice then.
-    pub is_complete: bool,
-}
-
-/// The thread that stores.
-pub(crate) struct Keeper {
-    thread: JoinHandle<bool>,
+    /// Lines of this run that the next one gets once more: those after the last that was stored.
+    pub lines_again: u64,
 }
 
 impl Checkpoints {
@@ -63,21 +62,52 @@ impl Checkpoints {
         })
     }
 
-    /// Notes one of the input; gives the id that outputs acknowledge.
-    pub(crate) fn note(&self, value: &RawValue) -> u64 {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner).note(value.to_owned())
+    /// Stores what becomes complete and tells the input, in a thread of its own, until nothing more
+    /// can or one cannot be stored. Then the input's stdin is closed, and `ended` is called.
+    pub(crate) fn keep(
+        self: &Arc<Self>,
+        state: TaskState,
+        ended: impl FnOnce(Result<(), StateError>) + Send + 'static,
+    ) -> std::io::Result<()> {
+        let checkpoints = Arc::clone(self);
+        let keep = move || {
+            let end = checkpoints.store_and_tell(&state);
+            checkpoints.desk().input = None;
+            drop(state);
+            ended(end);
+        };
+        thread::Builder::new().name("checkpoints".to_owned()).spawn(keep).map(drop)
+    }
+
+    /// Notes one of the input, of which `lines` came before it; gives the id that outputs
+    /// acknowledge.
+    pub(crate) fn note(&self, value: &RawValue, lines: u64) -> u64 {
+        self.progress().note(Checkpoint { value: value.to_owned(), lines })
+    }
+
+    /// The input will note no more.
+    pub(crate) fn end_notes(&self) {
+        self.desk().is_noted = true;
+        self.changed.notify_one();
     }
 
     /// Notes what an output says.
     pub(crate) fn acknowledge(&self, output: usize, id: u64) -> Result<(), NeverSent> {
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = self.progress();
         let newest = progress.acknowledge(output, id)?;
         if newest.is_some() {
-            // Still under the first lock: what is handed over later is newer.
+            // Still under the first lock: what is handed over later is newer, and what is complete
+            // has been handed over.
             self.desk().newest = newest;
             self.changed.notify_one();
         }
         Ok(())
+    }
+
+    /// The outputs will acknowledge no more: what is complete by now is stored, nothing else.
+    pub(crate) fn close(&self) {
+        self.desk().is_closed = true;
+        self.changed.notify_one();
     }
 
     /// Where the input is told. Its pipe must not block: an input that does not read is told less.
@@ -89,101 +119,111 @@ impl Checkpoints {
         }
     }
 
+    /// What became of them, of a run of so many lines.
+    pub(crate) fn report(&self, lines: u64) -> CheckpointReport {
+        let desk = self.desk();
+        let lines_again = lines.saturating_sub(desk.stored_lines);
+        CheckpointReport { stored: desk.stored, lines_again }
+    }
+
+    fn store_and_tell(&self, state: &TaskState) -> Result<(), StateError> {
+        let mut told = Told::default();
+        loop {
+            match self.next(told.is_waiting()) {
+                Next::Store(newest) => {
+                    state.save(&newest.value)?;
+                    let mut desk = self.desk();
+                    desk.stored += 1;
+                    desk.stored_lines = newest.lines;
+                    told.stored = Some(newest.value);
+                }
+                Next::Tell => {}
+                Next::End => return Ok(()),
+            }
+            told.tell(&mut self.desk().input);
+        }
+    }
+
+    /// Waits for something to do.
+    fn next(&self, is_telling: bool) -> Next {
+        let mut has_waited = false;
+        loop {
+            // In this order: what is complete then stays so, and what has made it so is on the desk.
+            let is_noted = self.desk().is_noted;
+            let is_over = is_noted && !is_telling && self.progress().is_complete();
+            let mut desk = self.desk();
+            match desk.newest.take() {
+                Some(newest) => return Next::Store(newest),
+                None if desk.is_closed || is_over => return Next::End,
+                None if is_telling && has_waited => return Next::Tell,
+                None if desk.is_noted != is_noted => continue,
+                None => {}
+            }
+            if is_telling {
+                drop(self.changed.wait_timeout(desk, UNREAD_WAIT));
+            } else {
+                drop(self.changed.wait(desk));
+            }
+            has_waited = true;
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn wait<'a>(&self, desk: MutexGuard<'a, Desk>, unread: bool) -> MutexGuard<'a, Desk> {
-        if unread {
-            let waited = self.changed.wait_timeout(desk, UNREAD_WAIT);
-            return waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        self.changed.wait(desk).unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Keeper {
-    /// Stores what becomes complete, until [`finish`](Self::finish); `failed` is told of the first
-    /// that cannot be stored, after which none is.
-    pub(crate) fn start(
-        checkpoints: &Arc<Checkpoints>,
-        state: TaskState,
-        failed: impl FnOnce(StateError) + Send + 'static,
-    ) -> std::io::Result<Self> {
-        let checkpoints = Arc::clone(checkpoints);
-        let keep = move || match keep(&checkpoints, &state) {
-            Ok(()) => true,
-            Err(error) => {
-                failed(error);
-                false
-            }
-        };
-        let thread = thread::Builder::new().name("checkpoints".to_owned()).spawn(keep)?;
-        Ok(Self { thread })
-    }
-
-    /// Stores what is complete by now, and ends.
-    pub(crate) fn finish(self, checkpoints: &Checkpoints) -> CheckpointReport {
-        checkpoints.desk().is_closed = true;
-        checkpoints.changed.notify_one();
-        let all_stored = self.thread.join().unwrap_or(false);
-        let progress = checkpoints.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_complete = all_stored && progress.is_complete();
-        CheckpointReport { stored: checkpoints.desk().stored, is_complete }
-    }
+/// What the keeper does next.
+enum Next {
+    Store(Checkpoint),
+    /// Tries once more to tell the input.
+    Tell,
+    End,
 }
 
-fn keep(checkpoints: &Checkpoints, state: &TaskState) -> Result<(), StateError> {
-    let mut unread: Vec<u8> = Vec::new();
-    loop {
-        let mut desk = checkpoints.desk();
-        while desk.newest.is_none() && !desk.is_closed && unread.is_empty() {
-            desk = checkpoints.wait(desk, false);
-        }
-        if desk.newest.is_none() && !desk.is_closed {
-            desk = checkpoints.wait(desk, true);
-        }
-        let (newest, is_closed) = (desk.newest.take(), desk.is_closed);
-        drop(desk);
-        let Some(newest) = newest else {
-            if is_closed {
-                return Ok(());
-            }
-            tell(checkpoints, &mut unread);
-            continue;
-        };
-        state.save(&newest)?;
-        checkpoints.desk().stored += 1;
-        tell(checkpoints, &mut unread);
-        // A line that has begun has to end; one that has not is made needless by the next.
-        if unread.is_empty() {
-            unread = ack(&newest);
-            tell(checkpoints, &mut unread);
-        }
-    }
+/// What the input is told of what is stored.
+#[derive(Default)]
+struct Told {
+    /// The rest of a line that its pipe has not taken: what has begun has to end.
+    unread: Vec<u8>,
+    /// The newest that is stored, which makes older ones needless; `None` if a line with it has begun.
+    stored: Option<Box<RawValue>>,
 }
 
-/// Writes as much as the input's pipe takes.
-fn tell(checkpoints: &Checkpoints, unread: &mut Vec<u8>) {
-    let mut desk = checkpoints.desk();
-    let Some(input) = &mut desk.input else { return unread.clear() };
-    while !unread.is_empty() {
-        match input.write(unread) {
-            Ok(count) => drop(unread.drain(..count)),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            // It has closed its stdin, which it may.
-            Err(_) => {
-                desk.input = None;
-                return unread.clear();
+impl Told {
+    /// Whether there is something to tell for which the pipe had no room.
+    fn is_waiting(&self) -> bool {
+        !self.unread.is_empty() || self.stored.is_some()
+    }
+
+    /// Writes as much as the input's pipe takes.
+    fn tell(&mut self, input: &mut Option<File>) {
+        while let Some(pipe) = input {
+            if self.unread.is_empty() {
+                let Some(stored) = self.stored.take() else { return };
+                self.unread = ack(&stored);
+            }
+            match pipe.write(&self.unread) {
+                Ok(count) => drop(self.unread.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // It has closed its stdin, which it may.
+                Err(_) => *input = None,
             }
         }
+        *self = Self::default();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
+    use std::io::{BufRead, BufReader, Read};
+
+    use crossbeam_channel::{Receiver, bounded};
 
     use super::*;
     use crate::delivery::StateStore;
@@ -192,48 +232,94 @@ mod tests {
         RawValue::from_string(number.to_string()).unwrap()
     }
 
+    /// With a store of their own, and how the keeper ended.
+    fn kept(outputs: usize, store: &StateStore) -> (Arc<Checkpoints>, Receiver<Option<String>>) {
+        let checkpoints = Checkpoints::new(outputs);
+        let (tell, ended) = bounded(1);
+        let state = store.claim("t").unwrap();
+        let end = move |end: Result<(), StateError>| {
+            tell.send(end.err().map(|error| error.to_string())).unwrap();
+        };
+        checkpoints.keep(state, end).unwrap();
+        (checkpoints, ended)
+    }
+
     #[test]
     fn what_all_outputs_have_is_stored_and_then_told() {
         let folder = tempfile::tempdir().unwrap();
         let store = StateStore::new(folder.path());
-        let checkpoints = Checkpoints::new(2);
-        let never = |error: StateError| panic!("{error}");
-        let keeper = Keeper::start(&checkpoints, store.claim("t").unwrap(), never).unwrap();
+        let (checkpoints, ended) = kept(2, &store);
         let (reader, writer) = std::io::pipe().unwrap();
         checkpoints.tell_input(writer.into());
-        let (first, second) = (checkpoints.note(&value(10)), checkpoints.note(&value(20)));
+        let (first, second) = (checkpoints.note(&value(10), 5), checkpoints.note(&value(20), 7));
         checkpoints.acknowledge(0, second).unwrap();
         checkpoints.acknowledge(1, first).unwrap();
         let mut told = BufReader::new(reader).lines();
         assert_eq!(told.next().unwrap().unwrap(), r#"{"ack":10}"#);
         // It is told only what is stored.
         assert_eq!(store.read("t").unwrap().unwrap().checkpoint.get(), "10");
+        assert_eq!(checkpoints.report(9), CheckpointReport { stored: 1, lines_again: 4 });
         assert_eq!(checkpoints.acknowledge(1, 3), Err(NeverSent));
+        checkpoints.end_notes();
         checkpoints.acknowledge(1, second).unwrap();
-        let report = keeper.finish(&checkpoints);
-        assert_eq!(report, CheckpointReport { stored: 2, is_complete: true });
+        // That was the last there can be: its stdin ends.
+        assert_eq!(told.next().unwrap().unwrap(), r#"{"ack":20}"#);
+        assert!(told.next().is_none());
+        assert_eq!(ended.recv().unwrap(), None);
+        assert_eq!(checkpoints.report(9), CheckpointReport { stored: 2, lines_again: 2 });
         assert_eq!(store.read("t").unwrap().unwrap().checkpoint.get(), "20");
     }
 
     #[test]
-    fn an_input_that_does_not_read_holds_nothing_up() {
+    fn a_stream_without_checkpoints_ends_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (checkpoints, ended) = kept(1, &StateStore::new(folder.path()));
+        checkpoints.end_notes();
+        assert_eq!(ended.recv().unwrap(), None);
+        assert_eq!(checkpoints.report(3), CheckpointReport { stored: 0, lines_again: 3 });
+    }
+
+    #[test]
+    fn an_input_that_does_not_read_holds_nothing_up_and_learns_the_newest_when_it_does() {
         let folder = tempfile::tempdir().unwrap();
         let store = StateStore::new(folder.path());
-        let checkpoints = Checkpoints::new(1);
-        let keeper = Keeper::start(&checkpoints, store.claim("t").unwrap(), |_| {}).unwrap();
-        let (reader, writer) = std::io::pipe().unwrap();
+        let (checkpoints, ended) = kept(1, &store);
+        let (mut reader, writer) = std::io::pipe().unwrap();
         checkpoints.tell_input(writer.into());
         // More than its pipe takes.
-        let large = format!("\"{}\"", "x".repeat(100_000));
-        let large = RawValue::from_string(large).unwrap();
-        for _ in 0..20 {
-            let id = checkpoints.note(&large);
-            checkpoints.acknowledge(0, id).unwrap();
-        }
-        let id = checkpoints.note(&value(7));
+        let large = RawValue::from_string(format!("\"{}\"", "x".repeat(100_000))).unwrap();
+        let id = checkpoints.note(&large, 3);
         checkpoints.acknowledge(0, id).unwrap();
-        assert!(keeper.finish(&checkpoints).is_complete);
+        while checkpoints.report(7).lines_again > 4 {
+            thread::yield_now();
+        }
+        let id = checkpoints.note(&value(7), 7);
+        checkpoints.acknowledge(0, id).unwrap();
+        while checkpoints.report(7).lines_again > 0 {
+            thread::yield_now();
+        }
         assert_eq!(store.read("t").unwrap().unwrap().checkpoint.get(), "7");
+        checkpoints.end_notes();
+        let mut told = String::new();
+        reader.read_to_string(&mut told).unwrap();
+        assert!(told.ends_with("x\"}\n{\"ack\":7}\n"), "{} bytes", told.len());
+        assert_eq!(ended.recv().unwrap(), None);
+    }
+
+    #[test]
+    fn an_input_that_never_reads_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (checkpoints, ended) = kept(1, &StateStore::new(folder.path()));
+        let (reader, writer) = std::io::pipe().unwrap();
+        checkpoints.tell_input(writer.into());
+        let large = RawValue::from_string(format!("\"{}\"", "x".repeat(100_000))).unwrap();
+        let id = checkpoints.note(&large, 1);
+        checkpoints.acknowledge(0, id).unwrap();
+        checkpoints.note(&value(7), 2);
+        checkpoints.end_notes();
+        checkpoints.close();
+        assert_eq!(ended.recv().unwrap(), None);
+        assert_eq!(checkpoints.report(2), CheckpointReport { stored: 1, lines_again: 1 });
         drop(reader);
     }
 
@@ -241,16 +327,11 @@ mod tests {
     fn a_checkpoint_that_cannot_be_stored_is_told_and_nothing_after_it() {
         let folder = tempfile::tempdir().unwrap();
         let store = StateStore::new(folder.path().join("state"));
-        let state = store.claim("t").unwrap();
+        let (checkpoints, ended) = kept(1, &store);
         std::fs::remove_dir_all(store.folder()).unwrap();
-        let checkpoints = Checkpoints::new(1);
-        let (tell, told) = crossbeam_channel::bounded(2);
-        let failed = move |error: StateError| tell.send(error.to_string()).unwrap();
-        let keeper = Keeper::start(&checkpoints, state, failed).unwrap();
-        let id = checkpoints.note(&value(7));
+        let id = checkpoints.note(&value(7), 1);
         checkpoints.acknowledge(0, id).unwrap();
-        assert!(told.recv().unwrap().contains("storing a checkpoint in"));
-        let report = keeper.finish(&checkpoints);
-        assert_eq!(report, CheckpointReport { stored: 0, is_complete: false });
+        assert!(ended.recv().unwrap().unwrap().contains("storing a checkpoint in"));
+        assert_eq!(checkpoints.report(1), CheckpointReport { stored: 0, lines_again: 1 });
     }
 }

@@ -6,7 +6,7 @@ mod rejected;
 mod state;
 
 pub use checkpoints::CheckpointReport;
-pub(crate) use checkpoints::{Checkpoints, Keeper};
+pub(crate) use checkpoints::Checkpoints;
 pub use rejected::DeadLetterError;
 pub(crate) use rejected::RejectedLines;
 pub use state::{StateError, StateStore, Stored, TaskState};

@@ -4,7 +4,16 @@ use std::collections::VecDeque;
 
 use serde_json::value::RawValue;
 
-use crate::limits::CHECKPOINTS_MAX;
+use crate::limits::{CHECKPOINTS_BYTES_MAX, CHECKPOINTS_MAX};
+
+/// How far an input is.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    /// As the input wrote it.
+    pub(crate) value: Box<RawValue>,
+    /// How many lines of this run were before it.
+    pub(crate) lines: u64,
+}
 
 /// The checkpoints that are on their way, and how far each output is.
 ///
@@ -13,7 +22,9 @@ use crate::limits::CHECKPOINTS_MAX;
 #[derive(Debug)]
 pub(crate) struct Progress {
     /// By id, ascending; those that are complete are gone.
-    pending: VecDeque<(u64, Box<RawValue>)>,
+    pending: VecDeque<(u64, Checkpoint)>,
+    /// How long their values are together.
+    pending_bytes: usize,
     /// The largest id that was given out.
     last: u64,
     /// The largest id that each output has acknowledged.
@@ -26,22 +37,37 @@ pub(crate) struct NeverSent;
 
 impl Progress {
     pub(crate) fn new(outputs_count: usize) -> Self {
-        Self { pending: VecDeque::new(), last: 0, acknowledged: vec![0; outputs_count].into() }
+        let acknowledged = vec![0; outputs_count].into();
+        Self { pending: VecDeque::new(), pending_bytes: 0, last: 0, acknowledged }
     }
 
     /// Notes a checkpoint of the input; gives its id.
-    pub(crate) fn note(&mut self, value: Box<RawValue>) -> u64 {
-        if self.pending.len() >= CHECKPOINTS_MAX {
-            // To forget one is safe: what was acknowledged beyond it is still beyond the one before.
-            let mut index = 0;
-            self.pending.retain(|_| {
-                index += 1;
-                index % 2 == 0
-            });
+    pub(crate) fn note(&mut self, checkpoint: Checkpoint) -> u64 {
+        let bytes = checkpoint.value.get().len();
+        while self.pending.len() > 1
+            && (self.pending.len() >= CHECKPOINTS_MAX
+                || self.pending_bytes + bytes > CHECKPOINTS_BYTES_MAX)
+        {
+            self.forget_every_second();
         }
+        self.pending_bytes += bytes;
         self.last += 1;
-        self.pending.push_back((self.last, value));
+        self.pending.push_back((self.last, checkpoint));
         self.last
+    }
+
+    /// To forget one is safe: what was acknowledged beyond it is beyond the one before it, too. The
+    /// oldest stays, so that something becomes complete however far behind the outputs are.
+    fn forget_every_second(&mut self) {
+        let mut index = 0;
+        self.pending.retain(|(_, checkpoint)| {
+            index += 1;
+            let stays = index % 2 == 1;
+            if !stays {
+                self.pending_bytes -= checkpoint.value.get().len();
+            }
+            stays
+        });
     }
 
     /// Notes what an output says. Gives the newest checkpoint that has become complete by it.
@@ -49,7 +75,7 @@ impl Progress {
         &mut self,
         output: usize,
         id: u64,
-    ) -> Result<Option<Box<RawValue>>, NeverSent> {
+    ) -> Result<Option<Checkpoint>, NeverSent> {
         if id == 0 || id > self.last {
             return Err(NeverSent);
         }
@@ -60,7 +86,9 @@ impl Progress {
         while let Some((id, _)) = self.pending.front()
             && *id <= complete
         {
-            newest = self.pending.pop_front().map(|(_, value)| value);
+            newest = self.pending.pop_front().map(|(_, checkpoint)| checkpoint);
+            self.pending_bytes -=
+                newest.as_ref().map_or(0, |checkpoint| checkpoint.value.get().len());
         }
         Ok(newest)
     }
@@ -77,8 +105,9 @@ mod tests {
 
     use super::*;
 
-    fn value(number: u64) -> Box<RawValue> {
-        RawValue::from_string(number.to_string()).unwrap()
+    fn value(number: u64) -> Checkpoint {
+        let value = RawValue::from_string(number.to_string()).unwrap();
+        Checkpoint { value, lines: number }
     }
 
     #[test]
@@ -87,7 +116,7 @@ mod tests {
         assert_eq!((progress.note(value(10)), progress.note(value(20))), (1, 2));
         let mut acknowledge = |output, id| {
             let newest = progress.acknowledge(output, id);
-            newest.map(|newest| newest.map(|value| value.get().to_owned()))
+            newest.map(|newest| newest.map(|newest| newest.value.get().to_owned()))
         };
         assert_eq!(acknowledge(0, 2), Ok(None));
         assert_eq!(acknowledge(1, 1), Ok(Some("10".to_owned())));
@@ -109,10 +138,30 @@ mod tests {
         }
         for id in [1, many / 2, many - 1, many] {
             let newest = progress.acknowledge(0, id).unwrap();
-            let newest = newest.map_or(0, |value| value.get().parse::<u64>().unwrap());
+            let newest = newest.map_or(0, |newest| newest.lines);
             assert!(newest <= id, "{newest} is complete, {id} was acknowledged");
         }
         assert!(progress.is_complete(), "the last one is never forgotten");
+        assert_eq!(progress.pending_bytes, 0);
+    }
+
+    #[test]
+    fn however_large_they_are_the_oldest_and_the_newest_are_kept() {
+        const BYTES: usize = CHECKPOINTS_BYTES_MAX / 2;
+        let mut progress = Progress::new(1);
+        let large = format!("\"{}\"", "x".repeat(BYTES - 2));
+        for number in 1..=100 {
+            let value = RawValue::from_string(large.clone()).unwrap();
+            progress.note(Checkpoint { value, lines: number });
+            assert!(progress.pending.len() <= 2 && progress.pending_bytes <= 2 * BYTES);
+            // An output that is always far behind gets on all the same.
+            if number > 10 {
+                progress.acknowledge(0, number - 10).unwrap();
+            }
+        }
+        assert!(progress.acknowledged[0] == 90 && progress.pending.len() == 2);
+        assert_eq!(progress.acknowledge(0, 99).unwrap().unwrap().lines, 91, "the oldest");
+        assert_eq!(progress.acknowledge(0, 100).unwrap().unwrap().lines, 100, "the newest");
     }
 
     proptest! {
@@ -142,7 +191,7 @@ mod tests {
                 let all = acknowledged.iter().copied().min().unwrap();
                 let expected = (all > complete).then_some(all);
                 complete = all;
-                let newest = newest.unwrap().map(|value| value.get().parse::<u64>().unwrap());
+                let newest = newest.unwrap().map(|newest| newest.lines);
                 prop_assert_eq!(newest, expected);
                 prop_assert_eq!(progress.is_complete(), complete == last);
             }

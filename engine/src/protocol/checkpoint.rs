@@ -3,6 +3,7 @@
 
 use memchr::memchr;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::config::CheckpointInterval;
@@ -21,21 +22,50 @@ pub struct AskedCheckpoints {
     pub resume: Option<Box<RawValue>>,
 }
 
-/// The value of `{"checkpoint":…}`, byte for byte; `None` for any other line. What has more fields is
-/// an envelope.
-pub(crate) fn checkpoint_of(line: &[u8]) -> Option<&RawValue> {
+/// A line that begins as a checkpoint does.
+#[derive(Debug)]
+enum Found<'a> {
+    /// `{"checkpoint":…}`: the value, byte for byte.
+    Checkpoint(&'a RawValue),
+    /// It has `data`, too.
+    Envelope,
+    /// Neither of the two, for this reason.
+    Neither(String),
+}
+
+/// Whether the first field of a line is `checkpoint`, as far as its beginning tells.
+fn begins_as_checkpoint(line: &[u8]) -> bool {
+    let inner = line.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    inner.is_some_and(|inner| inner.starts_with(b"\"checkpoint\""))
+}
+
+/// What a line is that begins as a checkpoint; `None` for any other.
+fn find(line: &[u8]) -> Option<Found<'_>> {
     /// Nothing else may stand in it.
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Line<'a> {
+    struct Checkpoint<'a> {
         #[serde(borrow)]
         checkpoint: &'a RawValue,
     }
-    let inner = line.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
-    if !inner.starts_with(b"\"checkpoint\"") {
+    #[derive(Deserialize)]
+    struct Envelope {
+        #[serde(rename = "data")]
+        _data: IgnoredAny,
+    }
+    if !begins_as_checkpoint(line) {
         return None; // nearly every line
     }
-    serde_json::from_slice(line).ok().map(|line: Line<'_>| line.checkpoint)
+    Some(match serde_json::from_slice::<Checkpoint<'_>>(line) {
+        Ok(line) => Found::Checkpoint(line.checkpoint),
+        Err(_) if serde_json::from_slice::<Envelope>(line).is_ok() => Found::Envelope,
+        Err(error) => {
+            let text = error.to_string();
+            // It is about one line, whose place in the stream is told elsewhere.
+            let what = text.split(" at line ").next().unwrap_or_default();
+            Found::Neither(format!("{what} at its byte {}", error.column()))
+        }
+    })
 }
 
 /// What an output gets in the place of a checkpoint.
@@ -69,17 +99,20 @@ pub(crate) fn ack(value: &RawValue) -> Vec<u8> {
 /// Finds an input's checkpoints among its lines, and leaves all else to another check.
 pub(crate) struct CheckpointCheck<C, T> {
     inner: C,
-    /// Told of each; gives the id that the outputs will acknowledge.
+    /// How many lines have passed.
+    lines: u64,
+    /// Told of each, and how many lines came before it; gives the id that the outputs will
+    /// acknowledge.
     noted: T,
 }
 
-impl<C, T: FnMut(&RawValue) -> u64> CheckpointCheck<C, T> {
+impl<C, T: FnMut(&RawValue, u64) -> u64> CheckpointCheck<C, T> {
     pub(crate) fn new(inner: C, noted: T) -> Self {
-        Self { inner, noted }
+        Self { inner, lines: 0, noted }
     }
 }
 
-impl<C: LineCheck, T: FnMut(&RawValue) -> u64 + Send + 'static> LineCheck
+impl<C: LineCheck, T: FnMut(&RawValue, u64) -> u64 + Send + 'static> LineCheck
     for CheckpointCheck<C, T>
 {
     fn passes_all(&self) -> bool {
@@ -87,18 +120,32 @@ impl<C: LineCheck, T: FnMut(&RawValue) -> u64 + Send + 'static> LineCheck
     }
 
     fn check(&mut self, line: &[u8]) -> Verdict {
-        match checkpoint_of(line) {
-            None => self.inner.check(line),
-            Some(_) if line.len() > CHECKPOINT_BYTES_MAX => {
-                let reason = format!("a checkpoint of more than {CHECKPOINT_BYTES_MAX} bytes");
-                Verdict::Invalid(reason.into())
+        match find(line) {
+            None | Some(Found::Envelope) => {
+                let verdict = self.inner.check(line);
+                self.lines += u64::from(verdict == Verdict::Pass);
+                verdict
             }
-            Some(value) => Verdict::Mark(barrier((self.noted)(value))),
+            Some(_) if line.len() > CHECKPOINT_BYTES_MAX => {
+                let reason =
+                    format!("longer than a checkpoint may be ({CHECKPOINT_BYTES_MAX} bytes)");
+                Verdict::BadMark(reason.into())
+            }
+            Some(Found::Checkpoint(value)) => {
+                Verdict::Mark(barrier((self.noted)(value, self.lines)))
+            }
+            Some(Found::Neither(error)) => {
+                Verdict::BadMark(format!("neither a checkpoint nor an envelope: {error}").into())
+            }
         }
     }
 
     fn is_whole(&self, line: &[u8]) -> bool {
         self.inner.is_whole(line)
+    }
+
+    fn is_mark(&self, beginning: &[u8]) -> bool {
+        begins_as_checkpoint(beginning)
     }
 }
 
@@ -107,23 +154,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_field_alone_is_a_checkpoint() {
-        for (line, value) in [
-            (r#"{"checkpoint":7}"#, Some("7")),
+    fn only_a_field_alone_is_a_checkpoint_and_what_has_data_an_envelope() {
+        for (line, found) in [
+            (r#"{"checkpoint":7}"#, "7"),
             (
                 r#" { "checkpoint" : {"a":[1e400, 123456789012345678901]} } "#,
-                Some(r#"{"a":[1e400, 123456789012345678901]}"#),
+                r#"{"a":[1e400, 123456789012345678901]}"#,
             ),
-            (r#"{"checkpoint":null}"#, Some("null")),
-            (r#"{"checkpoint":7,"data":1}"#, None),
-            (r#"{"data":1,"checkpoint":7}"#, None),
-            (r#"{"checkpoint":7,"checkpoint":8}"#, None),
-            (r#"{"checkpoint":"#, None),
-            (r#"{"checkpoints":7}"#, None),
-            (r#"["checkpoint"]"#, None),
-            ("", None),
+            (r#"{"checkpoint":null}"#, "null"),
+            (r#"{"checkpoint":7,"data":1}"#, "an envelope"),
+            (r#"{"data":1,"checkpoint":7}"#, "none"),
+            (r#"{"checkpoint":7,"checkpoint":8}"#, "neither"),
+            (r#"{"checkpoint":NaN}"#, "neither"),
+            (r#"{"checkpoint":7,"metadata":{}}"#, "neither"),
+            (r#"{"checkpoint":"#, "neither"),
+            (r#"{"checkpoint":7}}"#, "neither"),
+            (r#"{"checkpoints":7}"#, "none"),
+            (r#"["checkpoint"]"#, "none"),
+            ("", "none"),
         ] {
-            assert_eq!(checkpoint_of(line.as_bytes()).map(RawValue::get), value, "{line}");
+            let is = match find(line.as_bytes()) {
+                None => "none",
+                Some(Found::Checkpoint(value)) => value.get(),
+                Some(Found::Envelope) => "an envelope",
+                Some(Found::Neither(_)) => "neither",
+            };
+            assert_eq!(is, found, "{line}");
         }
     }
 

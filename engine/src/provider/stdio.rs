@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memrchr};
 
 use crate::limits::HANDSHAKE_BYTES_MAX;
 
@@ -54,29 +54,31 @@ pub(crate) fn greet_input(
     read_first_line(stdout)
 }
 
+/// What an output tells DStream, in lines of their own among those for people.
+pub(crate) struct Told<T, F> {
+    /// What a line tells; `None` if it is for people.
+    pub(crate) read: fn(&[u8]) -> Option<T>,
+    /// Takes it, when everything in front of it has been printed. After the terminal has refused
+    /// something, nothing is taken any more: what is told may be that it has been shown.
+    pub(crate) take: F,
+}
+
 /// Reads an output's first line, hands it to `greeted`, which says how many of the bytes read are
-/// not for the terminal, and prints the rest and all that follows, but for the lines that `is_told`
-/// takes. Once the terminal refuses
-/// something, `refused` is called and nothing more is printed, but all is read: an output must not
-/// block because nobody wants to see what it prints.
-pub(crate) fn greet_output(
+/// not for the terminal, and prints the rest and all that follows, but for the lines that are
+/// `told`. Once the terminal refuses something, `refused` is called and nothing more is printed, but
+/// all is read: an output must not block because nobody wants to see what it prints.
+pub(crate) fn greet_output<T>(
     mut stdout: &File,
     terminal: &Terminal,
     greeted: impl FnOnce(&FirstLine) -> usize,
-    mut is_told: Option<impl FnMut(&[u8]) -> bool>,
+    told: Option<Told<T, impl FnMut(T)>>,
     refused: impl FnOnce(),
 ) {
     let first = read_first_line(&mut stdout);
     let taken = greeted(&first);
     let mut pending = first.bytes;
     pending.drain(..taken);
-    let mut begins_line = true;
-    let mut refused = Some(refused);
-    let mut print = |bytes: &[u8]| {
-        if !bytes.is_empty() && refused.is_some() && terminal.print(bytes).is_err() {
-            refused.take().into_iter().for_each(|refused| refused());
-        }
-    };
+    let mut printed = Printed { terminal, told, refused: Some(refused), begins_line: true };
     loop {
         // Whole lines as soon as there are any, a very long line in pieces.
         let whole = match memrchr(b'\n', &pending) {
@@ -84,31 +86,50 @@ pub(crate) fn greet_output(
             None if pending.len() >= HANDSHAKE_BYTES_MAX => pending.len(),
             None => 0,
         };
-        if let Some(is_told) = &mut is_told {
-            // What is told by lines of their own is not for the terminal.
-            let mut line_start = 0;
-            let mut printed = 0;
-            for newline in memchr_iter(b'\n', &pending[..whole]) {
-                let line = line_start..newline + 1;
-                line_start = line.end;
-                // The rest of a line that was printed in pieces is none.
-                if std::mem::replace(&mut begins_line, true) && is_told(&pending[line.clone()]) {
-                    print(&pending[printed..line.start]);
-                    printed = line.end;
-                }
-            }
-            begins_line &= line_start == whole;
-            print(&pending[printed..whole]);
-        } else {
-            print(&pending[..whole]);
-        }
+        printed.take(&pending[..whole]);
         pending.drain(..whole);
         if read_more(&mut stdout, &mut pending) == 0 {
             break;
         }
     }
-    if !pending.is_empty() {
-        print(&pending);
+    printed.take(&pending);
+}
+
+/// What an output prints, parted into what it tells and what is for people.
+struct Printed<'a, T, F, R> {
+    terminal: &'a Terminal,
+    told: Option<Told<T, F>>,
+    /// There until the terminal has refused something.
+    refused: Option<R>,
+    /// What comes next begins a line; else it is the rest of one that was printed in pieces.
+    begins_line: bool,
+}
+
+impl<T, F: FnMut(T), R: FnOnce()> Printed<'_, T, F, R> {
+    /// Takes whole lines, a piece of one, or the last one without its newline.
+    fn take(&mut self, bytes: &[u8]) {
+        let (mut start, mut printed) = (0, 0);
+        while self.told.is_some() && start < bytes.len() {
+            let end = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
+            let line = &bytes[start..end];
+            let begins = std::mem::replace(&mut self.begins_line, line.ends_with(b"\n"));
+            let tells = self.told.as_ref().filter(|_| begins).and_then(|told| (told.read)(line));
+            if let Some(tells) = tells {
+                self.print(&bytes[printed..start]);
+                printed = end;
+                if let (Some(told), Some(_)) = (&mut self.told, &self.refused) {
+                    (told.take)(tells);
+                }
+            }
+            start = end;
+        }
+        self.print(&bytes[printed..]);
+    }
+
+    fn print(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() && self.refused.is_some() && self.terminal.print(bytes).is_err() {
+            self.refused.take().into_iter().for_each(|refused| refused());
+        }
     }
 }
 
@@ -139,4 +160,43 @@ fn read_more(stdout: &mut impl Read, bytes: &mut Vec<u8>) -> usize {
     };
     bytes.truncate(filled + count);
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many bytes, then nothing.
+    struct Narrow(usize);
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_told_counts_once_everything_in_front_of_it_is_printed() {
+        let read = |line: &[u8]| line.strip_prefix(b"!").map(<[u8]>::to_vec);
+        for (room, told) in [(0, 1), (4, 1), (5, 2), (10, 2), (11, 3), (100, 3)] {
+            let terminal = Terminal::new(Narrow(room));
+            let (mut taken, mut refused) = (0, false);
+            let told_is = Told { read, take: |_: Vec<u8>| taken += 1 };
+            let refuses = || refused = true;
+            let mut printed = Printed {
+                terminal: &terminal,
+                told: Some(told_is),
+                refused: Some(refuses),
+                begins_line: true,
+            };
+            for piece in [&b"!1\ntext\n!2\nmo"[..], b"!re\n!3\n"] {
+                printed.take(piece);
+            }
+            assert_eq!((taken, refused), (told, told < 3), "room for {room} bytes");
+        }
+    }
 }

@@ -17,6 +17,8 @@ pub enum Verdict {
     /// It is no line of the stream but a mark in it: the outputs get these bytes in its place, which
     /// end in a newline and are not counted.
     Mark(Box<[u8]>),
+    /// It was to be a mark and cannot be one, for this reason: the stream ends before it.
+    BadMark(Cow<'static, str>),
 }
 
 /// Looks at lines. Called once for each line, on the reader's thread: it must not block.
@@ -29,6 +31,12 @@ pub trait LineCheck: Send + 'static {
 
     /// Whether `line`, which ended without a newline, is whole all the same.
     fn is_whole(&self, line: &[u8]) -> bool;
+
+    /// Whether what begins like this is to be a mark, whatever else is wrong with it. Asked of lines
+    /// that are too long or have been cut off, and so are never checked.
+    fn is_mark(&self, _beginning: &[u8]) -> bool {
+        false
+    }
 }
 
 /// A line that does not go to the outputs.

@@ -29,6 +29,15 @@ pub enum Refusal {
     },
     /// [`Rejects`] could not keep a line.
     NotKept(io::Error),
+    /// This line was to be a mark and cannot be one; nobody was asked.
+    Mark {
+        /// Which line of the stream, from 1.
+        line_number: u64,
+        /// Where it begins, in bytes from the start of the stream.
+        offset_bytes: u64,
+        /// Why it cannot.
+        reason: Cow<'static, str>,
+    },
 }
 
 /// What came of some bytes: lines to write, a reason to stop, both or neither.
@@ -148,6 +157,11 @@ impl<C: LineCheck> Framer<C> {
             return Framed::default();
         }
         let length = cut_off.len();
+        if self.check.is_mark(cut_off) && !self.check.is_whole(cut_off) {
+            // Nothing of the stream is lost with it.
+            self.buffer.truncate(0);
+            return Framed::default();
+        }
         if self.check.is_whole(cut_off) {
             self.free_mut()[0] = b'\n';
             self.buffer.advance(1);
@@ -165,26 +179,27 @@ impl<C: LineCheck> Framer<C> {
     /// The first `end` bytes are whole lines: checks them and takes out those that pass.
     fn take_lines(&mut self, end: usize) -> Framed {
         let (lines, first_odd) = self.count_passing(end);
-        let Some(odd) = first_odd else {
+        let Some((odd, verdict)) = first_odd else {
             self.line_number += lines;
             self.offset_bytes += end as u64;
             let batch = Some(self.buffer.take(end, end, lines));
             return Framed { batch, intact: true, ..Framed::default() };
         };
-        self.sift(odd, lines, end)
+        self.sift(odd, verdict, lines, end)
     }
 
-    /// How many lines pass from the start on, and where the first that does not begins.
-    fn count_passing(&mut self, end: usize) -> (u64, Option<usize>) {
+    /// How many lines pass from the start on; where the first that does not begins, and what is to
+    /// become of it.
+    fn count_passing(&mut self, end: usize) -> (u64, Option<(usize, Verdict)>) {
         let bytes = self.buffer.lines(end);
         if self.check.passes_all() && end <= self.line_bytes_max {
             return (memchr_iter(b'\n', bytes).count() as u64, None);
         }
         let (mut start, mut lines) = (0, 0);
         for newline in memchr_iter(b'\n', bytes) {
-            let line = &bytes[start..newline];
-            if line.len() > self.line_bytes_max || self.check.check(line) != Verdict::Pass {
-                return (lines, Some(start));
+            let verdict = judge(&mut self.check, &bytes[start..newline], self.line_bytes_max);
+            if verdict != Verdict::Pass {
+                return (lines, Some((start, verdict)));
             }
             start = newline + 1;
             lines += 1;
@@ -194,20 +209,17 @@ impl<C: LineCheck> Framer<C> {
 
     /// Goes on from the first line that does not pass, at `start` after `passed` lines: moves
     /// what passes to the front.
-    fn sift(&mut self, mut start: usize, passed: u64, end: usize) -> Framed {
+    fn sift(&mut self, mut start: usize, first: Verdict, passed: u64, end: usize) -> Framed {
         let (first_line, first_offset) = (self.line_number, self.offset_bytes);
         let (mut kept, mut lines, mut seen) = (start, passed, passed);
         let mut refusal = None;
         let mut marks = Vec::new();
+        let mut first = Some(first); // a line is judged once: to find a mark is to count it
         while start < end && refusal.is_none() {
             let rest = &self.buffer.lines(end)[start..];
             let length = memchr(b'\n', rest).unwrap_or(rest.len());
-            let verdict = if length > self.line_bytes_max {
-                Verdict::Invalid(self.too_long())
-            } else {
-                self.check.check(&rest[..length])
-            };
-            match verdict {
+            let judge = || judge(&mut self.check, &rest[..length], self.line_bytes_max);
+            match first.take().unwrap_or_else(judge) {
                 Verdict::Pass => {
                     self.buffer.lines_mut(end).copy_within(start..=start + length, kept);
                     kept += length + 1;
@@ -225,6 +237,11 @@ impl<C: LineCheck> Framer<C> {
                     refusal = self.reject(line, first_line + seen, offset, reason, false);
                 }
                 Verdict::Mark(text) => marks.push((kept, lines, text)),
+                Verdict::BadMark(reason) => {
+                    let (line_number, offset_bytes) =
+                        (first_line + seen, first_offset + start as u64);
+                    refusal = Some(Refusal::Mark { line_number, offset_bytes, reason });
+                }
             }
             start += length + 1;
             seen += 1;
@@ -257,16 +274,16 @@ impl<C: LineCheck> Framer<C> {
     /// The unfinished line is already too long: rejects it and passes over the rest of it.
     fn pass_over(&mut self) -> Option<Refusal> {
         let read = self.buffer.unfinished().len();
-        let reason = self.too_long();
-        let shown = 0..self.line_bytes_max;
-        let refusal = self.reject(shown, self.line_number, self.offset_bytes, reason, false);
+        let reason = too_long(self.line_bytes_max);
+        let (line_number, offset_bytes) = (self.line_number, self.offset_bytes);
+        let refusal = if self.check.is_mark(self.buffer.unfinished()) {
+            Some(Refusal::Mark { line_number, offset_bytes, reason })
+        } else {
+            self.reject(0..self.line_bytes_max, line_number, offset_bytes, reason, false)
+        };
         self.passing_over = Some(read as u64);
         self.buffer.truncate(0);
         refusal
-    }
-
-    fn too_long(&self) -> Cow<'static, str> {
-        Cow::Owned(format!("longer than max_line ({} bytes)", self.line_bytes_max))
     }
 
     fn reject(
@@ -298,4 +315,19 @@ impl<C: LineCheck> Framer<C> {
         self.offset_bytes += end as u64;
         self.line_number += lines;
     }
+}
+
+/// What is to become of a line without its newline.
+fn judge(check: &mut impl LineCheck, line: &[u8], line_bytes_max: usize) -> Verdict {
+    if line.len() <= line_bytes_max {
+        check.check(line)
+    } else if check.is_mark(line) {
+        Verdict::BadMark(too_long(line_bytes_max))
+    } else {
+        Verdict::Invalid(too_long(line_bytes_max))
+    }
+}
+
+fn too_long(line_bytes_max: usize) -> Cow<'static, str> {
+    Cow::Owned(format!("longer than max_line ({line_bytes_max} bytes)"))
 }

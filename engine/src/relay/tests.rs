@@ -15,15 +15,18 @@ use super::shared::Shared;
 use super::{Disposition, InputEnd, LineCheck, OutputEnd, Rejected, Rejects, Verdict};
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN};
 
-/// Lines that begin with `!` are invalid, with `?` unwanted, with `@` marks, empty ones blank; whole at the end if it says so.
+/// Lines that begin with `!` are invalid, with `?` unwanted, with `@` marks, with `%` marks that cannot
+/// be, empty ones blank; whole at the end if it says so.
 #[derive(Clone, Copy)]
 struct Check {
     passes_all: bool,
     whole_tail: bool,
+    /// How many marks it has seen: to see one twice is wrong.
+    marks: u64,
 }
 
-const LAX: Check = Check { passes_all: true, whole_tail: true };
-const STRICT: Check = Check { passes_all: false, whole_tail: false };
+const LAX: Check = Check { passes_all: true, whole_tail: true, marks: 0 };
+const STRICT: Check = Check { passes_all: false, whole_tail: false, marks: 0 };
 
 impl LineCheck for Check {
     fn passes_all(&self) -> bool {
@@ -35,18 +38,25 @@ impl LineCheck for Check {
             None => Verdict::Blank,
             Some(b'?') => Verdict::Filtered,
             Some(b'!') => Verdict::Invalid(Cow::Borrowed("begins with !")),
-            Some(b'@') => Verdict::Mark(mark(line)),
+            Some(b'@') => {
+                self.marks += 1;
+                Verdict::Mark(mark(line, self.marks))
+            }
+            Some(b'%') => Verdict::BadMark(Cow::Borrowed("begins with %")),
             Some(_) => Verdict::Pass,
         }
     }
     fn is_whole(&self, _line: &[u8]) -> bool {
         self.whole_tail
     }
+    fn is_mark(&self, beginning: &[u8]) -> bool {
+        !self.passes_all && matches!(beginning.first(), Some(b'@' | b'%'))
+    }
 }
 
 /// What the outputs get in the place of a line that begins with `@`: more than it has.
-fn mark(line: &[u8]) -> Box<[u8]> {
-    [b"mark ", line, b"\n"].concat().into()
+fn mark(line: &[u8], number: u64) -> Box<[u8]> {
+    [b"mark ", number.to_string().as_bytes(), line, b"\n"].concat().into()
 }
 
 /// What was rejected: line number, offset, bytes shown, cut off.
@@ -176,10 +186,11 @@ impl Case<'_> {
 }
 
 /// What the relay should do, line by line, with nothing clever in it.
-fn naive(case: &Case<'_>) -> (Vec<u8>, Vec<Line>) {
+fn naive(case: &Case<'_>) -> (Vec<u8>, Vec<Line>, bool) {
     let mut all = case.initial.to_vec();
     all.extend_from_slice(case.bytes);
     let (mut written, mut rejected, mut offset) = (Vec::new(), Vec::new(), 0);
+    let mut check = case.check;
     for (index, piece) in all.split_inclusive(|&byte| byte == b'\n').enumerate() {
         let (line, whole) = match piece.strip_suffix(b"\n") {
             Some(line) => (line, true),
@@ -190,12 +201,17 @@ fn naive(case: &Case<'_>) -> (Vec<u8>, Vec<Line>) {
             rejected.push((index as u64 + 1, offset as u64, shown.to_vec(), cut_off));
             case.disposition == Disposition::Stop
         };
+        let is_cut_off = !whole && !check.whole_tail;
+        if check.is_mark(line) && (is_cut_off || line.len() > case.line_bytes_max) {
+            // A stream may end in the middle of one, but no other is left out.
+            return (written, rejected, line.len() > case.line_bytes_max);
+        }
         let stop = if line.len() > case.line_bytes_max {
             reject(false)
-        } else if !whole && !case.check.whole_tail {
+        } else if is_cut_off {
             reject(true)
         } else {
-            match { case.check }.check(line) {
+            match check.check(line) {
                 Verdict::Pass => {
                     written.extend_from_slice(line);
                     written.push(b'\n');
@@ -207,6 +223,7 @@ fn naive(case: &Case<'_>) -> (Vec<u8>, Vec<Line>) {
                     false
                 }
                 Verdict::Invalid(_) => reject(false),
+                Verdict::BadMark(_) => return (written, rejected, true),
             }
         };
         if stop {
@@ -214,27 +231,29 @@ fn naive(case: &Case<'_>) -> (Vec<u8>, Vec<Line>) {
         }
         offset += piece.len();
     }
-    (written, rejected)
+    (written, rejected, false)
 }
 
 fn agree(case: &Case<'_>) {
     let outcome = case.run();
-    let (written, rejected) = naive(case);
+    let (written, rejected, bad_mark) = naive(case);
     assert_eq!(outcome.rejected, rejected);
     assert!(outcome.written == written, "the bytes differ");
     let stopped =
         case.disposition == Disposition::Stop && rejected.iter().any(|(_, _, _, cut_off)| !cut_off);
     assert_eq!(matches!(outcome.end, InputEnd::Refused(Refusal::Line { .. })), stopped);
+    assert_eq!(matches!(outcome.end, InputEnd::Refused(Refusal::Mark { .. })), bad_mark);
     assert_eq!(outcome.shared.counters.lines_rejected.load(Relaxed), rejected.len() as u64);
 }
 
-/// Bytes with many newlines, some `!`, `?` and `@`, and any other byte.
+/// Bytes with many newlines, some `!`, `?`, `@` and `%`, and any other byte.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let byte = any::<u8>().prop_map(|byte| match byte {
         0..=40 => b'\n',
         41..=60 => b'!',
         61..=70 => b'?',
         71..=90 => b'@',
+        91..=92 => b'%',
         other => other,
     });
     prop::collection::vec(byte, 0..300)
@@ -257,7 +276,7 @@ proptest! {
             initial: &initial,
             bytes: &bytes,
             chunks: &chunks,
-            check: Check { passes_all, whole_tail },
+            check: Check { passes_all, whole_tail, marks: 0 },
             line_bytes_max,
             disposition: if stop { Disposition::Stop } else { Disposition::LeaveOut },
         });
@@ -294,7 +313,7 @@ proptest! {
             initial: b"",
             bytes: &bytes,
             chunks: &chunks,
-            check: Check { passes_all: false, whole_tail: true },
+            check: Check { passes_all: false, whole_tail: true, marks: 0 },
             line_bytes_max,
             disposition: Disposition::LeaveOut,
         });

@@ -67,6 +67,10 @@ pub enum FailureKind {
         "sent an invalid line: line {line_number}, which begins at byte {offset_bytes}, is {reason}"
     )]
     InvalidLine { line_number: u64, offset_bytes: u64, reason: Cow<'static, str> },
+    #[error(
+        "sent a checkpoint that is none: line {line_number}, which begins at byte {offset_bytes}, is {reason}"
+    )]
+    BadCheckpoint { line_number: u64, offset_bytes: u64, reason: Cow<'static, str> },
     #[error("cannot have its invalid lines kept in `{}`", path.display())]
     NoDeadLetter { path: PathBuf, source: DeadLetterError },
     #[error("cannot go on where it was")]

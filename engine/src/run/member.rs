@@ -134,6 +134,10 @@ pub(super) fn failure(
             let reason = secrets.mask(&reason).into();
             FailureKind::InvalidLine { line_number, offset_bytes, reason }
         }
+        FailureKind::BadCheckpoint { line_number, offset_bytes, reason } => {
+            let reason = secrets.mask(&reason).into();
+            FailureKind::BadCheckpoint { line_number, offset_bytes, reason }
+        }
         kind => kind,
     };
     Failure {

@@ -88,7 +88,7 @@ pub fn run_task(task: &Task, context: &RunContext) -> RunReport {
     let mut dispatcher = dispatcher::Dispatcher::new(task, context, events);
     dispatcher.start();
     let mut stop = context.stop.clone();
-    while !dispatcher.is_finished() {
+    while dispatcher.goes_on() {
         crossbeam_channel::select! {
             recv(inbox) -> event => if let Ok(event) = event { dispatcher.on_event(event) },
             recv(stop) -> signal => match signal {

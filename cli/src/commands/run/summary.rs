@@ -55,9 +55,11 @@ pub(super) fn conclude(
         ))
         .print();
     }
-    if report.checkpoints.is_some_and(|checkpoints| !checkpoints.is_complete) {
+    let again = report.checkpoints.map_or(0, |checkpoints| checkpoints.lines_again);
+    if again > 0 {
         logging::say(&format!(
-            "Task \"{name}\" goes on from its last stored checkpoint: what came after it comes again"
+            "Task \"{name}\" goes on from its last stored checkpoint: {} after it will come again",
+            count(again, "line")
         ));
     }
     match outcome {

@@ -96,7 +96,7 @@ mod tests {
             Verdict::Blank => "blank".to_owned(),
             Verdict::Filtered => "filtered".to_owned(),
             Verdict::Invalid(reason) => reason.into_owned(),
-            Verdict::Mark(_) => "mark".to_owned(),
+            Verdict::Mark(_) | Verdict::BadMark(_) => "mark".to_owned(),
         }
     }
 

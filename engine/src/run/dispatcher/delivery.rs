@@ -2,24 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{Dispatcher, Event};
+use super::{Dispatcher, Event, INPUT};
 use crate::config;
-use crate::delivery::{CheckpointReport, Checkpoints, Keeper};
+use crate::delivery::{Checkpoints, StateError};
 use crate::protocol::{AskedCheckpoints, ack_of};
+use crate::provider::Told;
 use crate::run::failure::FailureKind;
 
 /// A run's checkpoints.
 pub(super) struct Delivery {
     pub(super) checkpoints: Arc<Checkpoints>,
-    keeper: Keeper,
     /// What the input is asked for.
     pub(super) asked: AskedCheckpoints,
-}
-
-impl Delivery {
-    pub(super) fn finish(self) -> CheckpointReport {
-        self.keeper.finish(&self.checkpoints)
-    }
+    /// Nothing is stored any more, and the input is told nothing more.
+    has_ended: bool,
 }
 
 impl Dispatcher<'_> {
@@ -33,10 +29,10 @@ impl Dispatcher<'_> {
         let resume = state.checkpoint().map_err(FailureKind::NoState)?;
         let checkpoints = Checkpoints::new(self.task.outputs.len());
         let events = self.events.clone();
-        let failed = move |error| drop(events.send(Event::NotStored(error)));
-        let keeper = Keeper::start(&checkpoints, state, failed).map_err(FailureKind::NoThread)?;
+        let ended = move |end| drop(events.send(Event::KeepingEnded(end)));
+        checkpoints.keep(state, ended).map_err(FailureKind::NoThread)?;
         let asked = AskedCheckpoints { interval: stream.checkpoint_interval, resume };
-        self.delivery = Some(Delivery { checkpoints, keeper, asked });
+        self.delivery = Some(Delivery { checkpoints, asked, has_ended: false });
         Ok(())
     }
 
@@ -45,23 +41,46 @@ impl Dispatcher<'_> {
     pub(super) fn acknowledgements(
         &self,
         id: usize,
-    ) -> Option<impl FnMut(&[u8]) -> bool + Send + use<>> {
+    ) -> Option<Told<u64, impl FnMut(u64) + Send + use<>>> {
         let checkpoints = Arc::clone(&self.delivery.as_ref()?.checkpoints);
         let events = self.events.clone();
         let mut told = false;
-        Some(move |line: &[u8]| {
-            let Some(checkpoint) = ack_of(line) else { return false };
+        let take = move |checkpoint| {
             let known = checkpoints.acknowledge(id - 1, checkpoint).is_ok();
             if !known && !std::mem::replace(&mut told, true) {
                 let _ = events.send(Event::BadAcknowledgement(id, checkpoint));
             }
-            true
-        })
+        };
+        Some(Told { read: ack_of, take })
     }
 
     /// What outputs are asked for.
     pub(super) fn asked_of_outputs(&self) -> Option<AskedCheckpoints> {
         let asked = &self.delivery.as_ref()?.asked;
         Some(AskedCheckpoints { interval: asked.interval, resume: None })
+    }
+
+    /// The input's stdin is closed when there is nothing more to tell it: from then on it has no
+    /// reason to stay.
+    pub(super) fn on_keeping_ended(&mut self, end: Result<(), StateError>) {
+        if let Some(delivery) = &mut self.delivery {
+            delivery.has_ended = true;
+        }
+        self.linger();
+        if let Err(error) = end {
+            self.fail(INPUT, FailureKind::NotStored(error));
+        }
+    }
+
+    /// Whether the input may still be told something.
+    pub(super) fn is_keeping(&self) -> bool {
+        self.delivery.as_ref().is_some_and(|delivery| !delivery.has_ended)
+    }
+
+    /// No output will acknowledge anything any more.
+    pub(super) fn end_acknowledgements(&self) {
+        if let Some(delivery) = &self.delivery {
+            delivery.checkpoints.close();
+        }
     }
 }

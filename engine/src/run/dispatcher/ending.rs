@@ -13,6 +13,7 @@ use crate::pipe;
 use crate::provider::ProviderExit;
 use crate::relay::{InputEnd, OutputEnd, Refusal, RelayEvent};
 use crate::run::failure::FailureKind;
+use crate::run::member::Member;
 use crate::run::notice::Notice;
 
 impl Dispatcher<'_> {
@@ -36,18 +37,32 @@ impl Dispatcher<'_> {
                 let kind = FailureKind::InvalidLine { line_number, offset_bytes, reason };
                 self.fail(INPUT, kind);
             }
+            InputEnd::Refused(Refusal::Mark { line_number, offset_bytes, reason }) => {
+                let kind = FailureKind::BadCheckpoint { line_number, offset_bytes, reason };
+                self.fail(INPUT, kind);
+            }
             InputEnd::Refused(Refusal::NotKept(source)) => {
                 let path = self.task.stream.dead_letter.clone().unwrap_or_default();
                 self.fail(INPUT, FailureKind::NoDeadLetter { path, source: source.into() });
             }
             InputEnd::Failed(error) => self.fail(INPUT, FailureKind::NotRead(error)),
         }
-        let now = Instant::now();
-        if self.members[INPUT].is_running() {
-            self.timers.set(now + self.members[INPUT].block.shutdown_timeout, Timer::Linger);
+        if let Some(delivery) = &self.delivery {
+            delivery.checkpoints.end_notes();
         }
-        self.timers.set(now + SLOW_END_REPORT_EVERY, Timer::Report);
+        self.linger();
+        self.timers.set(Instant::now() + SLOW_END_REPORT_EVERY, Timer::Report);
         self.reap(INPUT);
+    }
+
+    /// An input whose stream is over must leave within its grace, unless it still waits to be told
+    /// that its lines have arrived.
+    pub(super) fn linger(&mut self) {
+        let member = &self.members[INPUT];
+        if self.input_ended && member.is_running() && !self.is_keeping() {
+            let grace = member.block.shutdown_timeout;
+            self.timers.set(Instant::now() + grace, Timer::Linger);
+        }
     }
 
     fn on_output_end(&mut self, id: usize, end: OutputEnd) {
@@ -312,6 +327,9 @@ impl Dispatcher<'_> {
                     left: due.map(|due| due.saturating_duration_since(now)),
                 });
             }
+        }
+        if self.is_keeping() && self.members.iter().all(Member::is_gone) {
+            self.tell(&Notice::StillStoring);
         }
         self.timers.set(now + SLOW_END_REPORT_EVERY, Timer::Report);
     }

@@ -55,8 +55,8 @@ pub(super) enum Event {
     LogEnded(usize),
     Exited(usize, ProviderExit),
     Relay(RelayEvent),
-    /// A checkpoint cannot be stored.
-    NotStored(StateError),
+    /// No checkpoint is stored any more, perhaps because one cannot be.
+    KeepingEnded(Result<(), StateError>),
     /// An output has acknowledged what it never got.
     BadAcknowledgement(usize, u64),
 }
@@ -183,8 +183,15 @@ impl<'a> Dispatcher<'a> {
         }
     }
 
-    pub(super) fn is_finished(&self) -> bool {
-        self.relay_ends_open == 0 && self.members.iter().all(Member::is_gone)
+    /// Whether anything is still to come. When everybody has gone, that is the storing of what the
+    /// outputs have said last; a disk that does not answer is waited for until somebody asks a second
+    /// time.
+    pub(super) fn goes_on(&self) -> bool {
+        if self.relay_ends_open > 0 || !self.members.iter().all(Member::is_gone) {
+            return true;
+        }
+        self.end_acknowledgements();
+        self.is_keeping() && !self.at_once
     }
 
     pub(super) fn next_timer(&self) -> Receiver<Instant> {
@@ -203,14 +210,19 @@ impl<'a> Dispatcher<'a> {
             Event::InputGreeted(first, stdout) => self.on_input_greeted(first, stdout),
             Event::OutputGreeted(id, said) => self.on_output_greeted(id, said),
             Event::TerminalClosed => self.on_stop(StopSignal::TerminalClosed),
-            Event::Printed(id) => self.members[id].printed = true,
+            Event::Printed(id) => {
+                self.members[id].printed = true;
+                if self.members[1..].iter().all(|output| output.printed) {
+                    self.end_acknowledgements();
+                }
+            }
             Event::LogEnded(id) => {
                 self.members[id].log_ended = true;
                 self.conclude(id);
             }
             Event::Exited(id, exit) => self.on_exited(id, exit),
             Event::Relay(end) => self.on_relay_end(end),
-            Event::NotStored(error) => self.fail(INPUT, FailureKind::NotStored(error)),
+            Event::KeepingEnded(end) => self.on_keeping_ended(end),
             Event::BadAcknowledgement(id, checkpoint) => {
                 self.fail(id, FailureKind::BadAcknowledgement(checkpoint));
                 self.terminate_later(id);
@@ -279,8 +291,6 @@ impl<'a> Dispatcher<'a> {
 
     /// What there is to say at the end.
     pub(super) fn report(mut self) -> RunReport {
-        // Everything that the outputs have said is known by now.
-        let checkpoints = self.delivery.take().map(Delivery::finish);
         let counters = self.relay.as_ref().map(Relay::counters);
         let output = |index: usize| {
             let got = counters.map(|counters| &counters.outputs[index]);
@@ -297,13 +307,15 @@ impl<'a> Dispatcher<'a> {
         let count = |field: fn(&RelayCounters) -> &AtomicU64| {
             counters.map_or(0, |counters| field(counters).load(Relaxed))
         };
+        let lines = count(|counters| &counters.lines_accepted);
+        let checkpoints = self.delivery.as_ref().map(|delivery| delivery.checkpoints.report(lines));
         let outputs_forced = self.members[1..].iter().any(Member::was_forced);
         let forced = self.members.iter().filter(|member| member.was_forced());
         RunReport {
             stopped_by: self.stopped_by,
             forced: forced.map(|member| member.block.name.clone()).collect(),
             lines_left: outputs_forced || outputs.iter().any(|output| output.lines_unwritten > 0),
-            lines: count(|counters| &counters.lines_accepted),
+            lines,
             bytes: count(|counters| &counters.bytes_accepted),
             lines_blank: count(|counters| &counters.lines_blank),
             lines_filtered: count(|counters| &counters.lines_filtered),

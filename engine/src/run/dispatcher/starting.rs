@@ -298,7 +298,9 @@ impl Dispatcher<'_> {
             }
             Some(Delivery { checkpoints, .. }) => {
                 let checkpoints = Arc::clone(checkpoints);
-                let check = CheckpointCheck::new(check, move |value: &_| checkpoints.note(value));
+                let check = CheckpointCheck::new(check, move |value: &_, lines| {
+                    checkpoints.note(value, lines)
+                });
                 let ends = RelayEnds { source, initial, sinks, check, rejects };
                 Relay::start(ends, options, tell)
             }
