@@ -220,6 +220,9 @@ impl Told {
 }
 
 #[cfg(test)]
+mod model_test;
+
+#[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader, Read};
 
