@@ -225,6 +225,9 @@ impl Told {
 }
 
 #[cfg(test)]
+mod model_test;
+
+#[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader, Read};
 

@@ -303,8 +303,8 @@ impl Relay {
     /// the outputs is still written. Where the system offers no way to wake a blocked read, the
     /// reading ends with the next byte that comes.
     pub fn cancel(&self) {
-        self.shared
-            .cancelled
-            .request(|| self.source.upgrade().is_some_and(|source| pipe::wake_reader(&source)));
+        self.shared.cancelled.request(|mark| {
+            self.source.upgrade().is_some_and(|source| pipe::wake_reader(&source, mark))
+        });
     }
 }

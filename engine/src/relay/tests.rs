@@ -433,34 +433,48 @@ fn an_output_that_breaks_has_its_whole_lines_counted() {
     assert_eq!(pool.free_and_oversize(), (BLOCKS_MIN, 0));
 }
 
-/// Gives its bytes, and then the one that wakes the reader of a cancelled stream, with more behind.
+/// Gives its bytes, and then, a piece a read, the mark that wakes the reader of a cancelled stream,
+/// with more behind.
 struct Woken<'a> {
     bytes: &'a [u8],
+    /// What comes of the mark and what is behind it, once the stream is cancelled.
+    later: Option<Vec<u8>>,
+    piece: usize,
     shared: &'a Shared,
 }
 
 impl Read for Woken<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.bytes.is_empty() {
-            self.shared.cancelled.request(|| true);
-            self.shared.cancelled.request(|| false); // a second wish changes nothing
-            buffer[..7].copy_from_slice(b"\0later\n");
-            return Ok(7);
+        if !self.bytes.is_empty() {
+            return self.bytes.read(buffer);
         }
-        self.bytes.read(buffer)
+        let later = self.later.get_or_insert_with(|| {
+            let mut later = Vec::new();
+            self.shared.cancelled.request(|mark| {
+                later = [&mark[..], b"later\n"].concat();
+                true
+            });
+            self.shared.cancelled.request(|_| false); // a second wish changes nothing
+            later
+        });
+        let count = self.piece.min(buffer.len()).min(later.len());
+        buffer[..count].copy_from_slice(&later[..count]);
+        later.drain(..count);
+        Ok(count)
     }
 }
 
 impl Source for Woken<'_> {
     fn unread_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.later.as_ref().map_or(0, Vec::len)
     }
 }
 
+/// What a line holds is not taken for the mark.
 #[test]
 fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed() {
-    let bytes = b"one\ntwo\n{cut";
-    for woken in [true, false] {
+    let bytes = b"one\0\ntwo\n{\0cut";
+    for piece in [None, Some(1), Some(15), Some(16), Some(100)] {
         let shared = Arc::new(Shared::new(1, false));
         let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
         let seen = Seen::default();
@@ -468,19 +482,39 @@ fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed(
         let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&shared));
         let (outlet, batches) = unbounded();
         let outlets = [outlet];
-        let end = if woken {
-            let source = Woken { bytes, shared: &shared };
+        let end = if let Some(piece) = piece {
+            let source = Woken { bytes, later: None, piece, shared: &shared };
             read_all(source, b"", &mut framer, &outlets, &shared)
         } else {
-            shared.cancelled.request(|| false);
+            shared.cancelled.request(|_| false);
             read_all(Chunked::new(bytes, &[3]), b"", &mut framer, &outlets, &shared)
         };
         drop(outlets);
         assert!(matches!(end, InputEnd::Cancelled));
         let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
-        assert_eq!(written, b"one\ntwo\n");
-        assert_eq!(*seen.lock().unwrap(), [(3, 8, b"{cut".to_vec(), true)]);
+        assert_eq!(written, b"one\0\ntwo\n");
+        assert_eq!(*seen.lock().unwrap(), [(3, 9, b"{\0cut".to_vec(), true)]);
     }
+}
+
+/// Cancelled between two reads: in the pipe are bytes that came before the mark, NULs among them.
+#[test]
+fn what_came_before_the_mark_is_taken_whatever_it_holds() {
+    let shared = Arc::new(Shared::new(1, false));
+    let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
+    let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
+    let mut framer = Framer::new(pool, STRICT, keep, 1 << 20, Arc::clone(&shared));
+    let (outlet, batches) = unbounded();
+    let mut bytes = b"\0\0one\0\ntwo\n".to_vec();
+    shared.cancelled.request(|mark| {
+        bytes.extend_from_slice(mark);
+        bytes.extend_from_slice(b"later\n");
+        true
+    });
+    let end = read_all(Chunked::new(&bytes, &[3]), b"", &mut framer, &[outlet], &shared);
+    assert!(matches!(end, InputEnd::Cancelled));
+    let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    assert_eq!(written, bytes[..bytes.len() - 22]);
 }
 
 #[test]

@@ -323,8 +323,7 @@ impl Dispatcher<'_> {
             Some(relay) if self.held_pipe_killed => {
                 let provider = &self.task.input.name;
                 self.tell(&Notice::PipeHeld { provider, escaped: true });
-                relay.cancel();
-                self.timers.set(again, Timer::HeldPipe);
+                relay.cancel(); // nothing more can be done, however long an output then takes
             }
             None if self.held_pipe_killed => {
                 self.input_ended = true;
