@@ -3,7 +3,11 @@
 //! A round is one stream of numbered lines from `generate` into a `file`, with
 //! `delivery = "at_least_once"`. Its runs are interfered with at random moments, again and again; the
 //! last is left alone. Then every number has to be there, in order within each run, and what came
-//! twice has to be no more than the checkpoint interval and what was on its way.
+//! twice has to be no more than the checkpoint interval and what was on its way. Between such rounds
+//! there are others without checkpoints (`at_most_once`).
+
+mod at_most_once;
+mod sink;
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -16,6 +20,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
+pub(crate) use self::sink::sink;
 use crate::{root, run};
 
 /// Lines of a round: a second or two of the stream.
@@ -31,7 +36,9 @@ const RUNS_DISTURBED: u64 = 12;
 /// Nothing takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const TRANSPORTS: [&str; 3] = ["splice", "uring", "portable"];
+/// By which transport each round goes, and whether it keeps checkpoints.
+const ROUNDS: [(&str, bool); 5] =
+    [("splice", true), ("portable", false), ("uring", true), ("uring", false), ("portable", true)];
 
 /// Kill providers and DStream at random moments, and check that nothing is lost.
 #[derive(clap::Args)]
@@ -59,6 +66,8 @@ struct Tally {
     lines: u64,
     duplicates: u64,
     torn: u64,
+    /// Without checkpoints: as many as were said to be.
+    told_lost: u64,
 }
 
 /// What is done to a run.
@@ -89,20 +98,25 @@ pub(crate) fn chaos(arguments: &Arguments) -> Result<(), String> {
         None => Instant::now() >= until,
     };
     while tally.rounds == 0 || !is_done(&tally) {
-        let transport = TRANSPORTS[tally.rounds as usize % TRANSPORTS.len()];
+        let (transport, has_checkpoints) = ROUNDS[tally.rounds as usize % ROUNDS.len()];
+        let round = if has_checkpoints { round } else { at_most_once::round };
         round(transport, &mut random, &mut tally)
             .map_err(|what| format!("seed {seed}, round {} ({transport}): {what}", tally.rounds))?;
         tally.rounds += 1;
         let _ = writeln!(std::io::stderr(), "{}", tally.in_words());
     }
-    let _ = writeln!(std::io::stdout(), "seed {seed}: {}, 0 lost", tally.in_words());
+    let _ = writeln!(
+        std::io::stdout(),
+        "seed {seed}: {}, 0 lost with checkpoints; without, none but those that were said to be",
+        tally.in_words()
+    );
     Ok(())
 }
 
 impl Tally {
     fn in_words(&self) -> String {
         format!(
-            "{} rounds, {} runs, {} SIGKILL, {} SIGTERM, {} SIGSTOP, {} full disks; {} lines, {} of them twice, {} torn",
+            "{} rounds, {} runs, {} SIGKILL, {} SIGTERM, {} SIGSTOP, {} full disks; {} lines, {} of them twice, {} torn, {} said to be lost",
             self.rounds,
             self.runs,
             self.kills,
@@ -111,7 +125,8 @@ impl Tally {
             self.full_disks,
             self.lines,
             self.duplicates,
-            self.torn
+            self.torn,
+            self.told_lost
         )
     }
 }
@@ -250,6 +265,25 @@ fn children(parent: u32) -> Vec<i32> {
         .flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
         .filter_map(|pid| pid.parse().ok())
         .collect()
+}
+
+/// The same while something is done again and again to what it has started.
+fn wait_disturbing(
+    mut child: Child,
+    random: &mut Rng,
+    tally: &mut Tally,
+    mut disturb: impl FnMut(&mut Rng, &mut Tally),
+) -> Result<Option<i32>, String> {
+    let started = Instant::now();
+    let mut known = Vec::new();
+    while started.elapsed() < PATIENCE {
+        if child.try_wait().map_err(|error| error.to_string())?.is_some() {
+            break;
+        }
+        known.extend(children(child.id()));
+        disturb(random, tally);
+    }
+    wait(child, known)
 }
 
 /// Waits for the end of a run and of all that it had started; gives its status.

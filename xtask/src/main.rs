@@ -40,6 +40,11 @@ enum Chore {
     Ci,
     Compare(Box<compare::Arguments>),
     Chaos(chaos::Arguments),
+    /// Be the output that `chaos` kills.
+    #[command(hide = true)]
+    Sink {
+        path: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Ci => test::ci(),
         Chore::Compare(arguments) => compare::compare(&arguments),
         Chore::Chaos(arguments) => chaos::chaos(&arguments),
+        Chore::Sink { path } => chaos::sink(&path),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
