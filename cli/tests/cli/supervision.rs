@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::harness::{Block, Sandbox};
+use crate::harness::{Block, Sandbox, eventually};
 
 const STREAM: &str = "    delivery = \"at_least_once\"\n    checkpoint_interval = { lines = 500 }";
 
@@ -264,4 +264,73 @@ fn a_stop_while_an_output_is_away_is_not_a_success() {
     running.signal(Signal::TERM);
     let parts = ["and never written to `sink`", "❌ Task \"t\" failed"];
     running.outcome().has(1, "", &parts);
+}
+
+#[test]
+fn a_process_that_has_escaped_with_the_pipes_of_an_output_does_not_keep_it_away() {
+    for pipes in ["> /dev/null", "< /dev/null", ""] {
+        let sandbox = Sandbox::new();
+        // With its stdin, which then fills up, or its stdout, which then does not end, or both.
+        sandbox.write_executable(
+            "output",
+            format!(
+                "#!/bin/sh\nread -r command\necho '{{\"status\":\"ready\"}}'\n\
+                 if [ ! -e once ]; then touch once; exec 3<&0; setsid sh -c 'echo $$ > escaped; exec 2> /dev/null sleep 1000' <&3 {pipes} 3<&- &\n\
+                 while [ ! -s escaped ]; do sleep 0.01; done; exit 3; fi\nexec cat > out\n"
+            ),
+        );
+        let output = Block::path("./output").named("out").with(&restart("on_failure", ""));
+        sandbox.write_task(&generate(300_000), &[output], "");
+        let outcome = sandbox.run_task();
+        let escaped: i32 =
+            String::from_utf8(sandbox.read("escaped")).unwrap().trim().parse().unwrap();
+        let _ = rustix::process::kill_process(
+            rustix::process::Pid::from_raw(escaped).unwrap(),
+            Signal::KILL,
+        );
+        outcome.has(0, SUCCEEDED, &["starting again in"]);
+        let lost = told_lost(&outcome.stderr);
+        assert_eq!(seqs(&sandbox).len() as u64 + lost, 300_000, "{pipes}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_process_that_has_escaped_with_the_pipe_of_an_input_ends_the_task() {
+    let sandbox = Sandbox::new();
+    sandbox.write_executable(
+        "input",
+        "#!/bin/sh\nread -r command\necho '{\"status\":\"ready\"}'\necho '{\"data\":{\"seq\":1}}'\n\
+         setsid sh -c 'echo $$ > escaped; exec 2> /dev/null sleep 1000' < /dev/null &\n\
+         while [ ! -s escaped ]; do sleep 0.01; done; exit 3\n",
+    );
+    let input = Block::path("./input").named("in").with(&restart("on_failure", ""));
+    sandbox.write_task(&input, &[Block::builtin("null")], "");
+    let outcome = sandbox.run_task();
+    let escaped: i32 = String::from_utf8(sandbox.read("escaped")).unwrap().trim().parse().unwrap();
+    let _ = rustix::process::kill_process(
+        rustix::process::Pid::from_raw(escaped).unwrap(),
+        Signal::KILL,
+    );
+    outcome.has(1, "", &["input provider `in` failed (exit status 3)", "❌ Task \"t\" failed"]);
+}
+
+#[test]
+fn a_stop_while_an_output_begins_anew_waits_for_nobody() {
+    let sandbox = Sandbox::new();
+    sandbox.write_executable(
+        "output",
+        "#!/bin/sh\nread -r command\n[ ! -e once ] || { touch twice; read -r line; [ -z \"$line\" ] && touch ended; exit 0; }\n\
+         touch once\necho '{\"status\":\"ready\"}'\nread -r line\nexit 3\n",
+    );
+    // However long it may take, it is not what ends it.
+    let patient =
+        "handshake = \"required\"\n    startup_timeout = \"1h\"\n    shutdown_timeout = \"1h\"";
+    let output =
+        Block::path("./output").named("out").with(&restart("on_failure", "")).with(patient);
+    sandbox.write_task(&generate(400_000), &[output], "");
+    let running = sandbox.start(&["run", "t"]);
+    eventually("it was started again", || sandbox.path("twice").exists());
+    running.signal(Signal::TERM);
+    running.outcome().has(1, "", &["and never written to `out`"]);
+    assert!(sandbox.path("ended").exists(), "it saw the end of its stdin");
 }

@@ -64,6 +64,9 @@ impl Dispatcher<'_> {
         self.linger();
         self.timers.set(Instant::now() + SLOW_END_REPORT_EVERY, Timer::Report);
         self.reap(INPUT);
+        if self.members[INPUT].is_restarting() {
+            self.wind_down(); // its pipe was given up: nothing can follow
+        }
     }
 
     /// An input whose stream is over must leave within its grace, unless it still waits to be told
@@ -79,6 +82,8 @@ impl Dispatcher<'_> {
     fn on_output_end(&mut self, id: usize, end: OutputEnd) {
         match end {
             OutputEnd::Complete => self.members[id].fed = true,
+            // The pipe was that of the process before.
+            OutputEnd::Broken(_) if !self.members[id].streams => {}
             // Its exit, if that is what broke the pipe, says more.
             OutputEnd::Broken(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                 self.timers.set(Instant::now() + BROKEN_PIPE_WAIT, Timer::BrokenPipe(id));

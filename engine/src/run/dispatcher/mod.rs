@@ -359,6 +359,7 @@ impl<'a> Dispatcher<'a> {
                     if let (Some(relay), false) = (&self.relay, self.members[id].let_go) {
                         relay.abandon_output(id - 1);
                     }
+                    self.on_held_stdout(id);
                 }
                 Timer::KilledPipe => self.on_killed_pipes(),
                 Timer::Report => self.report_running(),

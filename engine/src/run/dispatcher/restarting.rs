@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use super::{Dispatcher, INPUT, Timer};
 use crate::config::{Delivery, RestartPolicy};
-use crate::limits::BROKEN_PIPE_WAIT;
+use crate::limits::{BROKEN_PIPE_WAIT, KILLED_PIPE_WAIT};
+use crate::pipe;
 use crate::run::failure::{Failure, FailureKind};
 use crate::run::member::{Member, Restarting};
 use crate::run::notice::Notice;
@@ -117,12 +118,16 @@ impl Dispatcher<'_> {
         self.restart_when_gone(id);
     }
 
-    /// No other process will take the place of those whose pipes were let go.
+    /// No other process will take the place of those whose pipes were let go; one that is about to
+    /// has nothing to do.
     fn end_let_go(&mut self) {
         let Some(relay) = &mut self.relay else { return };
-        for (index, output) in self.members[1..].iter().enumerate() {
-            if output.let_go {
+        for (index, output) in self.members[1..].iter_mut().enumerate() {
+            if output.let_go || !output.streams {
                 relay.end_sink(index);
+            }
+            if !output.streams {
+                (output.stdin, output.fed) = (None, true);
             }
         }
     }
@@ -158,6 +163,18 @@ impl Dispatcher<'_> {
             restart: member.restarts + 1,
             alone: true,
         });
+    }
+
+    /// An output that is to be started again has gone, and what it prints is still read: a terminal
+    /// may be slow, or a process that has escaped from its group holds the pipe, which is left to it.
+    pub(super) fn on_held_stdout(&mut self, id: usize) {
+        let member = &mut self.members[id];
+        if !member.is_restarting() || member.printed {
+            return;
+        }
+        member.printed = member.stdout.upgrade().is_some_and(|stdout| pipe::has_writers(&stdout));
+        self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::HeldStdin(id));
+        self.restart_when_gone(id);
     }
 
     /// Starts another process of a member.
