@@ -182,7 +182,7 @@ fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
         FailureKind::InvalidLine { .. } => {
             "an input writes one JSON object a line; on_invalid = \"drop\" or \"dead_letter\" leaves others out, validate = \"off\" lets them pass"
         }
-        FailureKind::NoDeadLetter { .. } => "check the path in dead_letter and its permissions",
+        FailureKind::NoDeadLetter { source, .. } => source.hint(),
         FailureKind::NoResult(_) | FailureKind::BadResult(_) => {
             "an output answers with one line: {\"status\":…,\"message\":…,\"resources\":[…],\"changes\":[…]}; does this provider know the command?"
         }

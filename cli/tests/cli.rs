@@ -10,6 +10,7 @@
 //! - `handshake`: how a provider starts: ready, error, silence, crash; and those that cannot start.
 //! - `failures`: providers that fail while the stream runs.
 //! - `lines`: which bytes arrive: order, completeness, what is left out, rejected or cut off.
+//! - `dead_letters`: where lines are kept that no output gets.
 //! - `delivery`: checkpoints: what is not lost, whoever dies.
 //! - `supervision`: `restart`.
 //! - `transports`: every way to move the bytes, and what happens where one is not to be had.
@@ -34,6 +35,8 @@ mod config;
 #[cfg(target_os = "linux")]
 #[path = "cli/confinement.rs"]
 mod confinement;
+#[path = "cli/dead_letters.rs"]
+mod dead_letters;
 #[path = "cli/delivery.rs"]
 mod delivery;
 #[path = "cli/failures.rs"]

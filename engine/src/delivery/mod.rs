@@ -1,12 +1,13 @@
 //! What becomes of lines beyond being written: how far a stream is complete, and what is left out.
 
 mod checkpoints;
+mod dead_letters;
 mod progress;
 mod rejected;
 mod state;
 
 pub use checkpoints::CheckpointReport;
 pub(crate) use checkpoints::Checkpoints;
-pub use rejected::DeadLetterError;
+pub use dead_letters::{DeadLetterError, DeadLetters};
 pub(crate) use rejected::RejectedLines;
 pub use state::{StateError, StateStore, Stored, TaskState};

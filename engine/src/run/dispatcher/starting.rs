@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::delivery::Delivery;
 use super::{Dispatcher, Event, INPUT, Said, Timer};
 use crate::config::{Handshake, OnInvalid};
-use crate::delivery::RejectedLines;
+use crate::delivery::{DeadLetters, RejectedLines};
 use crate::limits::{BROKEN_PIPE_WAIT, SILENT_OUTPUT_GRACE};
 use crate::protocol::{CheckpointCheck, Command, EnvelopeCheck, Greeting, command_line};
 use crate::provider::{FirstLine, ProcessEvent, ProviderProcess, greet_input, greet_output};
@@ -42,7 +42,7 @@ impl Dispatcher<'_> {
         };
         let rejects = RejectedLines::new(
             stream.on_invalid,
-            stream.dead_letter.as_deref(),
+            DeadLetters::of(stream),
             &self.task.name,
             &self.task.input.name,
             &self.task.secrets,
