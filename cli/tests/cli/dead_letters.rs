@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::harness::{Block, Outcome, Sandbox, task};
+use crate::harness::{Block, DSTREAM, Outcome, Sandbox, deny_syscalls, task};
 
 const DONE: &str = "✅ Task \"t\" executed successfully\n";
 const FAILED: &str = "❌ Task \"t\" failed\n";
@@ -125,4 +125,43 @@ fn a_device_takes_all_letters() {
     let stream = "    on_invalid = \"dead_letter\"\n    dead_letter = \"/dev/null\"\n    dead_letter_size = \"1KiB\"\n    dead_letter_files = 1";
     sandbox.write_task(&input, &[Block::builtin("null")], stream);
     sandbox.run_task().has(0, DONE, &["2 lines rejected"]);
+}
+
+/// A disk that promises nothing: the first who asks it is the one who fails.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_checkpoint_counts_when_the_letters_before_it_are_on_the_disk() {
+    let run = |letter: bool, delivery: &str| {
+        let sandbox = Sandbox::new();
+        let mut lines = vec!["{\"data\":1}"];
+        lines.extend(letter.then_some("no envelope"));
+        lines.extend(["{\"data\":2}", "{\"checkpoint\":7}", "{\"data\":3}"]);
+        let lines: String = lines.iter().map(|line| format!("echo '{line}'\n")).collect();
+        sandbox.write_executable(
+            "source",
+            format!("#!/bin/sh\nread -r command\necho '{{\"status\":\"ready\",\"capabilities\":[\"checkpoint\"]}}'\n{lines}"),
+        );
+        let output = Block::fixture("bash/acknowledges.sh")
+            .with(&format!("env = {{ SINK = {:?} }}", sandbox.at("out")));
+        let stream = format!(
+            "    delivery = \"{delivery}\"\n    on_invalid = \"dead_letter\"\n    dead_letter = \"dead/letters\""
+        );
+        sandbox.write_task(&Block::path("./source"), &[output], &stream);
+        let mut denied = std::process::Command::new(deny_syscalls());
+        denied.args(["sync", DSTREAM, "run", "t"]).current_dir(sandbox.path(""));
+        let outcome = sandbox.start_command(denied).outcome();
+        (String::from_utf8(sandbox.read_or_empty("out")).unwrap(), outcome)
+    };
+    let (out, outcome) = run(true, "at_least_once");
+    assert_eq!(outcome.status, "1", "{}", outcome.stderr);
+    let cannot = "cannot have its invalid lines kept in `dead/letters`";
+    assert!(outcome.stderr.contains(cannot), "{}", outcome.stderr);
+    assert_eq!(out, "{\"data\":1}\n{\"data\":2}\n", "what came before is written");
+    // Without a letter nothing is asked of the disk before the state is.
+    let (out, outcome) = run(false, "at_least_once");
+    assert!(outcome.stderr.contains("cannot have its checkpoints stored"), "{}", outcome.stderr);
+    assert!(out.starts_with("{\"data\":1}\n{\"data\":2}\n"), "{out}");
+    // And without checkpoints nothing at all.
+    let (_, outcome) = run(true, "auto");
+    assert_eq!(outcome.status, "0", "{}", outcome.stderr);
 }

@@ -69,6 +69,11 @@ impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> Rejects for RejectedLines<T
         }
         Ok(Disposition::LeaveOut)
     }
+
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(dead_letters) = &mut self.dead_letters else { return Ok(()) };
+        dead_letters.file.settle().map_err(DeadLetterError::into_io)
+    }
 }
 
 impl DeadLetterBox {

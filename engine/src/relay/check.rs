@@ -74,4 +74,14 @@ pub trait Rejects: Send + 'static {
     /// An error ends the stream before this line: a line that could not be kept where it should
     /// have been must not vanish.
     fn reject(&mut self, rejected: &Rejected<'_>) -> io::Result<Disposition>;
+
+    /// Makes lasting what it has taken so far. Called before each [`Verdict::Mark`] is handed on:
+    /// behind it nobody will send these lines again.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the stream before the mark.
+    fn settle(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

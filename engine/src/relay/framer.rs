@@ -236,7 +236,10 @@ impl<C: LineCheck> Framer<C> {
                     let line = start..start + length.min(self.line_bytes_max);
                     refusal = self.reject(line, first_line + seen, offset, reason, false);
                 }
-                Verdict::Mark(text) => marks.push((kept, lines, text)),
+                Verdict::Mark(text) => match self.rejects.settle() {
+                    Ok(()) => marks.push((kept, lines, text)),
+                    Err(error) => refusal = Some(Refusal::NotKept(error)),
+                },
                 Verdict::BadMark(reason) => {
                     let (line_number, offset_bytes) =
                         (first_line + seen, first_offset + start as u64);

@@ -22,6 +22,10 @@ pub(crate) struct DeadLetterFile {
     /// How long the file was when this had written to it. If it is not any more, somebody else has
     /// written, and may have died half-way.
     length_left: u64,
+    /// Letters were written to it that the next power failure may take.
+    is_unsettled: bool,
+    /// Folders in which names are that it may take: the file's own, and those that were made.
+    unsettled_folders: Vec<PathBuf>,
 }
 
 impl DeadLetterFile {
@@ -31,9 +35,32 @@ impl DeadLetterFile {
     ///
     /// If that cannot be, or if it is there and no file.
     pub(crate) fn open(letters: DeadLetters) -> Result<Self, DeadLetterError> {
+        // Before it is opened, which makes them. Whoever has made the file may not have settled it.
+        let mut unsettled_folders = unmade_above(&letters.path);
         let file = open(&letters.path)?;
         let turns = if file.metadata()?.is_file() { name_of(&letters.path, &file)? } else { None };
-        Ok(Self { letters, turns, file, length_left: 0 })
+        unsettled_folders.extend(turns.as_deref().and_then(folder_of));
+        Ok(Self { letters, turns, file, length_left: 0, is_unsettled: false, unsettled_folders })
+    }
+
+    /// Returns when what was written is on the disk. Costs nothing where nothing was.
+    ///
+    /// # Errors
+    ///
+    /// If the system cannot promise it.
+    pub(crate) fn settle(&mut self) -> Result<(), DeadLetterError> {
+        if !std::mem::take(&mut self.is_unsettled) {
+            return Ok(());
+        }
+        self.file.sync_data()?;
+        for folder in std::mem::take(&mut self.unsettled_folders) {
+            match File::open(folder)?.sync_all() {
+                // There are file systems that have no such thing for folders.
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {}
+                synced => synced?,
+            }
+        }
+        Ok(())
     }
 
     /// Writes a letter, one line of JSON, in pieces, so that a long one is not held twice; meanwhile
@@ -65,7 +92,12 @@ impl DeadLetterFile {
                 }
                 self.letters.move_on(name)?;
             }
-            self.file = open(name)?;
+            let next = open(name)?;
+            self.unsettled_folders.extend(folder_of(name));
+            if std::mem::take(&mut self.is_unsettled) {
+                self.file.sync_data()?; // later it cannot be told of
+            }
+            self.file = next;
             self.length_left = 0;
         }
     }
@@ -84,7 +116,10 @@ impl DeadLetterFile {
         let (_, _) = file.into_parts(); // what could not be written is not tried again
         if self.turns.is_some() {
             match &written {
-                Ok(()) => self.length_left = self.file.metadata()?.len(),
+                Ok(()) => {
+                    self.length_left = self.file.metadata()?.len();
+                    self.is_unsettled = true;
+                }
                 // Half a letter is of no use; if it stays all the same, the next one knows.
                 Err(_) => drop(self.file.set_len(before)),
             }
@@ -129,6 +164,21 @@ fn open(path: &Path) -> Result<File, DeadLetterError> {
         fs::create_dir_all(folder)?;
     }
     Ok(OpenOptions::new().create(true).append(true).read(true).open(path)?)
+}
+
+/// The folder of a file.
+fn folder_of(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent()?;
+    Some(if folder == Path::new("") { ".".into() } else { folder.to_owned() })
+}
+
+/// The folders in which others will be made, for a file to be made.
+fn unmade_above(path: &Path) -> Vec<PathBuf> {
+    let unmade = path
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| *folder != Path::new("") && matches!(fs::exists(folder), Ok(false)));
+    unmade.filter_map(folder_of).collect()
 }
 
 /// The file's own name, behind symbolic links: that is the one to be changed. None if it has lost
@@ -217,6 +267,26 @@ mod tests {
         file.append(&"aaaa").unwrap();
         assert!(matches!(file.append(&"b"), Err(DeadLetterError::Full { files: 1, .. })));
         assert_eq!(read(&only, ""), "\"aaaa\"\n");
+    }
+
+    #[test]
+    fn what_is_written_is_settled_once_with_the_folders_that_were_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/letters");
+        assert_eq!(unmade_above(&path), [folder.path().join("a"), folder.path().to_owned()]);
+        assert_eq!(unmade_above(Path::new("letters")), [Path::new(""); 0]);
+        let mut file = DeadLetterFile::open(letters(&path, 2, 9)).unwrap();
+        file.settle().unwrap();
+        assert_eq!(file.unsettled_folders.len(), 3, "no letter, no reason to wait for a disk");
+        file.append(&1).unwrap();
+        assert!(file.is_unsettled);
+        file.settle().unwrap();
+        assert!(!file.is_unsettled && file.unsettled_folders.is_empty());
+        // A new file, a new name.
+        file.append(&2).unwrap();
+        file.append(&3).unwrap();
+        assert!(file.is_unsettled && !file.unsettled_folders.is_empty());
+        file.settle().unwrap();
     }
 
     #[test]
