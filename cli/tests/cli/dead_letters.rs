@@ -165,3 +165,20 @@ fn a_checkpoint_counts_when_the_letters_before_it_are_on_the_disk() {
     let (_, outcome) = run(true, "auto");
     assert_eq!(outcome.status, "0", "{}", outcome.stderr);
 }
+
+#[test]
+fn a_letter_says_when_it_holds_only_a_part_of_its_line() {
+    let sandbox = Sandbox::new();
+    let exact = format!("line {}", "x".repeat(2048));
+    let steps = ["line no", &exact, "big 3000", "big 1000000", "half {\"data\":"];
+    let outcome = run_into_dead(&sandbox, &steps.map(str::to_owned), "    max_line = \"2KiB\"");
+    outcome.has(0, DONE, &["5 lines rejected"]);
+    let kept = letters(&sandbox, "dead");
+    let lengths = kept.iter().map(|letter| letter["line"].as_str().unwrap().len());
+    assert_eq!(lengths.collect::<Vec<_>>(), [2, 2048, 2048, 2048, 8]);
+    let flags =
+        kept.iter().map(|letter| (letter["truncated"].as_bool(), letter["cut_off"].as_bool()));
+    let truncated = (Some(true), None);
+    let expected = [(None, None), (None, None), truncated, truncated, (None, Some(true))];
+    assert_eq!(flags.collect::<Vec<_>>(), expected);
+}

@@ -86,6 +86,8 @@ impl DeadLetterBox {
             reason: &self.secrets.mask(&rejected.reason),
             line_number: rejected.line_number,
             offset_bytes: rejected.offset_bytes,
+            truncated: rejected.truncated,
+            cut_off: rejected.cut_off,
             line: line.ok(),
             line_base64: line.is_err().then_some(rejected.line),
         })
@@ -102,7 +104,8 @@ mod tests {
 
     fn rejected(line: &[u8]) -> Rejected<'_> {
         let reason = Cow::Borrowed("not a JSON object");
-        Rejected { line, offset_bytes: 7, line_number: 2, reason, cut_off: false }
+        let (truncated, cut_off) = (false, false);
+        Rejected { line, offset_bytes: 7, line_number: 2, reason, truncated, cut_off }
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Rejected<'a> {
     pub line_number: u64,
     /// Why, as a fragment: "not valid UTF-8 at byte 7".
     pub reason: Cow<'static, str>,
+    /// Whether that is only its beginning, since it is longer than `line_bytes_max`.
+    pub truncated: bool,
     /// Whether the stream ended before its newline came.
     pub cut_off: bool,
 }
