@@ -87,8 +87,13 @@ fn start(transport: Transport, source: OwnedFd, sink: std::os::fd::OwnedFd) -> R
         check: check(Validate::Shape),
         rejects: Box::new(NoneExpected),
     };
-    let options =
-        RelayOptions { line_bytes_max: 16 << 20, buffer_bytes: 8 << 20, transport, measure: true };
+    let options = RelayOptions {
+        line_bytes_max: 16 << 20,
+        buffer_bytes: 8 << 20,
+        transport,
+        measure: true,
+        replaceable: false,
+    };
     Relay::start(ends, options, drop).unwrap()
 }
 

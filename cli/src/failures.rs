@@ -170,6 +170,9 @@ fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
         | FailureKind::EndedEarly(ProviderExit::Signal(9)) => {
             "SIGKILL that nobody sent by hand usually means that memory ran out"
         }
+        FailureKind::Stalled(_) => {
+            "what it waits for may be in its log; an input that is silent for longer needs a longer stall_timeout"
+        }
         FailureKind::InvalidLine { reason, .. } if reason.starts_with("longer than max_line") => {
             "raise max_line in the stream block, or let on_invalid = \"drop\" or \"dead_letter\" leave such lines out"
         }

@@ -6,7 +6,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::arguments::LogFormat;
 use crate::failures::describe;
-use crate::plural::count;
+use crate::plural::{bytes, count};
 use crate::stats::{Subject, View};
 
 /// Renders notices to the log.
@@ -70,13 +70,22 @@ impl Observer for LogNotices {
                     view.show(subject, stats);
                 }
             }
-            Notice::Restarting { side, provider, after, restart } => {
+            Notice::LinesLost { provider, lines, bytes: size } => {
+                let (lines, size) = (count(lines, "line"), bytes(size));
+                warn!(
+                    task,
+                    provider,
+                    "{lines} ({size}) that had been written to this output and that it had not read are lost"
+                );
+            }
+            Notice::Restarting { side, provider, after, restart, alone } => {
                 let after = after.as_secs_f32();
+                let how = if alone { "" } else { "from the last checkpoint, " };
                 warn!(
                     task,
                     provider,
                     restart,
-                    "starting again in {after:.1} s, from the last checkpoint, since the policy of this {side} says so (restart {restart})"
+                    "starting again in {after:.1} s, {how}since the policy of this {side} says so (restart {restart})"
                 );
             }
             Notice::GaveUp { side, provider, restarts } => {
@@ -112,6 +121,14 @@ impl Observer for LogNotices {
                     task,
                     provider,
                     "this {side} is still at work although its input has ended; Ctrl-C ends the wait"
+                );
+            }
+            Notice::Stalled { side, provider, timeout } => {
+                let timeout = timeout.as_secs_f32();
+                warn!(
+                    task,
+                    provider,
+                    "this {side} has neither read nor written for {timeout} s though there is something to do"
                 );
             }
             Notice::StillStoring => {

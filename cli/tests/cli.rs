@@ -55,6 +55,8 @@ mod many;
 mod quickstart;
 #[path = "cli/registry/mod.rs"]
 mod registry;
+#[path = "cli/stalling.rs"]
+mod stalling;
 #[path = "cli/stats.rs"]
 mod stats;
 #[path = "cli/stopping.rs"]

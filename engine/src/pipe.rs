@@ -1,6 +1,8 @@
 //! What the standard library does not offer for pipes.
 
+use std::collections::hash_map::RandomState;
 use std::fs::File;
+use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -37,19 +39,24 @@ pub(crate) fn has_writers(pipe: &File) -> bool {
     poll(&mut pipe, Some(&now)).is_ok() && !pipe[0].revents().contains(PollFlags::HUP)
 }
 
-/// What [`wake_reader`] writes: a byte that no line of JSON has, so that it is known from others and
-/// completes no line.
-pub(crate) const WAKING_BYTE: u8 = 0;
+/// What [`wake_reader`] writes: 16 bytes by chance, which nobody else can have written.
+pub(crate) type Mark = [u8; 16];
+
+/// A mark of its own.
+pub(crate) fn new_mark() -> Mark {
+    let chance = RandomState::new(); // seeded by the system
+    (u128::from(chance.hash_one(0)) << 64 | u128::from(chance.hash_one(1))).to_ne_bytes()
+}
 
 /// Wakes a thread that is blocked in a read of `pipe`, whose writers will neither write nor leave;
-/// the thread has been told to throw away what it reads.
+/// the thread has been told to throw away what it reads from the mark on.
 ///
 /// Reading through `poll` would cost every wake-up a system call more, for a case that needs a
 /// process that has escaped from its group. Instead the pipe is opened once more, for writing, and
-/// one byte wakes the reader. Where there are bytes in the pipe its reader is not blocked: then there
-/// is none, since it would stand in the middle of them. Returns whether it was written.
+/// a mark wakes the reader; so little is written as a whole (pipe(7)). Where there are bytes in the
+/// pipe its reader is not blocked: then there is none. Returns whether it was written.
 #[cfg(target_os = "linux")]
-pub(crate) fn wake_reader(pipe: &File) -> bool {
+pub(crate) fn wake_reader(pipe: &File, mark: &Mark) -> bool {
     use rustix::fs::{Mode, OFlags};
     use std::os::fd::AsRawFd;
 
@@ -59,12 +66,12 @@ pub(crate) fn wake_reader(pipe: &File) -> bool {
     let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty())
-        .is_ok_and(|writer| rustix::io::write(&writer, &[WAKING_BYTE]) == Ok(1))
+        .is_ok_and(|writer| rustix::io::write(&writer, mark) == Ok(mark.len()))
 }
 
 /// Where the system offers no way to wake it, the thread goes on with the next byte that comes.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn wake_reader(_pipe: &File) -> bool {
+pub(crate) fn wake_reader(_pipe: &File, _mark: &Mark) -> bool {
     false
 }
 
@@ -83,6 +90,11 @@ impl Rest {
     /// The rest of the pipe whose writing end this is; none where the system cannot tell.
     pub(crate) fn of(pipe: &File) -> Option<Self> {
         open_reader(pipe).map(Self)
+    }
+
+    /// Bytes that have not been read yet.
+    pub(crate) fn unread_bytes(&self) -> u64 {
+        unread_bytes(&self.0) as u64
     }
 
     /// Lines and bytes that have not been read; they are read here. To be asked when nobody else
@@ -164,9 +176,15 @@ mod tests {
         let reader = File::from(OwnedFd::from(reader));
         assert!(has_writers(&reader));
         std::thread::scope(|scope| {
-            let read = scope.spawn(|| (&reader).read(&mut [0; 8]).unwrap());
-            assert!(wake_reader(&reader));
-            assert_eq!(read.join().unwrap(), 1);
+            let mark = new_mark();
+            assert_ne!(mark, new_mark());
+            let read = scope.spawn(|| {
+                let mut buffer = [0; 32];
+                let count = (&reader).read(&mut buffer).unwrap();
+                buffer[..count].to_vec()
+            });
+            assert!(wake_reader(&reader, &mark));
+            assert_eq!(read.join().unwrap(), mark);
         });
         drop(writer);
         assert!(!has_writers(&reader));
@@ -179,7 +197,7 @@ mod tests {
         writer.write_all(b"half a line").unwrap();
         let reader = File::from(OwnedFd::from(reader));
         let full = unread_bytes(&reader);
-        assert!(!wake_reader(&reader));
+        assert!(!wake_reader(&reader, &new_mark()));
         assert_eq!(unread_bytes(&reader), full);
     }
 

@@ -131,6 +131,7 @@ impl Window {
             match ends.recv().unwrap() {
                 RelayEvent::InputEnd(end) => assert!(matches!(end, InputEnd::Ended)),
                 RelayEvent::OutputEnd(_, end) => assert!(matches!(end, OutputEnd::Complete)),
+                RelayEvent::SourceEnded | RelayEvent::SinkBroken(..) => unreachable!(),
             }
         }
         Some(window)
@@ -210,8 +211,13 @@ fn start(
         check: EnvelopeCheck::new(Validate::Shape, None),
         rejects: Box::new(NoneExpected),
     };
-    let options =
-        RelayOptions { line_bytes_max: 1 << 20, buffer_bytes: 0, transport, measure: true };
+    let options = RelayOptions {
+        line_bytes_max: 1 << 20,
+        buffer_bytes: 0,
+        transport,
+        measure: true,
+        replaceable: false,
+    };
     Relay::start(ends, options, tell).unwrap()
 }
 

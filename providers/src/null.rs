@@ -73,9 +73,8 @@ impl Output for Null {
             return batch.envelopes().try_for_each(|envelope| self.write(envelope));
         }
         let lines = batch.lines();
-        let unfinished = u64::from(!lines.ends_with(b"\n"));
-        self.envelopes += memchr::memchr_iter(b'\n', lines).count() as u64 + unfinished;
-        self.bytes += lines.len() as u64 + unfinished;
+        self.envelopes += memchr::memchr_iter(b'\n', lines).count() as u64;
+        self.bytes += lines.len() as u64;
         Ok(())
     }
 

@@ -1,4 +1,5 @@
 use dstream_providers::{PROVIDERS, ProviderInfo, Side};
+use rustix::process::Signal;
 
 use crate::process::{READY, Running, run};
 
@@ -108,6 +109,56 @@ fn a_closed_stdout_is_a_quiet_end() {
             assert!(!ended.stderr.contains("ERROR"), "{provider}: {}", ended.stderr);
         }
     }
+}
+
+/// However the stream ends, half a line is none: not for those that take lines one by one, nor for
+/// those that take many at once. It may look whole.
+#[test]
+fn no_output_takes_half_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = "{\"data\":1}\n{\"data\":2}";
+    for is_told_to_leave in [false, true] {
+        for (number, format) in ["envelope", "data"].iter().enumerate() {
+            let path = folder.path().join(format!("{is_told_to_leave}-{number}"));
+            let config = serde_json::json!({ "path": path, "format": format });
+            leave("output file", &config, stream, is_told_to_leave);
+            let line = if *format == "data" { "1\n" } else { "{\"data\":1}\n" };
+            // What is told to leave need not take what is there.
+            let written = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(written == line || is_told_to_leave && written.is_empty(), "{written}");
+        }
+        for config in [serde_json::json!({}), serde_json::json!({ "delay_ms": 1 })] {
+            let ended = leave("output null", &config, stream, is_told_to_leave);
+            let counted = |count, bytes| {
+                ended.stderr.contains(&format!("INFO {count} envelopes, {bytes} bytes\n"))
+            };
+            assert!(counted(1, 11) || is_told_to_leave && counted(0, 0), "{}", ended.stderr);
+        }
+    }
+}
+
+/// Has an output read a stream that ends in the middle of a line, or stays open while the output is
+/// told to leave.
+fn leave(
+    provider: &str,
+    config: &serde_json::Value,
+    stream: &str,
+    is_told_to_leave: bool,
+) -> crate::process::Ended {
+    let mut running = Running::start(provider, &format!("{config}\n"));
+    assert_eq!(running.line(), READY);
+    running.write(stream);
+    let said = if is_told_to_leave {
+        running.signal(Signal::TERM);
+        "ERROR told to leave before the end of the stream\n"
+    } else {
+        running.close_stdin();
+        "ERROR the stream has ended in the middle of a line, which is left out\n"
+    };
+    let ended = running.end();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.ends_with(said), "{}", ended.stderr);
+    ended
 }
 
 #[test]

@@ -286,6 +286,82 @@ fn from_the_end_means_what_comes_later() {
     assert_eq!(first["metadata"].get("line"), None, "nobody has counted");
 }
 
+/// What stands behind the last newline is a line when the file is not followed; but the file may
+/// grow all the same.
+#[test]
+fn a_last_line_without_a_newline_is_neither_torn_nor_lost_when_the_file_grows() {
+    let folder = folder();
+    let path = folder.path().join("a.log");
+    let packs: [fn(&str) -> Vec<u8>; 3] = [|text| text.as_bytes().to_vec(), gzip, zstd];
+    for pack in packs {
+        write(&path, pack("one\ntwo"));
+        let config = json!({ "path": path });
+        let ended = resumed(&config, None);
+        assert_eq!(data(ended.stream()), ["one", "two"]);
+        // One more run after each change; each begins where the one before has ended.
+        let mut checkpoint = last_checkpoint(ended.stream());
+        for (more, expected) in [
+            ("", &[][..]),
+            (" three", &["two three"]),
+            ("", &[]),
+            ("\n", &[]),
+            ("", &[]),
+            ("four", &["four"]),
+            ("\nfive", &["five"]),
+            (" six\nseven\n", &["five six", "seven"]),
+        ] {
+            let whole = [fs::read(&path).unwrap(), pack(more)].concat();
+            write(&path, if more.is_empty() { fs::read(&path).unwrap() } else { whole });
+            let ended = resumed(&config, Some(&checkpoint));
+            assert_eq!((data(ended.stream()), ended.stderr.as_str()), (strings(expected), ""));
+            checkpoint = last_checkpoint(ended.stream());
+        }
+        assert_eq!(checkpoint["files"][0]["lines"], 5);
+    }
+}
+
+#[test]
+fn a_last_line_that_was_replaced_is_another_line() {
+    let folder = folder();
+    let path = folder.path().join("a.log");
+    let beginning = format!("{}\n", "x".repeat(2000)); // more than what a file is known by
+    write(&path, beginning.clone() + "cut");
+    let config = json!({ "path": path });
+    let checkpoint = last_checkpoint(resumed(&config, None).stream());
+    // As a writer does that has come back and cuts off what it had not finished.
+    write(&path, beginning + "new\n");
+    let ended = resumed(&config, Some(&checkpoint));
+    assert_eq!(data(ended.stream()), ["new"]);
+}
+
+#[test]
+fn from_the_end_of_a_compressed_file_comes_the_last_line_whole() {
+    let folder = folder();
+    let path = folder.path().join("a.log");
+    write(&path, gzip("old\ncut"));
+    let config = json!({ "path": path, "start": "end" });
+    let checkpoint = last_checkpoint(resumed(&config, None).stream());
+    write(&path, [gzip("old\ncut"), gzip(" line\n")].concat());
+    let ended = resumed(&config, Some(&checkpoint));
+    assert_eq!(data(ended.stream()), ["cut line"]);
+}
+
+#[test]
+fn a_file_that_was_not_followed_can_be_followed_from_its_checkpoint() {
+    let folder = folder();
+    let path = folder.path().join("a.log");
+    write(&path, "one\ntwo");
+    let checkpoint = last_checkpoint(resumed(&json!({ "path": path }), None).stream());
+    let mut following = Following::start(&followed(path.clone()), Some(&checkpoint));
+    append(&path, "\nthree\n");
+    following.expect(&["three"]);
+    following.stop();
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
 fn followed(path: PathBuf) -> Value {
     json!({ "path": path, "follow": true, "poll_interval_ms": 1 })
 }

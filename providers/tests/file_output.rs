@@ -67,7 +67,7 @@ fn the_named_file_is_appended_to_byte_for_byte() {
     let path = folder.path().join("deep/er/out.jsonl");
     let config = json!({ "path": path });
     written(&config, "{\"data\": 1 }\r\n\nno envelope\n");
-    written(&config, "{\"data\":2}"); // without its newline
+    written(&config, "{\"data\":2}\n");
     written(&config, "");
     let expected = "{\"data\": 1 }\r\n\nno envelope\n{\"data\":2}\n";
     assert_eq!(fs::read_to_string(&path).unwrap(), expected);
@@ -97,10 +97,7 @@ fn a_line_can_be_read_as_soon_as_it_was_written() {
 fn data_alone_is_written_as_it_stands() {
     let folder = folder();
     let config = json!({ "path": folder.path().join("out.jsonl"), "format": "data" });
-    written(
-        &config,
-        &("{\"metadata\":{},\"data\": {\"a\" : 1.50} }\n\n".to_owned() + "{\"data\":\"x\"}"),
-    );
+    written(&config, "{\"metadata\":{},\"data\": {\"a\" : 1.50} }\n\n{\"data\":\"x\"}\n");
     assert_eq!(files(folder.path())["out.jsonl"], "{\"a\" : 1.50}\n\"x\"\n");
     let ended = run(OUTPUT, command(&config) + "{\"data\":1}\nno envelope\n");
     assert_eq!(ended.code, Some(1));

@@ -65,8 +65,8 @@ impl<R: Read> Batches<R> {
         }
     }
 
-    /// All lines that are there already, each with its newline; only the very last of the source
-    /// may lack it. Waits for one if there is none. None at the end.
+    /// All lines that are there already, each with its newline. Waits for one if there is none. None
+    /// at the end: what comes after the last newline is no line.
     pub(crate) fn next_batch(&mut self) -> io::Result<Option<&[u8]>> {
         loop {
             if let Some(at) = memrchr(b'\n', &self.buffer[self.searched..self.filled]) {
@@ -77,10 +77,15 @@ impl<R: Read> Batches<R> {
             }
             self.searched = self.filled;
             if self.ended {
-                return Ok(self.rest());
+                return Ok(None);
             }
             self.fill()?;
         }
+    }
+
+    /// Whether the source has ended in the middle of a line.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.ended && self.start < self.filled
     }
 
     /// What came after the last newline; once.
@@ -154,10 +159,12 @@ mod tests {
                 let mut batches = pieces(text.as_bytes(), sizes);
                 let mut seen = Vec::new();
                 while let Some(batch) = batches.next_batch().unwrap() {
-                    assert!(seen.ends_with(b"\n") || seen.is_empty());
+                    assert!(batch.ends_with(b"\n"));
                     seen.extend_from_slice(batch);
                 }
-                assert_eq!(seen, text.as_bytes(), "{sizes:?}");
+                let whole = text.rfind('\n').map_or(0, |at| at + 1);
+                assert_eq!(seen, &text.as_bytes()[..whole], "{sizes:?}");
+                assert_eq!(batches.is_torn(), whole < text.len());
                 assert!(batches.next_batch().unwrap().is_none());
             }
         }

@@ -18,13 +18,12 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Whole lines; only the last may lack its newline.
+    /// Whole lines.
     pub(crate) fn new(lines: &'a [u8], stop: &'a Stop) -> Self {
         Self { lines, stop }
     }
 
-    /// All lines with their newlines, byte for byte; only the last line of the whole stream may
-    /// lack it.
+    /// All lines, byte for byte, each with its newline.
     pub fn lines(&self) -> &'a [u8] {
         self.lines
     }
@@ -189,7 +188,7 @@ mod tests {
     #[test]
     fn a_batch_is_its_lines_until_a_stop_is_asked_for() {
         let stop = Stop::new();
-        let batch = Batch::new(b"one\n\nthree", &stop);
+        let batch = Batch::new(b"one\n\nthree\n", &stop);
         let lines: Vec<&[u8]> = batch.envelopes().map(|envelope| envelope.line()).collect();
         assert_eq!(lines, [&b"one"[..], b"", b"three"]);
         let mut envelopes = batch.envelopes();

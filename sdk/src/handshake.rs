@@ -23,7 +23,7 @@ pub(crate) fn say(line: &str) {
     }
 }
 
-/// Says instead of [`READY`] why the provider cannot start.
+/// Says instead of [`ready`] why the provider cannot start.
 pub(crate) fn refuse(error: &ProviderError) -> ExitCode {
     say(&error.to_line());
     ExitCode::FAILURE

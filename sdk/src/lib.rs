@@ -48,7 +48,7 @@
 //! | status | means |
 //! |---|---|
 //! | 0 | the stream came to its end, the provider was asked to stop and did, or nobody reads its stdout any more |
-//! | 1 | it failed: the handshake, the answer or the last log line says why; or an output was told to leave before the end of its stream |
+//! | 1 | it failed: the handshake, the answer or the last log line says why; or an output was told to leave before the end of its stream, or got half a line as the last |
 //! | 101 | it panicked, and said so in an error line |
 
 mod batches;

@@ -23,6 +23,9 @@ use crate::stop::Stop;
 /// means that there is no time for this. The provider then leaves without reading what is still
 /// there, finishes what it has taken, and ends with status 1. SIGINT alone, the Ctrl-C that every
 /// process at a terminal gets, changes nothing: the input gets it too, and the stream ends.
+///
+/// It gets whole lines only. What has no newline when stdin ends, because DStream was killed, may be
+/// half a line: it is left out, and the provider ends with status 1.
 pub trait Output: Sized {
     /// Its `config` block. With `#[serde(deny_unknown_fields)]` a misspelt field is an error that
     /// names the nearest.
@@ -161,6 +164,11 @@ fn stream<O: Output>(
     output.finish()?;
     if is_cut {
         return Err(ProviderError::transient("told to leave before the end of the stream"));
+    }
+    if stdin.is_torn() {
+        return Err(ProviderError::transient(
+            "the stream has ended in the middle of a line, which is left out",
+        ));
     }
     Ok(())
 }

@@ -35,7 +35,8 @@ enum Chore {
         /// Run those whose name holds this, such as `framing` or `relay/splice/515B`.
         name: Option<String>,
     },
-    /// Do what a merge needs: formatting, lints, house rules, tests, benches, the quick start.
+    /// Do what a merge needs: formatting, lints, documentation, house rules, tests, benches, the
+    /// quick start.
     Ci,
     Compare(Box<compare::Arguments>),
     Chaos(chaos::Arguments),

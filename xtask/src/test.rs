@@ -14,6 +14,11 @@ pub(crate) fn all() -> Result<(), String> {
 pub(crate) fn ci() -> Result<(), String> {
     run("cargo fmt --all --check")?;
     run("cargo clippy --workspace --all-targets --quiet -- -D warnings")?;
+    // As it is published, and as it is read by those who change it.
+    for items in ["", " --document-private-items"] {
+        let line = format!("cargo doc --workspace --no-deps --quiet{items}");
+        run_with(&line, &[("RUSTDOCFLAGS", "-D warnings")])?;
+    }
     run("cargo xtask test")?;
     bench::once(None)?;
     run("cargo run --release -- run quickstart")?;

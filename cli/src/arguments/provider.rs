@@ -100,8 +100,11 @@ pub(crate) struct Push {
     /// Where to publish: registry, repository and tag.
     #[arg(value_name = "REF")]
     pub(crate) reference: String,
-    /// Files named plugin.<os>_<arch> or provider.json, or folders with them.
-    #[arg(value_name = "FILE")]
+    // No documentation comment: rustdoc would read it as HTML.
+    #[arg(
+        value_name = "FILE",
+        help = "Files named plugin.<os>_<arch> or provider.json, or folders with them"
+    )]
     pub(crate) files: Vec<PathBuf>,
     /// The executable of a platform, whatever its file is named; may be given several times.
     #[arg(long, value_name = "OS/ARCH=PATH", value_parser = platform_and_path)]

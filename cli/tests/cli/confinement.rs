@@ -47,6 +47,19 @@ fn refused(line: &str, run: impl FnOnce(&Sandbox) -> Outcome) -> Outcome {
     outcome
 }
 
+/// The interpreter, and what it reads besides what every program may, as items of a list: it may be
+/// installed anywhere, and a virtual environment has its home elsewhere.
+fn python() -> (String, String) {
+    let ask = "import os, sys\n\
+               for path in (sys.executable, sys.prefix, sys.exec_prefix, sys.base_prefix, \
+               sys.base_exec_prefix, os.path.realpath(sys.executable)): print(path)";
+    let answer = Command::new("python3").args(["-c", ask]).output().unwrap().stdout;
+    let answer = String::from_utf8(answer).unwrap();
+    let (python, _) = answer.split_once('\n').unwrap();
+    let files: Vec<_> = answer.lines().map(quoted).collect();
+    (python.to_owned(), files.join(", "))
+}
+
 /// Soft and hard limit as `/proc/self/limits` shows them.
 fn has_limit(stderr: &str, name: &str, soft: u64, hard: u64) {
     let line = stderr.lines().find_map(|line| line.split_once(name)).map(|(_, limits)| limits);
@@ -226,19 +239,15 @@ for act in (\"connect\", \"bind\"):
         answer = error.errno
     print(act, \"held back\" if answer == errno.EACCES else \"let through\", file=sys.stderr)
 '\n";
-    // It may be installed anywhere.
-    let mut python = Command::new("python3");
-    let python = python.args(["-c", "import sys; print(sys.executable); print(sys.base_prefix)"]);
-    let python = String::from_utf8(python.output().unwrap().stdout).unwrap();
-    let (python, home) = python.trim_end().split_once('\n').unwrap();
-    let (script, home) = (&script.replace("python3", python), quoted(home));
+    let (python, files) = python();
+    let script = script.replace("python3", &python);
     for (network, word) in
         [("", "held back"), ("network = false", "held back"), ("network = true", "let through")]
     {
-        let block = format!("sandbox {{\n read = [{home}]\n {network}\n }}");
+        let block = format!("sandbox {{\n read = [{files}]\n {network}\n }}");
         let said = [format!("source: connect {word}\n"), format!("source: bind {word}\n")];
         let said = said.each_ref().map(String::as_str);
-        with_input(script, &[&block]).run_task().has(0, DONE, &said);
+        with_input(&script, &[&block]).run_task().has(0, DONE, &said);
     }
 }
 

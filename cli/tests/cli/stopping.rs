@@ -278,6 +278,76 @@ fn a_grandchild_does_not_keep_the_stream_open() {
     gone(&sandbox, 1);
 }
 
+/// Ends a process that nobody else does.
+struct Escaped(u32);
+
+impl Drop for Escaped {
+    fn drop(&mut self) {
+        let id = i32::try_from(self.0).ok().and_then(Pid::from_raw);
+        let _ = id.map(|id| kill_process(id, Signal::KILL));
+    }
+}
+
+/// Its pipe is empty, so that the reader waits for it until it is woken.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_process_that_has_escaped_does_not_keep_the_stream_open() {
+    std::thread::scope(|scope| {
+        for transport in ["splice", "portable", "uring"] {
+            scope.spawn(move || {
+                let sandbox = Sandbox::new();
+                let escaped = format!("escaped {}", sandbox.at("pids"));
+                // {"a<NUL>"} in a line of its own.
+                let input =
+                    Block::script(&["ready", &escaped, "bytes 7b226100227d0a", "emit 3 100"]);
+                let output = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
+                sandbox.write_task(&input, &[output], &format!("transport = \"{transport}\""));
+                let outcome = sandbox.run_task();
+                let escaped = Escaped(sandbox.process_ids("pids", 1)[0]);
+                outcome.has(
+                    0,
+                    "✅ Task \"t\" executed successfully\n",
+                    &["a process outside its group still keeps its stdout open and is left behind"],
+                );
+                let expected = [b"{\"a\0\"}\n".to_vec(), emitted(1, 3, 100)].concat();
+                same_bytes(&sandbox.read("out"), &expected);
+                assert!(alive(escaped.0), "it is left behind");
+            });
+        }
+    });
+}
+
+/// However long an output then takes: it stalls until its grace is over.
+#[test]
+#[cfg(target_os = "linux")]
+fn that_a_process_which_has_escaped_holds_the_pipe_is_told_once() {
+    for transport in ["splice", "portable"] {
+        let sandbox = Sandbox::new();
+        let (pid, escaped) = (sandbox.at("pid"), format!("escaped {}", sandbox.at("pids")));
+        // More than pipes and buffer take.
+        let steps = ["ready", &escaped, &format!("pidfile {pid}"), "emit 200000 100"];
+        let output = Block::script(&["ready", "hang"]).with("shutdown_timeout = \"3500ms\"");
+        let stream = format!("transport = \"{transport}\"");
+        sandbox.write_task(&Block::script(&steps), &[output], &stream);
+        let running = sandbox.start(&["run", "t"]);
+        let escaped = Escaped(sandbox.process_ids("pids", 1)[0]);
+        let input = sandbox.process_ids("pid", 1)[0];
+        let mut written = String::new();
+        eventually("an input that is held up", || {
+            let before = std::mem::take(&mut written);
+            let io = std::fs::read_to_string(format!("/proc/{input}/io")).unwrap();
+            written = io.lines().find(|line| line.starts_with("wchar")).unwrap().to_owned();
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            written == before
+        });
+        running.signal(Signal::TERM);
+        let outcome = running.outcome();
+        let told = "a process outside its group still keeps its stdout open and is left behind";
+        assert_eq!(outcome.stderr.matches(told).count(), 1, "{transport}: {}", outcome.stderr);
+        assert!(alive(escaped.0), "it is left behind");
+    }
+}
+
 #[test]
 fn grandchildren_in_bash_and_python_do_not_stay() {
     if !has_python() {

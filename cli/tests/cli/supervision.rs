@@ -6,6 +6,8 @@ use crate::harness::{Block, Sandbox};
 
 const STREAM: &str = "    delivery = \"at_least_once\"\n    checkpoint_interval = { lines = 500 }";
 
+const SUCCEEDED: &str = "✅ Task \"t\" executed successfully\n";
+
 fn restart(policy: &str, more: &str) -> String {
     format!(
         "restart {{\n      policy = \"{policy}\"\n      backoff_min = \"10ms\"\n      backoff_max = \"20ms\"\n      {more}\n    }}"
@@ -104,4 +106,161 @@ fn a_policy_of_always_runs_the_task_again_after_its_end() {
         "✅ Task \"t\" executed successfully\n",
         &["restart 2)", "going on after 3", "giving up"],
     );
+}
+
+/// Appends what it reads to `out`; the first so many processes of it die after so many lines each.
+/// How often it was started is in `starts`. It reads and writes by single bytes until then, so that
+/// what it has read is what it has written.
+fn dies_after(sandbox: &Sandbox, lines: u64, deaths: u64, restart: &str) -> Block {
+    let program = format!(
+        r#"#!/usr/bin/env python3
+import os, shutil, sys
+
+def line():
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            sys.exit(0)
+        line += byte
+    return line
+
+line()
+print('{{"status":"ready"}}', flush=True)
+with open("starts", "a") as starts:
+    starts.write("x")
+out = open("out", "ab", 0)
+if os.path.getsize("starts") <= {deaths}:
+    for _ in range({lines}):
+        out.write(line())
+    os.kill(os.getpid(), 9)
+shutil.copyfileobj(open(0, "rb"), out)
+"#
+    );
+    sandbox.write_executable("dies", program);
+    Block::path("./dies").named("sink").with(restart)
+}
+
+fn seqs(sandbox: &Sandbox) -> Vec<u64> {
+    let text = String::from_utf8(sandbox.read_or_empty("out")).unwrap();
+    let seq = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["data"]["seq"].as_u64().unwrap()
+    };
+    text.lines().map(seq).collect()
+}
+
+/// The number in `N lines (…) of task "t" were lost`, written with commas.
+fn told_lost(stderr: &str) -> u64 {
+    let line = stderr.lines().find(|line| line.contains("of task \"t\" were lost"));
+    let number = line.map_or("0", |line| line.split(' ').next().unwrap());
+    number.replace(',', "").parse().unwrap()
+}
+
+#[test]
+fn without_checkpoints_an_output_comes_back_and_what_is_lost_is_counted() {
+    const COUNT: u64 = 150_000;
+    for transport in ["auto", "uring", "portable"] {
+        let sandbox = Sandbox::new();
+        let output = dies_after(&sandbox, 1000, 3, &restart("on_failure", "max_attempts = 0"));
+        let stream = format!("    transport = \"{transport}\"");
+        sandbox.write_task(&generate(COUNT), &[output], &stream);
+        let outcome = sandbox.run_task();
+        let started = "starting again in";
+        outcome.has(0, SUCCEEDED, &[started, "SIGKILL", "were lost"]);
+        let arrived = seqs(&sandbox);
+        assert!(arrived.windows(2).all(|pair| pair[0] < pair[1]), "in order, none twice");
+        assert_eq!(sandbox.read("starts").len(), 4);
+        assert_eq!(arrived.len() as u64 + told_lost(&outcome.stderr), COUNT);
+        // The input was not touched.
+        assert_eq!(outcome.stderr.matches("source: starting with").count(), 1, "{outcome:?}");
+    }
+}
+
+#[test]
+fn an_output_that_dies_before_the_stream_begins_comes_back() {
+    let sandbox = Sandbox::new();
+    sandbox.write_executable(
+        "late",
+        "#!/bin/sh\n[ -e tried ] || { touch tried; exit 3; }\nread -r command\necho '{\"status\":\"ready\"}'\nexec cat > out\n",
+    );
+    let output = Block::path("./late").named("late").with(&restart("on_failure", ""));
+    sandbox.write_task(&generate(100), &[output, Block::builtin("null")], "");
+    let outcome = sandbox.run_task();
+    outcome.has(0, SUCCEEDED, &["ended before it was ready", "starting again in"]);
+    assert_eq!(seqs(&sandbox).len(), 100);
+}
+
+#[test]
+fn an_output_that_stays_away_ends_the_task_with_what_it_has_not_got() {
+    let sandbox = Sandbox::new();
+    let output = dies_after(&sandbox, 1, 9, &restart("on_failure", "max_attempts = 2"));
+    sandbox.write_task(&generate(400_000), &[output], "");
+    let outcome = sandbox.run_task();
+    let parts = ["restart 2)", "giving up after 2 restarts", "and never written to `sink`"];
+    outcome.has(1, "", &parts);
+    assert_eq!(sandbox.read("starts").len(), 3);
+    assert_eq!(outcome.stderr.matches("(killed by SIGKILL)").count(), 3, "{}", outcome.stderr);
+}
+
+#[test]
+fn an_idle_output_that_dies_comes_back_for_the_next_line() {
+    let sandbox = Sandbox::new();
+    sandbox.write_executable(
+        "input",
+        "#!/bin/sh\nread -r command\necho '{\"status\":\"ready\"}'\necho '{\"data\":{\"seq\":1}}'\n\
+         while [ ! -e twice ]; do sleep 0.05; done\necho '{\"data\":{\"seq\":2}}'\n",
+    );
+    sandbox.write_executable(
+        "output",
+        "#!/bin/sh\nread -r command\necho '{\"status\":\"ready\"}'\n\
+         if [ -e once ]; then touch twice; else touch once; read -r line; echo \"$line\" >> out; exit 4; fi\nexec cat >> out\n",
+    );
+    let output = Block::path("./output").named("out").with(&restart("on_failure", ""));
+    sandbox.write_task(&Block::path("./input").named("in"), &[output], "");
+    let outcome = sandbox.run_task();
+    outcome.has(0, SUCCEEDED, &["ended while the stream was running (exit status 4)"]);
+    assert_eq!(seqs(&sandbox), [1, 2]);
+    assert_eq!(told_lost(&outcome.stderr), 0);
+}
+
+#[test]
+fn an_input_comes_back_while_the_outputs_go_on() {
+    let sandbox = Sandbox::new();
+    sandbox.write_executable(
+        "input",
+        "#!/bin/sh\nread -r command\necho '{\"status\":\"ready\"}'\necho x >> tries\ncount=$(wc -l < tries)\n\
+         echo \"{\\\"data\\\":{\\\"seq\\\":$count}}\"\n[ $count = 3 ] || { printf '{\"data\":{'; exit 5; }\n",
+    );
+    let input = Block::path("./input").named("in").with(&restart("on_failure", ""));
+    let output = dies_after(&sandbox, 100, 0, "");
+    sandbox.write_task(&input, &[output], "    on_invalid = \"drop\"");
+    let outcome = sandbox.run_task();
+    outcome.has(0, SUCCEEDED, &["input provider `in` failed (exit status 5)", "restart 2)"]);
+    assert_eq!(seqs(&sandbox), [1, 2, 3]);
+    assert_eq!(sandbox.read("starts").len(), 1);
+}
+
+#[test]
+fn an_input_of_policy_always_begins_again_until_it_is_enough() {
+    let sandbox = Sandbox::new();
+    let input = Block::builtin("counter").config("interval = 0").config("maxCount = 3");
+    let input = input.with(&restart("always", "max_attempts = 2"));
+    sandbox.write_task(&input, &[Block::builtin("console")], "");
+    let outcome = sandbox.run_task();
+    assert_eq!(outcome.stdout.matches("{\"value\":3,").count(), 3, "{}", outcome.stdout);
+    assert!(outcome.stderr.contains("restart 2)") && outcome.stderr.contains("9 lines"));
+}
+
+#[test]
+fn a_stop_while_an_output_is_away_is_not_a_success() {
+    let sandbox = Sandbox::new();
+    let restart = "restart {\n      policy = \"on_failure\"\n      backoff_min = \"1h\"\n      backoff_max = \"1h\"\n    }";
+    let output = dies_after(&sandbox, 1, 9, restart);
+    sandbox.write_task(&generate(400_000), &[output], "");
+    let running = sandbox.start(&["run", "t"]);
+    running.says("starting again in");
+    running.signal(Signal::TERM);
+    let parts = ["and never written to `sink`", "❌ Task \"t\" failed"];
+    running.outcome().has(1, "", &parts);
 }

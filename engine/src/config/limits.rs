@@ -50,7 +50,9 @@ pub(super) const STARTUP_DEFAULT: Duration = Duration::from_secs(30);
 pub(super) const SHUTDOWN_DEFAULT: Duration = Duration::from_secs(10);
 /// `startup_timeout` and `shutdown_timeout`, most: a longer wait is a hang for whoever waits.
 pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
-/// `backoff_min`, `backoff_max` and `window` of a restart, most.
+/// `stall_timeout`, least: a busy machine lets nobody run for as long as that.
+pub(super) const STALL_MIN: Duration = Duration::from_millis(100);
+/// `stall_timeout`, and `backoff_min`, `backoff_max` and `window` of a restart, most.
 pub(super) const RESTART_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// `backoff_min` and `backoff_max`, least: a restart loop without a pause takes a whole core.
 pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(10);

@@ -68,6 +68,8 @@ pub struct ProviderBlock {
     pub startup_timeout: Duration,
     /// How long it may take to leave when it is told to. Default 10 s.
     pub shutdown_timeout: Duration,
+    /// How long it may neither read nor write while there is something to do.
+    pub stall_timeout: Option<Duration>,
     /// What happens when it fails.
     pub restart: Restart,
     /// What it may use and reach.
@@ -122,11 +124,10 @@ pub struct Restart {
 }
 
 impl Task {
-    /// Whether a failure can have it run again.
+    /// Whether a failure need not be its end.
     pub fn is_restarted(&self) -> bool {
         let mut blocks = std::iter::once(&self.input).chain(&self.outputs);
-        self.stream.delivery == Delivery::AtLeastOnce
-            && blocks.any(|block| block.restart.policy != RestartPolicy::Never)
+        blocks.any(|block| block.restart.policy != RestartPolicy::Never)
     }
 }
 

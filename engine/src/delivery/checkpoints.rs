@@ -104,6 +104,11 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Whether an output has not acknowledged all that were noted.
+    pub(crate) fn is_acknowledgement_due(&self, output: usize) -> bool {
+        self.progress().is_due(output)
+    }
+
     /// The outputs will acknowledge no more: what is complete by now is stored, nothing else.
     pub(crate) fn close(&self) {
         self.desk().is_closed = true;
@@ -218,6 +223,9 @@ impl Told {
         *self = Self::default();
     }
 }
+
+#[cfg(test)]
+mod model_test;
 
 #[cfg(test)]
 mod tests {

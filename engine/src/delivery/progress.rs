@@ -93,6 +93,11 @@ impl Progress {
         Ok(newest)
     }
 
+    /// Whether an output has not acknowledged all.
+    pub(crate) fn is_due(&self, output: usize) -> bool {
+        self.acknowledged[output] < self.last
+    }
+
     /// Whether every checkpoint is complete.
     pub(crate) fn is_complete(&self) -> bool {
         self.pending.is_empty()

@@ -77,10 +77,7 @@ impl Function {
                 values.find(is_something).unwrap_or(Value::Null)
             }
             Self::Contains => match value(0) {
-                Value::List(list) => {
-                    let wanted = value(1);
-                    Value::Bool(list.iter().any(|item| item == wanted))
-                }
+                Value::List(list) => Value::Bool(list.contains(&value(1))),
                 _ => Value::Bool(false),
             },
             Self::EndsWith => texts(|text, suffix| text.ends_with(suffix)),

@@ -96,6 +96,14 @@ fn expressions_have_the_documented_outcomes() {
         (r#"metadata.u64 == 18446744073709551615"#, true),
         (r#"metadata.u64 + 1 > 18446744073709551615"#, true),
         (r#"metadata.big > metadata.u64"#, true),
+        (r#"metadata.big == 123456789012345678901234567890"#, true),
+        (r#"metadata.big == 123456789012345678901234567891"#, false),
+        (r#"metadata.big < (123456789012345678901234567891)"#, true),
+        (r#"-metadata.big == - 123456789012345678901234567890"#, true),
+        (r#"contains([123456789012345678901234567891], metadata.big)"#, false),
+        (r#"metadata.u64 < 18446744073709551616"#, true),
+        (r#"metadata.neg > -170141183460469231731687303715884105727"#, true),
+        (r#"metadata.big < 1e30 && metadata.big > 1.2e29 && metadata.neg > -1e300"#, true),
         (r#"tonumber("123456789012345678901234567890") == 1 || metadata.big % 10 == 0"#, true),
         // Order
         (r#"metadata.neg < 0 && metadata.neg >= -5 && metadata.f <= 1.5"#, true),
@@ -230,6 +238,55 @@ fn large_objects_are_compared_in_no_time() {
     // Equal keys: the last counts.
     let line = r#"{"data":{"a":1,"a":2},"metadata":{"before":{"a":2}}}"#;
     assert_eq!(verdict("data == metadata.before && length(data) == 1", line), Verdict::Pass);
+}
+
+/// Whatever a line holds, `contains` looks at each of its bytes a few times at most: where it goes
+/// over one side for each item of the other, this takes minutes.
+#[test]
+fn a_wide_value_is_found_among_many_in_no_time() {
+    let wide: String = (0..8_000).map(|n| format!("\"k{n}\":{n},")).collect();
+    let again = "\"k\":1,".repeat(8_000);
+    for wanted in [
+        format!("{{{wide}\"k\":1}}"),
+        format!("{{{again}\"l\":1}}"),
+        format!("[{{{wide}\"k\":1}}]"),
+        format!("{{\"k\":{{{wide}\"k\":1}}}}"),
+    ] {
+        for item in ["{}", "{\"k\":1}", "[{}]", "{\"k\":{}}", "{\"k\":1,\"l\":2}", "7"] {
+            let items = vec![item; 8_000].join(",");
+            for (last, verdict_of) in [("{}", Verdict::Filtered), (&wanted, Verdict::Pass)] {
+                let line =
+                    format!("{{\"data\":[{items},{last}],\"metadata\":{{\"wanted\":{wanted}}}}}");
+                assert_eq!(verdict("contains(data, metadata.wanted)", &line), verdict_of, "{item}");
+            }
+        }
+    }
+}
+
+/// Wide or not, found is what is equal.
+#[test]
+fn contains_finds_what_is_equal() {
+    let few = "\"a\":[1,{\"x\":null,\"y\":\"\\u0061\"}],\"b\":0.0,\"c\":true";
+    let wide: String = (0..100).map(|n| format!(",\"k{n}\":[{n}]")).collect();
+    for more in ["", &wide] {
+        let wanted = format!("{{{few}{more}}}");
+        for (item, is_there) in [
+            (wanted.clone(), true),
+            (format!("{{\"a\":2,{few}{more}}}"), true), // the last one counts
+            (format!("{{{few}{more},\"a\":2}}"), false),
+            (format!("{{{few}{more},\"z\":null}}"), false),
+            (wanted.replace("\"b\":0.0,\"c\":true", "\"c\":true,\"b\":-0"), true),
+            (wanted.replace("[1,", "[1.0,").replace("\\u0061", "a"), true),
+            (wanted.replace("\"x\":null,", ""), false),
+            (wanted.replace("[1,", "[2,"), false),
+            (wanted.replace("true", "false"), false),
+            (format!("[{wanted}]"), false),
+        ] {
+            let line = format!("{{\"data\":[null,{item}],\"metadata\":{{\"wanted\":{wanted}}}}}");
+            let expected = if is_there { Verdict::Pass } else { Verdict::Filtered };
+            assert_eq!(verdict("contains(data, metadata.wanted)", &line), expected, "{item}");
+        }
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! Where an object has a key twice, the last one counts, as it does for those who read the lines
 //! (JavaScript, Go, Python, serde_json).
 
+mod fingerprint;
 mod number;
 mod reader;
 mod scratch;

@@ -71,6 +71,19 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether it is made of more nodes than this: a key is one, and so is a value. Of a constant only
+    /// the outermost count: no line makes it larger.
+    pub(super) fn has_more_nodes_than(&self, few: usize) -> bool {
+        match self {
+            Self::List(List(Items::Tape(nodes))) | Self::Object(Object(Entries::Tape(nodes))) => {
+                nodes.len() > few
+            }
+            Self::List(List(Items::Tree(items))) => items.len() > few,
+            Self::Object(Object(Entries::Tree(entries))) => entries.len() > few,
+            _ => false,
+        }
+    }
+
     /// Its text, if it is a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -145,11 +158,21 @@ impl<'a> Object<'a> {
 
     /// How many different keys it has.
     pub fn len(&self) -> usize {
-        let entries = self.iter().count();
-        if entries > FEW_KEYS {
-            return self.sorted().len();
+        let mut count = 0;
+        self.for_each_last(|_, _| count += 1);
+        count
+    }
+
+    /// Calls `f` for each key once, with the value that counts.
+    pub(super) fn for_each_last(&self, mut f: impl FnMut(&'a str, Value<'a>)) {
+        if self.iter().nth(FEW_KEYS).is_some() {
+            return self.sorted().into_iter().for_each(|(key, value)| f(key, value));
         }
-        self.keys().enumerate().filter(|(index, key)| self.is_last(*index, key)).count()
+        for (index, (key, value)) in self.iter().enumerate() {
+            if self.is_last(index, key) {
+                f(key, value);
+            }
+        }
     }
 
     /// Whether it has none.

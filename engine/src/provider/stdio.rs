@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use memchr::{memchr, memrchr};
@@ -66,12 +67,14 @@ pub(crate) struct Told<T, F> {
 /// Reads an output's first line, hands it to `greeted`, which says how many of the bytes read are
 /// not for the terminal, and prints the rest and all that follows, but for the lines that are
 /// `told`. Once the terminal refuses something, `refused` is called and nothing more is printed, but
-/// all is read: an output must not block because nobody wants to see what it prints.
+/// all is read, and counted in `printed_bytes`: an output must not block because nobody wants to see
+/// what it prints.
 pub(crate) fn greet_output<T>(
     mut stdout: &File,
     terminal: &Terminal,
     greeted: impl FnOnce(&FirstLine) -> usize,
     told: Option<Told<T, impl FnMut(T)>>,
+    printed_bytes: &AtomicU64,
     refused: impl FnOnce(),
 ) {
     let first = read_first_line(&mut stdout);
@@ -88,9 +91,10 @@ pub(crate) fn greet_output<T>(
         };
         printed.take(&pending[..whole]);
         pending.drain(..whole);
-        if read_more(&mut stdout, &mut pending) == 0 {
-            break;
-        }
+        match read_more(&mut stdout, &mut pending) {
+            0 => break,
+            count => printed_bytes.fetch_add(count as u64, Ordering::Relaxed),
+        };
     }
     printed.take(&pending);
 }

@@ -42,6 +42,11 @@ impl Batch {
         Self { place, lines, ..self.clone() }
     }
 
+    /// What is behind its first `bytes`, which are so many lines.
+    pub(super) fn after(&self, bytes: usize, lines: u64) -> Self {
+        self.part(self.place.start + bytes..self.place.end, self.lines - lines)
+    }
+
     /// A mark in the stream, which no line of it is.
     pub(super) fn mark(text: Box<[u8]>) -> Self {
         let (place, memory) = (0..text.len(), Memory::Mark(text.into()));

@@ -35,8 +35,21 @@ pub struct OutputCounters {
     pub bytes_written: AtomicU64,
     /// Set just before its pipe is closed because everything has been written.
     pub complete: AtomicBool,
-    /// Set when writing to it has failed.
+    /// Set when writing to it has failed for good.
     pub broken: AtomicBool,
+    /// Lines that were in the pipe of a process that has gone, and that another has taken the place
+    /// of: neither written nor to be written.
+    pub lines_lost: AtomicU64,
+    /// Their bytes.
+    pub bytes_lost: AtomicU64,
+    /// Lines that were taken back out of its pipe, and are not lost yet.
+    pub lines_unread: AtomicU64,
+    /// Their bytes.
+    pub bytes_unread: AtomicU64,
+    /// Bytes of a line that broke off in the pipe, and that comes again.
+    pub(super) bytes_cut: AtomicU64,
+    /// Set while its writer waits for another pipe.
+    pub(super) waiting: AtomicBool,
     /// Set to have its writer give up.
     pub(super) abandoned: AtomicBool,
     /// What it has not read of its pipe, once all is written.
@@ -50,6 +63,14 @@ impl OutputCounters {
         if matches!(end, OutputEnd::Complete) {
             *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Rest::of(sink);
         }
+    }
+}
+
+impl OutputCounters {
+    /// Bytes that an output that has got everything has not read yet.
+    pub(super) fn rest_bytes(&self) -> u64 {
+        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        rest.as_ref().map_or(0, Rest::unread_bytes)
     }
 }
 
@@ -86,15 +107,27 @@ impl RelayCounters {
         for (counter, unread) in [(&output.lines_written, lines), (&output.bytes_written, bytes)] {
             let _ = counter.fetch_update(Relaxed, Relaxed, |all| Some(all.saturating_sub(unread)));
         }
+        output.lines_unread.fetch_add(lines, Relaxed);
+        output.bytes_unread.fetch_add(bytes, Relaxed);
     }
 
-    /// Lines that were accepted and not (wholly) written to output `index`, and their bytes.
+    /// What was taken back will not be written: there is another pipe.
+    pub(super) fn lose(&self, index: usize) {
+        let output = &self.outputs[index];
+        output.lines_lost.fetch_add(output.lines_unread.swap(0, Relaxed), Relaxed);
+        output.bytes_lost.fetch_add(output.bytes_unread.swap(0, Relaxed), Relaxed);
+    }
+
+    /// Lines that were accepted and neither (wholly) written to output `index` nor lost, and their
+    /// bytes.
     pub fn unwritten(&self, index: usize) -> (u64, u64) {
         let output = &self.outputs[index];
-        let accepted = self.lines_accepted.load(Relaxed);
-        let lines = accepted.saturating_sub(output.lines_written.load(Relaxed));
-        let accepted = self.bytes_accepted.load(Relaxed);
-        let bytes = accepted.saturating_sub(output.bytes_written.load(Relaxed));
-        (lines, bytes)
+        let left = |accepted: &AtomicU64, written: &AtomicU64, lost: &AtomicU64| {
+            accepted.load(Relaxed).saturating_sub(written.load(Relaxed) + lost.load(Relaxed))
+        };
+        (
+            left(&self.lines_accepted, &output.lines_written, &output.lines_lost),
+            left(&self.bytes_accepted, &output.bytes_written, &output.bytes_lost),
+        )
     }
 }

@@ -146,10 +146,12 @@ impl<C: LineCheck> Framer<C> {
         self.buffer.unfinished().len()
     }
 
-    /// The input has ended: what is left is a line without its newline, or nothing.
+    /// The source has ended: what is left is a line without its newline, or nothing. Another source
+    /// may follow.
     pub(super) fn finish(&mut self) -> Framed {
         if let Some(passed) = self.passing_over.take() {
             self.offset_bytes += passed;
+            self.line_number += 1;
             return Framed::default();
         }
         let cut_off = self.buffer.unfinished();
@@ -159,22 +161,30 @@ impl<C: LineCheck> Framer<C> {
         let length = cut_off.len();
         if self.check.is_mark(cut_off) && !self.check.is_whole(cut_off) {
             // Nothing of the stream is lost with it.
-            self.buffer.truncate(0);
+            self.leave_cut_off(length);
             return Framed::default();
         }
         if self.check.is_whole(cut_off) {
             self.free_mut()[0] = b'\n';
             self.buffer.advance(1);
+            let framed = self.take_lines(length + 1);
+            self.offset_bytes -= 1;
             // Its newline is nowhere but here.
-            return Framed { intact: false, ..self.take_lines(length + 1) };
+            return Framed { intact: false, ..framed };
         }
         let reason = Cow::Borrowed("the stream ended in the middle of the line");
         let whole = Whole::CutOff;
         let refusal = self.reject(0..length, self.line_number, self.offset_bytes, reason, whole);
-        self.buffer.truncate(0);
+        self.leave_cut_off(length);
         // The stream is over: there is nothing left to stop.
         let refusal = refusal.filter(|refusal| matches!(refusal, Refusal::NotKept(_)));
         Framed { refusal, ..Framed::default() }
+    }
+
+    fn leave_cut_off(&mut self, length: usize) {
+        self.buffer.truncate(0);
+        self.offset_bytes += length as u64;
+        self.line_number += 1;
     }
 
     /// The first `end` bytes are whole lines: checks them and takes out those that pass.

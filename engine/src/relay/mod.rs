@@ -31,6 +31,7 @@ mod framer;
 mod line_buffer;
 mod meter;
 mod portable;
+mod queue;
 mod setup;
 mod shared;
 #[cfg(target_os = "linux")]
@@ -51,8 +52,10 @@ use std::sync::{Arc, Weak};
 use crate::limits::{BLOCK_BYTES, OVERSIZE_BLOCKS_MAX};
 use crate::pipe;
 use block::{BlockPool, blocks_in};
+use crossbeam_channel::{Sender, unbounded};
 use framer::Framer;
-use setup::Setup;
+use queue::Order;
+use setup::{Orders, Setup};
 use shared::Shared;
 
 pub use check::{Disposition, LineCheck, Rejected, Rejects, Verdict};
@@ -85,13 +88,20 @@ pub enum OutputEnd {
     Broken(io::Error),
 }
 
-/// What a relay tells while it runs; each end comes once.
+/// What a relay tells while it runs; the ends of input and outputs come once.
 #[derive(Debug)]
 pub enum RelayEvent {
     /// Nothing more is read; the input's pipe is closed.
     InputEnd(InputEnd),
     /// Nothing more is written to this output; its pipe is closed.
     OutputEnd(usize, OutputEnd),
+    /// The source has ended, and its pipe is closed; [`Relay::replace_source`] or
+    /// [`Relay::end_source`] says what comes next. Only where ends can be replaced.
+    SourceEnded,
+    /// A sink could not be written to, or was let go, and its pipe is closed; what was in it is
+    /// counted in [`OutputCounters::lines_unread`]. [`Relay::replace_sink`] or [`Relay::end_sink`]
+    /// says what comes next. Only where ends can be replaced.
+    SinkBroken(usize, io::Error),
 }
 
 /// How a relay works.
@@ -105,6 +115,9 @@ pub struct RelayOptions {
     pub transport: Transport,
     /// Whether times are measured: what [`Relay::meter`] tells.
     pub measure: bool,
+    /// Whether an end whose process has gone can be replaced by another: the relay then waits for
+    /// what becomes of it, and does not go by [`Transport::Splice`].
+    pub replaceable: bool,
 }
 
 /// The two sides of a relay, and what is done between them.
@@ -128,6 +141,10 @@ pub struct Relay {
     queue_bytes_max: usize,
     source: Weak<File>,
     sinks: Vec<Weak<File>>,
+    /// There as long as another source can come.
+    sources: Option<Sender<(Arc<File>, Vec<u8>)>>,
+    /// There as long as another sink can come, one for each.
+    orders: Vec<Option<Sender<Order>>>,
 }
 
 impl Relay {
@@ -155,7 +172,18 @@ impl Relay {
             options.line_bytes_max,
             Arc::clone(&shared),
         );
+        let (orders, sources) = if options.replaceable {
+            let (sources, next_sources) = unbounded();
+            let (orders, next_sinks) =
+                sinks.iter().map(|_| unbounded()).map(|(order, next)| (Some(order), next)).unzip();
+            (orders, Some((sources, Orders { sources: next_sources, sinks: next_sinks })))
+        } else {
+            (Vec::new(), None)
+        };
+        let (sources, next) = sources.unzip();
         let mut relay = Self {
+            sources,
+            orders,
             shared: Arc::clone(&shared),
             transport: Transport::Portable,
             queue_bytes_max: blocks_in(options.buffer_bytes) * BLOCK_BYTES,
@@ -165,7 +193,8 @@ impl Relay {
         // Every batch but marks and the parts around them holds a block of its own, so that this queue
         // is not what a reader waits for.
         let queue_batches = blocks_in(options.buffer_bytes) + OVERSIZE_BLOCKS_MAX;
-        let setup = Setup { source, initial: ends.initial, sinks, framer, queue_batches, shared };
+        let (initial, orders) = (ends.initial, next);
+        let setup = Setup { source, initial, sinks, framer, queue_batches, shared, orders };
         relay.transport = setup.spawn(options.transport, tell)?;
         Ok(relay)
     }
@@ -195,6 +224,20 @@ impl Relay {
         self.source.upgrade().is_some_and(|source| pipe::has_writers(&source))
     }
 
+    /// Bytes in the pipe of the source that have not been read; `None` if it has ended.
+    pub fn source_unread_bytes(&self) -> Option<u64> {
+        self.source.upgrade().map(|source| pipe::unread_bytes(&source) as u64)
+    }
+
+    /// Bytes in the pipe of a sink that nobody has read yet, after its end, too, where the system can
+    /// tell.
+    pub fn sink_unread_bytes(&self, index: usize) -> u64 {
+        match self.sinks[index].upgrade() {
+            Some(sink) => pipe::unread_bytes(&sink) as u64,
+            None => self.shared.counters.outputs[index].rest_bytes(),
+        }
+    }
+
     /// After an output's end that came after its [`OutputEnd::Complete`]: how many bytes it has left
     /// unread, which count as not written from now on. Where the system cannot tell, it is 0.
     pub fn settle_output(&self, index: usize) -> u64 {
@@ -208,10 +251,51 @@ impl Relay {
         let output = &self.shared.counters.outputs[index];
         output.abandoned.store(true, Ordering::Release);
         if let Some(sink) = self.sinks[index].upgrade() {
-            let ended =
-                || output.broken.load(Ordering::Acquire) || output.complete.load(Ordering::Acquire);
+            let ends = [&output.broken, &output.complete, &output.waiting];
+            let ended = || ends.iter().any(|end| end.load(Ordering::Acquire));
             let (lines, bytes) = pipe::free_writer(&sink, ended);
             self.shared.counters.take_back(index, lines, bytes);
+        }
+    }
+
+    /// After [`RelayEvent::SourceEnded`]: goes on with the lines of another source, of which `initial`
+    /// was read before.
+    pub fn replace_source(&mut self, source: OwnedFd, initial: Vec<u8>) {
+        let source = Arc::new(File::from(source));
+        self.source = Arc::downgrade(&source);
+        if let Some(sources) = &self.sources {
+            // If it is not read, the reading has ended for another reason, which is told.
+            let _ = sources.send((source, initial));
+        }
+    }
+
+    /// There will be no other source: when this one has ended, the input has.
+    pub fn end_source(&mut self) {
+        self.sources = None;
+    }
+
+    /// Has the writing leave a pipe whose reader has gone, which it may not have noticed; answered by
+    /// [`RelayEvent::SinkBroken`], unless that has been told already.
+    pub fn let_go(&self, index: usize) {
+        if let Some(Some(orders)) = self.orders.get(index) {
+            let _ = orders.send(Order::LetGo);
+        }
+    }
+
+    /// After [`RelayEvent::SinkBroken`]: goes on with another sink, beginning with the first line
+    /// that was not written whole. What was written and not read before is lost.
+    pub fn replace_sink(&mut self, index: usize, sink: OwnedFd) {
+        let sink = Arc::new(File::from(sink));
+        self.sinks[index] = Arc::downgrade(&sink);
+        if let Some(Some(orders)) = self.orders.get(index) {
+            let _ = orders.send(Order::Replace(sink));
+        }
+    }
+
+    /// There will be no other sink: when the pipe of this one breaks, the output has ended.
+    pub fn end_sink(&mut self, index: usize) {
+        if let Some(orders) = self.orders.get_mut(index) {
+            *orders = None;
         }
     }
 
@@ -219,8 +303,8 @@ impl Relay {
     /// the outputs is still written. Where the system offers no way to wake a blocked read, the
     /// reading ends with the next byte that comes.
     pub fn cancel(&self) {
-        self.shared
-            .cancelled
-            .request(|| self.source.upgrade().is_some_and(|source| pipe::wake_reader(&source)));
+        self.shared.cancelled.request(|mark| {
+            self.source.upgrade().is_some_and(|source| pipe::wake_reader(&source, mark))
+        });
     }
 }

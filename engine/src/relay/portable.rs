@@ -5,17 +5,19 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crossbeam_channel::{Receiver, Sender};
-use memchr::{memchr, memchr_iter};
+use crossbeam_channel::Sender;
+use memchr::{memchr_iter, memmem};
 
 use super::batch::Batch;
+use super::cancel::Cancelled;
 use super::check::LineCheck;
 use super::framer::{Framed, Framer};
 use super::meter::Phase;
+use super::queue::{Next, Queue};
 use super::shared::Shared;
 use super::{InputEnd, OutputEnd};
 use crate::limits::WRITE_BATCHES_MAX;
-use crate::pipe::{self, WAKING_BYTE};
+use crate::pipe;
 
 /// Reads until the input ends, hands every batch to every outlet.
 ///
@@ -34,9 +36,9 @@ pub(super) fn read_all<C: LineCheck>(
         return end;
     }
     loop {
-        if let Some(woken) = shared.cancelled.requested() {
+        if let Some(cancelled) = shared.cancelled.requested() {
             let pass_on = |framed: Framed| hand_over(framed, outlets, shared);
-            return end_cancelled(framer, 0, woken, &mut source, pass_on);
+            return end_cancelled(framer, 0, cancelled, &mut source, pass_on);
         }
         meter.enter(Phase::Input);
         let count = match source.read(framer.free_mut()) {
@@ -49,8 +51,8 @@ pub(super) fn read_all<C: LineCheck>(
             framed.set_read(read);
             hand_over(framed, outlets, shared)
         };
-        if let Some(woken) = shared.cancelled.requested() {
-            return end_cancelled(framer, count, woken, &mut source, pass_on);
+        if let Some(cancelled) = shared.cancelled.requested() {
+            return end_cancelled(framer, count, cancelled, &mut source, pass_on);
         }
         if count == 0 {
             return pass_on(framer.finish()).unwrap_or(InputEnd::Ended);
@@ -103,74 +105,72 @@ pub(super) fn hand_over(
 
 /// The end of a cancelled stream, of which `count` bytes have just been read: takes what was in the
 /// pipe when it was cancelled and nothing that came later, however much that is. Where the reader
-/// was woken, that is what stands before the byte that did it.
+/// was woken, that is what stands before the mark that did it.
 pub(super) fn end_cancelled<C: LineCheck>(
     framer: &mut Framer<C>,
-    mut count: usize,
-    woken: bool,
+    count: usize,
+    cancelled: Cancelled,
     source: &mut impl Source,
     mut pass_on: impl FnMut(Framed) -> Option<InputEnd>,
 ) -> InputEnd {
-    let mut left = source.unread_bytes();
-    loop {
-        let waking = woken.then(|| memchr(WAKING_BYTE, &framer.free_mut()[..count])).flatten();
-        if let Some(before) = waking {
-            (count, left) = (before, 0);
-        }
-        if count > 0
-            && let Some(end) = pass_on(framer.advance(count))
-        {
-            return end;
-        }
-        if left == 0 {
-            break;
-        }
-        let free = framer.free_mut();
-        let most = free.len().min(left);
-        count = match source.read(&mut free[..most]) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => 0,
-            Err(error) => return InputEnd::Failed(error),
-        };
-        left -= count;
+    // All of it at once, a pipe's worth at most: a mark may come in pieces.
+    let mut rest = framer.free_mut()[..count].to_vec();
+    let unread = source.unread_bytes() as u64;
+    let read = source.take(unread).read_to_end(&mut rest);
+    if let Some(mark) = cancelled.woken_by
+        && let Some(before) = memmem::find(&rest, &mark)
+    {
+        rest.truncate(before);
+    }
+    if let Some(end) = feed(&rest, framer, &mut pass_on) {
+        return end;
+    }
+    if let Err(error) = read {
+        return InputEnd::Failed(error);
     }
     pass_on(framer.finish()).unwrap_or(InputEnd::Cancelled)
 }
 
 /// Writes every batch that comes, several in one call where several wait, until no more can come.
-/// After a failure the caller must go on taking batches until none can come: each holds a block
-/// that the reader may be waiting for.
+/// After a failure the caller must go on with another sink, or take batches until none can come.
 pub(super) fn write_all(
     mut sink: impl Write,
-    batches: &Receiver<Batch>,
+    queue: &mut Queue,
     shared: &Shared,
     index: usize,
 ) -> OutputEnd {
     let counters = &shared.counters.outputs[index];
-    let mut waiting: Vec<Batch> = Vec::with_capacity(WRITE_BATCHES_MAX);
-    while let Ok(batch) = batches.recv() {
-        waiting.push(batch);
-        waiting.extend(batches.try_iter().take(WRITE_BATCHES_MAX - 1));
-        if let Err(error) = write_batches(&mut sink, &waiting, shared, index) {
-            counters.broken.store(true, Ordering::Release);
+    loop {
+        match queue.next() {
+            Next::Write => {}
+            Next::End => break,
+            Next::LetGo => return OutputEnd::Broken(ErrorKind::BrokenPipe.into()),
+        }
+        let mut progress = Progress::default();
+        if let Err(error) = write_batches(&mut sink, &queue.waiting, &mut progress, shared, index) {
+            if queue.is_replaceable() {
+                queue.rewind(&progress, &shared.counters, index);
+            } else {
+                counters.broken.store(true, Ordering::Release);
+            }
             return OutputEnd::Broken(error);
         }
-        waiting.clear();
+        queue.waiting.clear();
     }
     // Before the pipe closes: whoever sees the output leave can tell by it that it had everything.
     counters.complete.store(true, Ordering::Release);
     OutputEnd::Complete
 }
 
-/// Writes all of `batches`, in as few calls as the sink allows.
+/// Writes all of `batches`, in as few calls as the sink allows; after an error, `progress` says how
+/// far it came.
 pub(super) fn write_batches(
     sink: &mut impl Write,
     batches: &[Batch],
+    progress: &mut Progress,
     shared: &Shared,
     index: usize,
 ) -> io::Result<()> {
-    let mut progress = Progress::default();
     while progress.first < batches.len() {
         let written = if shared.counters.outputs[index].abandoned.load(Ordering::Acquire) {
             Err(ErrorKind::BrokenPipe.into())

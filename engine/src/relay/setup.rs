@@ -11,6 +11,7 @@ use super::batch::Batch;
 use super::check::LineCheck;
 use super::framer::Framer;
 use super::meter::Phase;
+use super::queue::{Order, Queue, same};
 use super::shared::Shared;
 use super::transport::Transport;
 use super::{InputEnd, OutputEnd, RelayEvent, portable};
@@ -26,6 +27,15 @@ pub(super) struct Setup<C> {
     /// Batches that may wait for a writer.
     pub(super) queue_batches: usize,
     pub(super) shared: Arc<Shared>,
+    /// There where ends can be replaced.
+    pub(super) orders: Option<Orders>,
+}
+
+/// What takes the place of an end that has ended.
+pub(super) struct Orders {
+    pub(super) sources: Receiver<(Arc<File>, Vec<u8>)>,
+    /// One for each sink.
+    pub(super) sinks: Vec<Receiver<Order>>,
 }
 
 impl<C: LineCheck> Setup<C> {
@@ -37,6 +47,7 @@ impl<C: LineCheck> Setup<C> {
     ) -> io::Result<Transport> {
         #[cfg(target_os = "linux")]
         if let (Transport::Auto | Transport::Splice, [sink]) = (wanted, &self.sinks[..])
+            && self.orders.is_none()
             && let Ok(splice) = splice::Splice::new(&self.source, sink)
         {
             self.spawn_splice(splice, tell)?;
@@ -76,23 +87,49 @@ impl<C: LineCheck> Setup<C> {
         tell: impl Fn(RelayEvent) + Send + Clone + 'static,
     ) -> io::Result<()> {
         let mut outlets = Vec::with_capacity(self.sinks.len());
-        for (index, sink) in self.sinks.into_iter().enumerate() {
+        let (sources, orders) =
+            self.orders.map_or((None, Vec::new()), |orders| (Some(orders.sources), orders.sinks));
+        let mut orders = orders.into_iter();
+        for (index, mut sink) in self.sinks.into_iter().enumerate() {
             let (outlet, batches) = bounded(self.queue_batches);
             outlets.push(outlet);
+            let mut queue = Queue::new(batches, orders.next());
             let (shared, tell) = (Arc::clone(&self.shared), tell.clone());
             let write = move || {
-                let end = plumbing.write_all(&sink, &batches, &shared, index);
-                shared.counters.outputs[index].at_end(&end, &sink);
-                drop(sink);
+                let end = loop {
+                    let end = plumbing.write_all(&sink, &mut queue, &shared, index);
+                    let counters = &shared.counters;
+                    let OutputEnd::Broken(error) = end else {
+                        counters.outputs[index].at_end(&end, &sink);
+                        drop(sink);
+                        break end;
+                    };
+                    if !queue.is_replaceable() {
+                        drop(sink);
+                        break OutputEnd::Broken(error);
+                    }
+                    queue.let_go(sink, counters, index);
+                    tell(RelayEvent::SinkBroken(index, same(&error)));
+                    match queue.next_sink(counters, index) {
+                        Some(next) => sink = next,
+                        None => break OutputEnd::Broken(error),
+                    }
+                };
                 tell(RelayEvent::OutputEnd(index, end));
-                batches.iter().for_each(drop);
+                queue.drain();
             };
             thread::Builder::new().name(format!("write-{index}")).spawn(write)?;
         }
         let (mut framer, source, initial, shared) =
             (self.framer, self.source, self.initial, self.shared);
         let read = move || {
-            let end = plumbing.read_all(source, &initial, &mut framer, &outlets, &shared);
+            let mut end = plumbing.read_all(source, &initial, &mut framer, &outlets, &shared);
+            while let (InputEnd::Ended, Some(sources)) = (&end, &sources) {
+                shared.meter.enter(Phase::Input);
+                tell(RelayEvent::SourceEnded);
+                let Ok((source, initial)) = sources.recv() else { break };
+                end = plumbing.read_all(source, &initial, &mut framer, &outlets, &shared);
+            }
             shared.meter.enter(Phase::Output); // what is left is for the outputs to take
             drop(outlets);
             tell(RelayEvent::InputEnd(end));
@@ -128,14 +165,14 @@ impl Plumbing {
     fn write_all(
         self,
         sink: &Arc<File>,
-        batches: &Receiver<Batch>,
+        queue: &mut Queue,
         shared: &Shared,
         index: usize,
     ) -> OutputEnd {
         #[cfg(target_os = "linux")]
         if let (Self::Ring, Ok(sink)) = (self, uring::RingFile::new(Arc::clone(sink))) {
-            return portable::write_all(sink, batches, shared, index);
+            return portable::write_all(sink, queue, shared, index);
         }
-        portable::write_all(portable::SharedFile(Arc::clone(sink)), batches, shared, index)
+        portable::write_all(portable::SharedFile(Arc::clone(sink)), queue, shared, index)
     }
 }

@@ -152,13 +152,13 @@ impl Splice {
             {
                 return InputEnd::Failed(error);
             }
-            let cancelled = cancelled.map(|woken| (woken, SharedFile(Arc::clone(&self.source))));
+            let cancelled = cancelled.map(|it| (it, SharedFile(Arc::clone(&self.source))));
             let mut pass_on = |mut framed: Framed| {
                 framed.set_read(read);
                 settle(self.pass_on(framed, carried_bytes, shared))
             };
-            if let Some((woken, mut source)) = cancelled {
-                return end_cancelled(framer, count, woken, &mut source, pass_on);
+            if let Some((cancelled, mut source)) = cancelled {
+                return end_cancelled(framer, count, cancelled, &mut source, pass_on);
             }
             if count == 0 {
                 return pass_on(framer.finish()).unwrap_or(InputEnd::Ended);
@@ -214,7 +214,9 @@ impl Splice {
                 self.move_on(&batch, carried_bytes, shared)?;
             } else {
                 self.release(self.held_bytes)?;
-                write_batches(&mut &*self.sink, slice::from_ref(&batch), shared, OUTPUT)?;
+                let (mut sink, mut progress) = (&*self.sink, Progress::default());
+                let batches = slice::from_ref(&batch);
+                write_batches(&mut sink, batches, &mut progress, shared, OUTPUT)?;
             }
         }
         Ok(framed.refusal.map(InputEnd::Refused))

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::block::BlockPool;
 use super::framer::{Framer, Refusal};
 use super::portable::{Source, read_all, write_all};
+use super::queue::Queue;
 use super::shared::Shared;
 use super::{Disposition, InputEnd, LineCheck, OutputEnd, Rejected, Rejects, Verdict};
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN};
@@ -166,14 +167,15 @@ impl Case<'_> {
         let source = Chunked::new(self.bytes, self.chunks);
         let end = std::thread::scope(|scope| {
             let sink = Narrow { taken: Vec::new(), most: 70_001, room: usize::MAX };
-            let writer = scope.spawn(|| {
+            let shared = &shared;
+            let writer = scope.spawn(move || {
                 let mut sink = sink;
-                let end = write_all(&mut sink, &batches, &shared, 0);
+                let end = write_all(&mut sink, &mut Queue::new(batches, None), shared, 0);
                 assert!(matches!(end, OutputEnd::Complete));
                 sink.taken
             });
             let outlets = [outlet];
-            let end = read_all(source, self.initial, &mut framer, &outlets, &shared);
+            let end = read_all(source, self.initial, &mut framer, &outlets, shared);
             drop(outlets);
             (end, writer.join().unwrap())
         });
@@ -404,13 +406,14 @@ fn an_output_that_breaks_has_its_whole_lines_counted() {
         let shared = &shared;
         scope.spawn(move || {
             let sink = Narrow { taken: Vec::new(), most: 7, room: 105 };
-            let end = write_all(sink, &to_first, shared, 0);
+            let mut queue = Queue::new(to_first, None);
+            let end = write_all(sink, &mut queue, shared, 0);
             assert!(matches!(end, OutputEnd::Broken(_)));
-            to_first.iter().for_each(drop);
+            queue.drain();
         });
         let whole = scope.spawn(move || {
             let mut sink = Narrow { taken: Vec::new(), most: 7, room: usize::MAX };
-            let end = write_all(&mut sink, &to_second, shared, 1);
+            let end = write_all(&mut sink, &mut Queue::new(to_second, None), shared, 1);
             assert!(matches!(end, OutputEnd::Complete));
             sink.taken
         });
@@ -430,34 +433,48 @@ fn an_output_that_breaks_has_its_whole_lines_counted() {
     assert_eq!(pool.free_and_oversize(), (BLOCKS_MIN, 0));
 }
 
-/// Gives its bytes, and then the one that wakes the reader of a cancelled stream, with more behind.
+/// Gives its bytes, and then, a piece a read, the mark that wakes the reader of a cancelled stream,
+/// with more behind.
 struct Woken<'a> {
     bytes: &'a [u8],
+    /// What comes of the mark and what is behind it, once the stream is cancelled.
+    later: Option<Vec<u8>>,
+    piece: usize,
     shared: &'a Shared,
 }
 
 impl Read for Woken<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.bytes.is_empty() {
-            self.shared.cancelled.request(|| true);
-            self.shared.cancelled.request(|| false); // a second wish changes nothing
-            buffer[..7].copy_from_slice(b"\0later\n");
-            return Ok(7);
+        if !self.bytes.is_empty() {
+            return self.bytes.read(buffer);
         }
-        self.bytes.read(buffer)
+        let later = self.later.get_or_insert_with(|| {
+            let mut later = Vec::new();
+            self.shared.cancelled.request(|mark| {
+                later = [&mark[..], b"later\n"].concat();
+                true
+            });
+            self.shared.cancelled.request(|_| false); // a second wish changes nothing
+            later
+        });
+        let count = self.piece.min(buffer.len()).min(later.len());
+        buffer[..count].copy_from_slice(&later[..count]);
+        later.drain(..count);
+        Ok(count)
     }
 }
 
 impl Source for Woken<'_> {
     fn unread_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.later.as_ref().map_or(0, Vec::len)
     }
 }
 
+/// What a line holds is not taken for the mark.
 #[test]
 fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed() {
-    let bytes = b"one\ntwo\n{cut";
-    for woken in [true, false] {
+    let bytes = b"one\0\ntwo\n{\0cut";
+    for piece in [None, Some(1), Some(15), Some(16), Some(100)] {
         let shared = Arc::new(Shared::new(1, false));
         let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
         let seen = Seen::default();
@@ -465,18 +482,18 @@ fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed(
         let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&shared));
         let (outlet, batches) = unbounded();
         let outlets = [outlet];
-        let end = if woken {
-            let source = Woken { bytes, shared: &shared };
+        let end = if let Some(piece) = piece {
+            let source = Woken { bytes, later: None, piece, shared: &shared };
             read_all(source, b"", &mut framer, &outlets, &shared)
         } else {
-            shared.cancelled.request(|| false);
+            shared.cancelled.request(|_| false);
             read_all(Chunked::new(bytes, &[3]), b"", &mut framer, &outlets, &shared)
         };
         drop(outlets);
         assert!(matches!(end, InputEnd::Cancelled));
         let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
-        assert_eq!(written, b"one\ntwo\n");
-        assert_eq!(*seen.lock().unwrap(), [(3, 8, b"{cut".to_vec(), true)]);
+        assert_eq!(written, b"one\0\ntwo\n");
+        assert_eq!(*seen.lock().unwrap(), [(3, 9, b"{\0cut".to_vec(), true)]);
     }
 }
 
@@ -514,6 +531,26 @@ fn a_mark_is_handed_on_when_what_was_rejected_before_it_is_lasting() {
         assert_eq!(written, b"one\nmark 1@\ntwo\nthree\n");
         assert_eq!(*calls.lock().unwrap(), ["!a", "!b", "settle", "!c", "settle"]);
     }
+}
+
+/// Cancelled between two reads: in the pipe are bytes that came before the mark, NULs among them.
+#[test]
+fn what_came_before_the_mark_is_taken_whatever_it_holds() {
+    let shared = Arc::new(Shared::new(1, false));
+    let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
+    let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
+    let mut framer = Framer::new(pool, STRICT, keep, 1 << 20, Arc::clone(&shared));
+    let (outlet, batches) = unbounded();
+    let mut bytes = b"\0\0one\0\ntwo\n".to_vec();
+    shared.cancelled.request(|mark| {
+        bytes.extend_from_slice(mark);
+        bytes.extend_from_slice(b"later\n");
+        true
+    });
+    let end = read_all(Chunked::new(&bytes, &[3]), b"", &mut framer, &[outlet], &shared);
+    assert!(matches!(end, InputEnd::Cancelled));
+    let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    assert_eq!(written, bytes[..bytes.len() - 22]);
 }
 
 #[test]
@@ -557,7 +594,8 @@ fn a_stream_of_billions_of_lines_is_counted_exactly() {
         ];
         assert_eq!(*seen.lock().unwrap(), rejected);
         assert_eq!(shared.counters.unwritten(0), (2, 10));
-        assert!(matches!(write_all(io::sink(), &batches, &shared, 0), OutputEnd::Complete));
+        let mut queue = Queue::new(batches, None);
+        assert!(matches!(write_all(io::sink(), &mut queue, &shared, 0), OutputEnd::Complete));
         assert_eq!(output.lines_written.load(Relaxed), lines + 2);
         assert_eq!(output.bytes_written.load(Relaxed), bytes + 10);
         assert_eq!(shared.counters.unwritten(0), (0, 0));

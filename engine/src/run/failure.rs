@@ -59,6 +59,11 @@ pub enum FailureKind {
     LeftUnread { exit: ProviderExit, bytes: u64 },
     #[error("closed its stdin while the stream was running")]
     ClosedStdin,
+    #[error(
+        "has neither read nor written for {} s though there is something to do",
+        .0.as_secs_f32()
+    )]
+    Stalled(Duration),
     #[error("could not be written to")]
     NotWritten(#[source] io::Error),
     #[error("could not be read from")]

@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
 use super::RunContext;
+use super::dispatcher::Watch;
 use super::failure::{Failure, FailureKind};
 use super::notice::Notice;
 use crate::config::{ProviderBlock, Secrets, Side, Task};
@@ -55,6 +57,28 @@ pub(super) struct Member<'a> {
     pub(super) waited: bool,
     /// Its end has been judged.
     pub(super) concluded: bool,
+    /// The relay writes to it, or reads from it.
+    pub(super) streams: bool,
+    /// The relay has let go of the pipe of an output that has gone.
+    pub(super) let_go: bool,
+    /// How many processes it had before this one.
+    pub(super) restarts: u32,
+    /// What was seen of it, where its block has a `stall_timeout`.
+    pub(super) watch: Option<Watch>,
+    /// Bytes that an output has printed.
+    pub(super) printed_bytes: Arc<AtomicU64>,
+    /// It is to have another process.
+    pub(super) restarting: Option<Restarting>,
+}
+
+/// What there is to know of a member that is to have another process.
+pub(super) struct Restarting {
+    /// How long to wait before it is started.
+    pub(super) pause: Duration,
+    /// Why there is another; none after an end that was as it should be.
+    pub(super) failure: Option<Failure>,
+    /// It is announced: its process has gone.
+    pub(super) is_due: bool,
 }
 
 impl<'a> Member<'a> {
@@ -80,7 +104,22 @@ impl<'a> Member<'a> {
             exit: None,
             waited: false,
             concluded: false,
+            streams: false,
+            let_go: false,
+            restarts: 0,
+            watch: None,
+            printed_bytes: Arc::default(),
+            restarting: None,
         }
+    }
+
+    /// The same with another process, which has not begun anything.
+    pub(super) fn renewed(&self) -> Self {
+        Self { restarts: self.restarts + 1, ..Self::new(self.block) }
+    }
+
+    pub(super) fn is_restarting(&self) -> bool {
+        self.restarting.is_some()
     }
 
     /// Whether its process has been started and has not ended.

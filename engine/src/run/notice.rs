@@ -56,10 +56,17 @@ pub enum Notice<'a> {
     /// The input has ended and something it started holds its stdout open: its process group was
     /// killed, or, where `escaped`, the holder is not in it and is left behind.
     PipeHeld { provider: &'a str, escaped: bool },
+    /// It has neither read nor written for its `stall_timeout` though there is something to do; it is
+    /// let be, since it is not started again.
+    Stalled { side: Side, provider: &'a str, timeout: Duration },
     /// The guard could not be started.
     NoGuard { reason: &'a str },
-    /// All providers are started again, since the policy of this one says so: the `restart`-th time.
-    Restarting { side: Side, provider: &'a str, after: Duration, restart: u32 },
+    /// All providers, or it `alone`, are started again, since its policy says so: the `restart`-th
+    /// time.
+    Restarting { side: Side, provider: &'a str, after: Duration, restart: u32, alone: bool },
+    /// Lines had been written to an output and were not read by it when it died; its next process
+    /// does not get them.
+    LinesLost { provider: &'a str, lines: u64, bytes: u64 },
     /// There were too many restarts for the policy of this one.
     GaveUp { side: Side, provider: &'a str, restarts: u32 },
     /// The task has failed. A later failure of the same run can be a consequence of the first.

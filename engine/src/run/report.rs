@@ -33,7 +33,7 @@ pub struct RunReport {
     pub outputs: Vec<OutputReport>,
     /// What the stream did, if that was asked for and there was one.
     pub stats: Option<StreamStats>,
-    /// How often the task was started again before this.
+    /// How often the task, or a provider within it, was started again.
     pub restarts: u32,
     /// What became of its checkpoints, where they are kept.
     pub checkpoints: Option<CheckpointReport>,
@@ -54,4 +54,9 @@ pub struct OutputReport {
     pub lines_unwritten: u64,
     /// Their bytes.
     pub bytes_unwritten: u64,
+    /// Lines that had been written to a process of it that died, and that it had not read: the
+    /// process after it did not get them.
+    pub lines_lost: u64,
+    /// Their bytes.
+    pub bytes_lost: u64,
 }

@@ -2,8 +2,8 @@
 //! so.
 //!
 //! A run is an attempt. All of its providers are started anew: what an output has not acknowledged
-//! has to come again, and only the input can send it again. Without checkpoints that would lose lines,
-//! so that policies count only with `delivery = "at_least_once"`.
+//! has to come again, and only the input can send it again. Without checkpoints that would lose lines:
+//! then a provider is started again alone, within the run (`run::dispatcher::restarting`).
 
 use std::collections::VecDeque;
 use std::thread;
@@ -43,6 +43,7 @@ pub fn run_supervised(task: &Task, context: &RunContext) -> RunReport {
             provider: &block.name,
             after: pause,
             restart: attempts.total,
+            alone: false,
         });
         match context.stop.recv_timeout(pause) {
             // The attempt has ended already; there will be no other.
@@ -75,7 +76,7 @@ fn block_to_restart<'t>(task: &'t Task, failure: Option<&Failure>) -> Option<&'t
 }
 
 /// Whether the same may go well another time.
-fn may_pass(kind: &FailureKind) -> bool {
+pub(super) fn may_pass(kind: &FailureKind) -> bool {
     match kind {
         FailureKind::ReportedError { class, .. } => {
             !matches!(class, Some(ErrorClass::Config | ErrorClass::Permanent))
@@ -88,6 +89,7 @@ fn may_pass(kind: &FailureKind) -> bool {
         | FailureKind::EndedEarly(_)
         | FailureKind::LeftUnread { .. }
         | FailureKind::ClosedStdin
+        | FailureKind::Stalled(_)
         | FailureKind::NotWritten(_)
         | FailureKind::NotRead(_)
         | FailureKind::NoThread(_) => true,
@@ -97,7 +99,7 @@ fn may_pass(kind: &FailureKind) -> bool {
 
 /// How often a task was started again.
 #[derive(Default)]
-struct Attempts {
+pub(super) struct Attempts {
     /// When, as far as it still counts.
     recent: VecDeque<Instant>,
     total: u32,
@@ -105,7 +107,7 @@ struct Attempts {
 
 impl Attempts {
     /// How long to wait before the next one; `None` if there were too many in the policy's window.
-    fn next(&mut self, restart: &Restart, now: Instant) -> Option<Duration> {
+    pub(super) fn next(&mut self, restart: &Restart, now: Instant) -> Option<Duration> {
         let window = restart.window.unwrap_or(RESTART_WINDOW);
         while self.recent.front().is_some_and(|at| now.duration_since(*at) > window) {
             self.recent.pop_front();

@@ -23,6 +23,11 @@ impl<T: PartialEq> Timers<T> {
         }
     }
 
+    /// Forgets those that mean this.
+    pub(super) fn forget(&mut self, is_meant: impl Fn(&T) -> bool) {
+        self.0.retain(|(_, set)| !is_meant(set));
+    }
+
     /// When a timer is due, if it is set.
     pub(super) fn due(&self, what: &T) -> Option<Instant> {
         self.0.iter().find(|(_, set)| set == what).map(|&(due, _)| due)

@@ -9,7 +9,7 @@ use dstream_engine::relay::{InputEnd, OutputEnd};
 use crate::harness::{Check, Pace, Random, Running, TRANSPORTS, read, write};
 
 /// Numbered lines of uneven length.
-fn numbered(lines: usize) -> Vec<u8> {
+pub(crate) fn numbered(lines: usize) -> Vec<u8> {
     let mut random = Random::new(11);
     let mut bytes = Vec::new();
     for number in 0..lines {

@@ -85,7 +85,7 @@ pub(crate) struct Running {
     pub(crate) input: PipeWriter,
     pub(crate) outputs: Vec<PipeReader>,
     pub(crate) left_out: LeftOut,
-    events: Receiver<RelayEvent>,
+    pub(crate) events: Receiver<RelayEvent>,
 }
 
 pub(crate) const LINE_BYTES_MAX: usize = 20 << 20;
@@ -96,6 +96,21 @@ impl Running {
         check: Check,
         initial: &[u8],
         outputs_count: usize,
+    ) -> Self {
+        Self::start_with(transport, check, initial, outputs_count, false)
+    }
+
+    /// One whose ends can be replaced.
+    pub(crate) fn replaceable(transport: Transport, outputs_count: usize) -> Self {
+        Self::start_with(transport, Check { lax: false }, b"", outputs_count, true)
+    }
+
+    fn start_with(
+        transport: Transport,
+        check: Check,
+        initial: &[u8],
+        outputs_count: usize,
+        replaceable: bool,
     ) -> Self {
         let (source, input) = io::pipe().unwrap();
         let (outputs, sinks): (Vec<_>, Vec<_>) =
@@ -113,6 +128,7 @@ impl Running {
             buffer_bytes: 1 << 20,
             transport,
             measure: true,
+            replaceable,
         };
         let (tell, events) = unbounded();
         let relay = Relay::start(ends, options, move |event| tell.send(event).unwrap()).unwrap();
@@ -130,6 +146,7 @@ impl Running {
                 RelayEvent::OutputEnd(index, end) => {
                     assert!(outputs[index].replace(end).is_none());
                 }
+                RelayEvent::SourceEnded | RelayEvent::SinkBroken(..) => unreachable!("{event:?}"),
             }
         }
         (input.unwrap(), outputs.into_iter().map(Option::unwrap).collect())

@@ -6,4 +6,5 @@
 
 mod breaks;
 mod harness;
+mod replaced;
 mod streams;

@@ -1,7 +1,7 @@
 //! The end of a file of lines.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
 use memchr::memrchr;
@@ -25,6 +25,34 @@ pub(crate) fn after_last_newline(file: &File) -> io::Result<u64> {
     Ok(0)
 }
 
+/// The same for what can only be read through: it is written here.
+#[derive(Debug, Default)]
+pub(crate) struct LastNewline {
+    written: u64,
+    after: u64,
+}
+
+impl LastNewline {
+    /// Where the unfinished last line begins, or the end.
+    pub(crate) fn after(&self) -> u64 {
+        self.after
+    }
+}
+
+impl Write for LastNewline {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(at) = memrchr(b'\n', bytes) {
+            self.after = self.written + at as u64 + 1;
+        }
+        self.written += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -46,6 +74,9 @@ mod tests {
         ] {
             fs::write(&path, &text).unwrap();
             assert_eq!(after_last_newline(&File::open(&path).unwrap()).unwrap(), offset);
+            let mut last = LastNewline::default();
+            text.as_bytes().chunks(3).for_each(|piece| last.write_all(piece).unwrap());
+            assert_eq!(last.after(), offset);
         }
     }
 }

@@ -55,6 +55,14 @@ pub(super) fn conclude(
         ))
         .print();
     }
+    for output in report.outputs.iter().filter(|output| output.lines_lost > 0) {
+        logging::say(&format!(
+            "{} ({}) of task \"{name}\" were lost when `{}` ended and was started again",
+            count(output.lines_lost, "line"),
+            bytes(output.bytes_lost),
+            output.name
+        ));
+    }
     let again = report.checkpoints.map_or(0, |checkpoints| checkpoints.lines_again);
     if again > 0 {
         logging::say(&format!(

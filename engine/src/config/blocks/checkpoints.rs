@@ -8,8 +8,7 @@ use super::units;
 use crate::config::values::evaluate::span_of;
 use crate::config::values::value::{Data, Value};
 use crate::config::{
-    CheckpointInterval, ConfigFormat, Delivery, Handshake, ProviderBlock, RestartPolicy,
-    StreamOptions,
+    CheckpointInterval, ConfigFormat, Delivery, Handshake, ProviderBlock, StreamOptions,
 };
 
 const HELP: &str =
@@ -53,12 +52,11 @@ impl TaskReader<'_> {
         stream: &StreamOptions,
         blocks: &mut [&mut ProviderBlock],
     ) {
+        if stream.delivery != Delivery::AtLeastOnce {
+            return;
+        }
         let declarations = declared.input.iter().chain(&declared.outputs);
         for (block, declaration) in blocks.iter_mut().zip(declarations) {
-            if stream.delivery != Delivery::AtLeastOnce {
-                self.warn_of_restart(block, declaration);
-                continue;
-            }
             if block.config_format == ConfigFormat::Plain {
                 let message = "checkpoints cannot be asked for with `config_format = \"plain\"`";
                 let help = "leave `config_format` out, or `delivery = \"at_least_once\"`";
@@ -69,18 +67,6 @@ impl TaskReader<'_> {
                 );
             }
             block.handshake = Handshake::Required;
-        }
-    }
-}
-
-impl TaskReader<'_> {
-    /// To start again without checkpoints would be to begin anew, or to lose what was on its way.
-    fn warn_of_restart(&self, block: &ProviderBlock, declaration: &ProviderDeclaration) {
-        let policy = declaration.restart.as_ref().and_then(|fields| fields.get("policy"));
-        if let (true, Some(policy)) = (block.restart.policy != RestartPolicy::Never, policy) {
-            let message = "nothing is restarted without `delivery = \"at_least_once\"`: a failure ends the task";
-            let warning = self.values.script.warning(&span_of(&policy.value), message);
-            self.values.log.push(warning);
         }
     }
 }

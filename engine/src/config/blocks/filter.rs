@@ -90,7 +90,14 @@ impl Compiler<'_> {
     fn compile(&self, expression: &Hcl, depth: usize) -> Compiled {
         let span = span_of(expression);
         if !asks_for_fields(expression) {
-            return Ok(Expression::Constant(tree(self.constant(expression)?)));
+            let constant = match literal(expression) {
+                Some(number) => number.map(Tree::Number),
+                None => tree(self.constant(expression)?),
+            };
+            return constant.map(Expression::Constant).map_err(|TooLong| {
+                let message = "this whole number is too long to be compared exactly";
+                self.fail_with(&span, message, TOO_LONG_HELP)
+            });
         }
         if depth >= FILTER_DEPTH_MAX {
             let message = format!("the filter is nested deeper than {FILTER_DEPTH_MAX} levels");
@@ -362,24 +369,56 @@ fn wrong_kind(parameter: Parameter, argument: &Expression) -> Option<&'static st
     }
 }
 
-fn tree(value: Value) -> Tree {
-    match value.data {
+/// A number that is written as such, sign and parentheses included: exactly, where the value that an
+/// expression has is a float beyond 64 bits.
+fn literal(expression: &Hcl) -> Option<Result<Number, TooLong>> {
+    match expression {
+        Hcl::Parenthesis(inner) => literal(inner.inner()),
+        Hcl::UnaryOp(operation) if *operation.operator.value() == UnaryOperator::Neg => {
+            let inner = literal(&operation.expr)?;
+            Some(inner.map(Number::negated))
+        }
+        Hcl::Number(number) => {
+            let written: String = number.as_repr()?.chars().filter(|c| *c != ' ').collect();
+            let is_whole = !written.contains(['.', 'e', 'E']);
+            match Number::parse(&written)? {
+                Number::Float(_) if is_whole => Some(Err(TooLong)),
+                number => Some(Ok(number)),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// What a number that may have been rounded is refused with.
+struct TooLong;
+
+const TOO_LONG_HELP: &str = "one that comes from elsewhere has up to 64 bits, and one that is \
+                             written where it is compared up to 127 (38 digits)";
+
+/// 2^63: a float from here on may be a whole number that was rounded.
+const ROUNDED_FROM: f64 = 9_223_372_036_854_775_808.0;
+
+fn tree(value: Value) -> Result<Tree, TooLong> {
+    Ok(match value.data {
         Data::Null => Tree::Null,
         Data::Bool(bool) => Tree::Bool(bool),
         Data::Number(number) => {
             let whole = number.as_u64().map(i128::from);
             let whole = whole.or_else(|| number.as_i64().map(i128::from));
-            Tree::Number(match whole {
-                Some(whole) => Number::Whole(whole),
-                None => Number::Float(number.as_f64().unwrap_or_default()),
+            Tree::Number(match (whole, number.as_f64().unwrap_or_default()) {
+                (Some(whole), _) => Number::Whole(whole),
+                (None, float) if float.abs() >= ROUNDED_FROM => return Err(TooLong),
+                (None, float) => Number::Float(float),
             })
         }
         Data::String(text) => Tree::Text(text),
-        Data::List(items) => Tree::List(items.into_iter().map(tree).collect()),
+        Data::List(items) => Tree::List(items.into_iter().map(tree).collect::<Result<_, _>>()?),
         Data::Object(items) => {
-            Tree::Object(items.into_iter().map(|(key, item)| (key, tree(item))).collect())
+            let entry = |(key, item)| Ok((key, tree(item)?));
+            Tree::Object(items.into_iter().map(entry).collect::<Result<_, _>>()?)
         }
-    }
+    })
 }
 
 /// Whether the value depends on the line, or is made by what only filters know.

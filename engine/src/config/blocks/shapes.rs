@@ -57,6 +57,7 @@ pub(super) const OUTPUT: Shape = Shape {
         "no_new_privs",
         "startup_timeout",
         "shutdown_timeout",
+        "stall_timeout",
     ],
     blocks: &["config", "limits", "restart", "sandbox"],
     hint: Some("what the provider is to know belongs into its `config { … }` block"),

@@ -9,8 +9,8 @@ use crate::resolve::{ProviderRef, parse_reference};
 
 use super::declared::{Fields, ProviderDeclaration, TaskDeclaration};
 use crate::config::limits::{
-    ATTEMPTS_MAX, BACKOFF_MIN, RESTART_TIME_MAX, SHUTDOWN_DEFAULT, STARTUP_DEFAULT, STARTUP_MIN,
-    TIMEOUT_MAX,
+    ATTEMPTS_MAX, BACKOFF_MIN, RESTART_TIME_MAX, SHUTDOWN_DEFAULT, STALL_MIN, STARTUP_DEFAULT,
+    STARTUP_MIN, TIMEOUT_MAX,
 };
 use crate::config::nearest::{did_you_mean, listed};
 use crate::config::values::evaluate::{Evaluator, span_of};
@@ -114,6 +114,7 @@ impl TaskReader<'_> {
         );
         let startup = values.duration(fields, "startup_timeout", (STARTUP_MIN, TIMEOUT_MAX));
         let shutdown = values.duration(fields, "shutdown_timeout", (Duration::ZERO, TIMEOUT_MAX));
+        let stall_timeout = values.duration(fields, "stall_timeout", (STALL_MIN, RESTART_TIME_MAX));
         let restart = declared.restart.as_ref().map(|fields| self.restart(fields));
         let confinement = self.confinement(declared);
         let Provider { place, short_name } = provider?;
@@ -133,6 +134,7 @@ impl TaskReader<'_> {
             handshake: if builtin { Handshake::Required } else { handshake.unwrap_or_default() },
             startup_timeout: startup.unwrap_or(STARTUP_DEFAULT),
             shutdown_timeout: shutdown.unwrap_or(SHUTDOWN_DEFAULT),
+            stall_timeout,
             restart: restart.unwrap_or_default(),
             confinement: confinement?,
         })

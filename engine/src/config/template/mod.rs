@@ -1,8 +1,8 @@
 //! Go's text templates with the common functions of Sprig, rendered without Go.
 //!
 //! Files written for the original hold `{{ … }}` actions; this is the engine behind them: text,
-//! pipelines, variables, `if`, `range`, `with`, white space trimming, and the functions listed by
-//! [`function_names`]. What a template can reach is what [`TemplateScope`] holds: the dot is nil.
+//! pipelines, variables, `if`, `range`, `with`, white space trimming, and the functions in
+//! `functions`. What a template can reach is what [`TemplateScope`] holds: the dot is nil.
 //!
 //! It differs from Go and Sprig on purpose:
 //!

@@ -220,6 +220,19 @@ fn process_in(lock: &mut File) -> Option<u32> {
 }
 
 #[cfg(test)]
+impl TaskState {
+    /// As [`save`](Self::save); `before` is asked before each step and can make it fail.
+    pub(super) fn save_asking(
+        &self,
+        checkpoint: &RawValue,
+        mut before: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let text = file::encode(&self.task, jiff::Timestamp::now(), checkpoint);
+        replace::replace(&self.path, text.as_bytes(), |_| before())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::replace::Step;
     use super::*;

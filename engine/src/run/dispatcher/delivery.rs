@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Dispatcher, Event, INPUT};
+use super::{Dispatcher, Event, INPUT, MemberEvent};
 use crate::config;
 use crate::delivery::{Checkpoints, StateError};
 use crate::protocol::{AskedCheckpoints, ack_of};
@@ -43,12 +43,12 @@ impl Dispatcher<'_> {
         id: usize,
     ) -> Option<Told<u64, impl FnMut(u64) + Send + use<>>> {
         let checkpoints = Arc::clone(&self.delivery.as_ref()?.checkpoints);
-        let events = self.events.clone();
+        let tell = self.teller(id);
         let mut told = false;
         let take = move |checkpoint| {
             let known = checkpoints.acknowledge(id - 1, checkpoint).is_ok();
             if !known && !std::mem::replace(&mut told, true) {
-                let _ = events.send(Event::BadAcknowledgement(id, checkpoint));
+                tell(MemberEvent::BadAcknowledgement(checkpoint));
             }
         };
         Some(Told { read: ack_of, take })

@@ -18,14 +18,25 @@ use crate::run::member::Member;
 use crate::run::notice::Notice;
 
 impl Dispatcher<'_> {
-    pub(super) fn on_relay_end(&mut self, end: RelayEvent) {
+    pub(super) fn on_relay_event(&mut self, event: RelayEvent) {
+        match event {
+            RelayEvent::InputEnd(end) => {
+                self.count_relay_end();
+                self.on_input_end(end);
+            }
+            RelayEvent::OutputEnd(index, end) => {
+                self.count_relay_end();
+                self.on_output_end(index + 1, end);
+            }
+            RelayEvent::SourceEnded => self.on_source_ended(),
+            RelayEvent::SinkBroken(index, error) => self.on_sink_broken(index + 1, error),
+        }
+    }
+
+    fn count_relay_end(&mut self) {
         self.relay_ends_open = self.relay_ends_open.saturating_sub(1);
         if self.relay_ends_open == 0 {
             self.final_stats(); // how long the outputs then take to leave is not the stream's time
-        }
-        match end {
-            RelayEvent::InputEnd(end) => self.on_input_end(end),
-            RelayEvent::OutputEnd(index, end) => self.on_output_end(index + 1, end),
         }
     }
 
@@ -61,7 +72,7 @@ impl Dispatcher<'_> {
     /// that its lines have arrived.
     pub(super) fn linger(&mut self) {
         let member = &self.members[INPUT];
-        if self.input_ended && member.is_running() && !self.is_keeping() {
+        if (self.input_ended || self.source_ended) && member.is_running() && !self.is_keeping() {
             let grace = member.block.shutdown_timeout;
             self.timers.set(Instant::now() + grace, Timer::Linger);
         }
@@ -115,7 +126,11 @@ impl Dispatcher<'_> {
                 self.tell(&Notice::Ended { side: block.side, provider: &block.name });
             }
         }
+        if id == INPUT {
+            self.on_input_left();
+        }
         self.reap(id);
+        self.restart_when_gone(id);
         if id != INPUT {
             self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::HeldStdin(id));
         }
@@ -143,9 +158,14 @@ impl Dispatcher<'_> {
         relay.is_some_and(|relay| relay.counters().outputs[id - 1].complete.load(Acquire))
     }
 
+    /// Whether an output has got all that it will get.
+    pub(super) fn has_everything(&self, id: usize) -> bool {
+        self.members[id].fed || self.is_complete(id)
+    }
+
     pub(super) fn output_failure(&self, id: usize, exit: ProviderExit) -> Option<FailureKind> {
         let member = &self.members[id];
-        let complete = member.fed || self.is_complete(id);
+        let complete = self.has_everything(id);
         let bytes = self.relay.as_ref().map_or(0, |relay| relay.settle_output(id - 1));
         if member.failed || member.was_forced() || (member.told && exit.is_stop()) {
             None
@@ -164,7 +184,8 @@ impl Dispatcher<'_> {
     /// Frees a process that has been judged; an input only when nothing of it can write any more.
     pub(super) fn reap(&mut self, id: usize) {
         let member = &mut self.members[id];
-        if !member.concluded || (id == INPUT && member.commanded && !self.input_ended) {
+        let source_ended = self.input_ended || self.source_ended;
+        if !member.concluded || (id == INPUT && member.commanded && !source_ended) {
             return;
         }
         if let (Some(guard), Some(group)) = (&mut self.guard, member.id()) {
@@ -173,7 +194,11 @@ impl Dispatcher<'_> {
         if let Some(process) = member.process.take() {
             process.reap();
         }
-        if self.members.iter().all(|member| member.process.is_none()) {
+        self.expect_killed_pipes();
+    }
+
+    pub(super) fn expect_killed_pipes(&mut self) {
+        if self.is_deserted() {
             self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::KilledPipe);
         }
     }
@@ -200,8 +225,10 @@ impl Dispatcher<'_> {
             failure.written = Some((lines, output.bytes_written.load(Relaxed)));
         }
         self.tell(&Notice::Failed { failure: &failure });
-        self.failure.get_or_insert(failure);
-        self.wind_down();
+        if let Some(failure) = self.restart_after(id, failure) {
+            self.failure.get_or_insert(failure);
+            self.wind_down();
+        }
     }
 
     /// From here on everything ends: the input is told to leave, the outputs get what it had
@@ -212,6 +239,7 @@ impl Dispatcher<'_> {
         }
         self.timers.set(Instant::now() + SLOW_END_REPORT_EVERY, Timer::Report);
         self.terminate(INPUT);
+        self.end_restarts();
         if !self.members[INPUT].commanded {
             self.members[INPUT].pipes = None;
             self.input_ended = true;
@@ -288,7 +316,7 @@ impl Dispatcher<'_> {
     /// The input has left, but its pipe has not ended. Often a slow output is all there is to it;
     /// if a process that the input left behind holds the pipe, it must go.
     pub(super) fn on_held_pipe(&mut self) {
-        if self.input_ended {
+        if self.input_ended || self.source_ended {
             return;
         }
         let again = Instant::now() + HELD_PIPE_WAIT;
@@ -297,8 +325,7 @@ impl Dispatcher<'_> {
             Some(relay) if self.held_pipe_killed => {
                 let provider = &self.task.input.name;
                 self.tell(&Notice::PipeHeld { provider, escaped: true });
-                relay.cancel();
-                self.timers.set(again, Timer::HeldPipe);
+                relay.cancel(); // nothing more can be done, however long an output then takes
             }
             None if self.held_pipe_killed => {
                 self.input_ended = true;
@@ -321,7 +348,8 @@ impl Dispatcher<'_> {
     pub(super) fn report_running(&mut self) {
         let now = Instant::now();
         for (id, member) in self.members.iter().enumerate() {
-            let over = if id == INPUT { member.told || self.input_ended } else { self.input_ended };
+            let left = member.told || self.source_ended;
+            let over = self.input_ended || (id == INPUT && left);
             if over && member.is_running() && !member.killed {
                 let due = self.timers.due(&Timer::Kill(id));
                 self.tell(&Notice::StillRunning {

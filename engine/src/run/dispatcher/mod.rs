@@ -10,6 +10,8 @@
 
 mod delivery;
 mod ending;
+mod restarting;
+mod stalling;
 mod starting;
 
 use std::fs::File;
@@ -22,9 +24,10 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use self::delivery::Delivery;
 use super::failure::{Failure, FailureKind};
-use super::member::{Member, prepare, start_guard};
+use super::member::{Member, Prepared, prepare, start_guard};
 use super::notice::Notice;
 use super::report::{OutputReport, RunReport};
+use super::supervision::Attempts;
 use super::timers::Timers;
 use super::{RunContext, StopSignal};
 use crate::config::Task;
@@ -34,31 +37,46 @@ use crate::provider::{FirstLine, Guard, ProviderExit};
 use crate::relay::{Rejects, Relay, RelayCounters, RelayEvent};
 use crate::stats::{Sampler, StreamStats};
 
+pub(super) use self::stalling::Watch;
+
 /// The input's place among the members; the outputs follow in the task's order.
 const INPUT: usize = 0;
 
-/// Something that has happened to a member or to the relay. Each kind comes at most once for each
-/// member, so that the inbox can be bounded and never full.
+/// Something that has happened. Whoever tells it may have to wait for room in the inbox, but for
+/// nothing else: nobody here waits for them.
 pub(super) enum Event {
+    Member(MemberId, MemberEvent),
+    Relay(RelayEvent),
+    /// What outputs print is no longer read.
+    TerminalClosed,
+    /// No checkpoint is stored any more, perhaps because one cannot be.
+    KeepingEnded(Result<(), StateError>),
+}
+
+/// Which member, and which of the processes that it had: one that has been replaced may still say
+/// something, which means nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MemberId {
+    index: usize,
+    restarts: u32,
+}
+
+/// Something that has happened to a member.
+pub(super) enum MemberEvent {
     /// An output has its command; its stdin is free for lines.
-    Commanded(usize, OwnedFd),
+    OutputCommanded(OwnedFd),
     /// The input has its command; its stdin, if it is to be told more.
     InputCommanded(Option<OwnedFd>),
     /// An input's first line, and the pipe from which the rest will come.
     InputGreeted(FirstLine, File),
     /// An output's first line, or that there will be none.
-    OutputGreeted(usize, Option<Said>),
-    /// What outputs print is no longer read.
-    TerminalClosed,
+    OutputGreeted(Option<Said>),
     /// All that an output prints has been printed.
-    Printed(usize),
-    LogEnded(usize),
-    Exited(usize, ProviderExit),
-    Relay(RelayEvent),
-    /// No checkpoint is stored any more, perhaps because one cannot be.
-    KeepingEnded(Result<(), StateError>),
+    Printed,
+    LogEnded,
+    Exited(ProviderExit),
     /// An output has acknowledged what it never got.
-    BadAcknowledgement(usize, u64),
+    BadAcknowledgement(u64),
 }
 
 /// What an output's first line said.
@@ -94,9 +112,32 @@ enum Timer {
     Report,
     /// Say how the stream is doing.
     Stats,
+    /// A member that has failed is started again.
+    Restart(usize),
+    /// See whether a member moves.
+    Stall(usize),
 }
 
-/// A channel that holds every event a run of this task can have.
+impl Timer {
+    /// Whose process it is about.
+    fn member(&self) -> Option<usize> {
+        match *self {
+            Self::Silent(id)
+            | Self::Startup(id)
+            | Self::Unsaid(id)
+            | Self::Kill(id)
+            | Self::LastWords(id)
+            | Self::BrokenPipe(id)
+            | Self::HeldStdin(id)
+            | Self::Restart(id)
+            | Self::Stall(id) => Some(id),
+            Self::Linger | Self::HeldPipe => Some(INPUT),
+            Self::KilledPipe | Self::Report | Self::Stats => None,
+        }
+    }
+}
+
+/// A channel that holds about every event a run of this task has at a time.
 pub(super) fn inbox(task: &Task) -> (Sender<Event>, Receiver<Event>) {
     bounded(8 * (task.outputs.len() + 1))
 }
@@ -107,6 +148,10 @@ pub(super) struct Dispatcher<'a> {
     events: Sender<Event>,
     members: Vec<Member<'a>>,
     guard: Option<Guard>,
+    /// What each member is started with.
+    prepared: Vec<Prepared>,
+    /// How often each was started again, where that is this dispatcher's.
+    attempts: Vec<Attempts>,
     rejects: Option<Box<dyn Rejects>>,
     /// Where the task keeps checkpoints.
     delivery: Option<Delivery>,
@@ -118,6 +163,10 @@ pub(super) struct Dispatcher<'a> {
     /// How many ends of the relay are still to come.
     relay_ends_open: usize,
     input_ended: bool,
+    /// The pipe of the input's process has ended; another process may follow.
+    source_ended: bool,
+    /// What the input has begun to say, until every output can take it.
+    source: Option<(File, Vec<u8>)>,
     /// The input's pipe was closed before its end: how it takes that is not its fault.
     input_cut: bool,
     timers: Timers<Timer>,
@@ -139,8 +188,10 @@ impl<'a> Dispatcher<'a> {
             task,
             context,
             events,
-            members: blocks.map(Member::new).collect(),
+            members: blocks.clone().map(Member::new).collect(),
             guard: None,
+            prepared: Vec::new(),
+            attempts: blocks.clone().map(|_| Attempts::default()).collect(),
             rejects: None,
             delivery: None,
             relay: None,
@@ -148,6 +199,8 @@ impl<'a> Dispatcher<'a> {
             stats: None,
             relay_ends_open: 0,
             input_ended: false,
+            source_ended: false,
+            source: None,
             input_cut: false,
             timers: Timers::default(),
             winding_down: false,
@@ -162,10 +215,9 @@ impl<'a> Dispatcher<'a> {
     /// Starts all providers: outputs get their command at once, the input when they are ready.
     /// Nothing is started unless everything can be.
     pub(super) fn start(&mut self) {
-        let mut prepared = Vec::new();
         for id in 0..self.members.len() {
             match prepare(self.members[id].block, self.context) {
-                Ok(ready) => prepared.push(ready),
+                Ok(ready) => self.prepared.push(ready),
                 Err(kind) => return self.fail(id, kind),
             }
         }
@@ -177,7 +229,7 @@ impl<'a> Dispatcher<'a> {
         }
         self.guard = start_guard(self.context);
         for id in (0..self.members.len()).rev() {
-            if let Err(kind) = self.spawn(id, &prepared[id]) {
+            if let Err(kind) = self.spawn(id) {
                 return self.fail(id, kind);
             }
         }
@@ -187,7 +239,8 @@ impl<'a> Dispatcher<'a> {
     /// outputs have said last; a disk that does not answer is waited for until somebody asks a second
     /// time.
     pub(super) fn goes_on(&self) -> bool {
-        if self.relay_ends_open > 0 || !self.members.iter().all(Member::is_gone) {
+        let is_over = |member: &Member<'_>| member.is_gone() && !member.is_restarting();
+        if self.relay_ends_open > 0 || !self.members.iter().all(is_over) {
             return true;
         }
         self.end_acknowledgements();
@@ -200,34 +253,51 @@ impl<'a> Dispatcher<'a> {
 
     pub(super) fn on_event(&mut self, event: Event) {
         match event {
-            Event::Commanded(id, stdin) => self.on_commanded(id, stdin),
-            Event::InputCommanded(stdin) => {
+            Event::Member(id, event) if self.members[id.index].restarts == id.restarts => {
+                self.on_member_event(id.index, event);
+            }
+            Event::Member(..) => {}
+            Event::Relay(event) => self.on_relay_event(event),
+            Event::TerminalClosed => self.on_stop(StopSignal::TerminalClosed),
+            Event::KeepingEnded(end) => self.on_keeping_ended(end),
+        }
+    }
+
+    fn on_member_event(&mut self, id: usize, event: MemberEvent) {
+        match event {
+            MemberEvent::OutputCommanded(stdin) => self.on_commanded(id, stdin),
+            MemberEvent::InputCommanded(stdin) => {
                 self.members[INPUT].taken = true;
                 if let (Some(delivery), Some(stdin)) = (&self.delivery, stdin) {
                     delivery.checkpoints.tell_input(stdin);
                 }
             }
-            Event::InputGreeted(first, stdout) => self.on_input_greeted(first, stdout),
-            Event::OutputGreeted(id, said) => self.on_output_greeted(id, said),
-            Event::TerminalClosed => self.on_stop(StopSignal::TerminalClosed),
-            Event::Printed(id) => {
+            MemberEvent::InputGreeted(first, stdout) => self.on_input_greeted(first, stdout),
+            MemberEvent::OutputGreeted(said) => self.on_output_greeted(id, said),
+            MemberEvent::Printed => {
                 self.members[id].printed = true;
                 if self.members[1..].iter().all(|output| output.printed) {
                     self.end_acknowledgements();
                 }
+                self.restart_when_gone(id);
             }
-            Event::LogEnded(id) => {
+            MemberEvent::LogEnded => {
                 self.members[id].log_ended = true;
                 self.conclude(id);
             }
-            Event::Exited(id, exit) => self.on_exited(id, exit),
-            Event::Relay(end) => self.on_relay_end(end),
-            Event::KeepingEnded(end) => self.on_keeping_ended(end),
-            Event::BadAcknowledgement(id, checkpoint) => {
+            MemberEvent::Exited(exit) => self.on_exited(id, exit),
+            MemberEvent::BadAcknowledgement(checkpoint) => {
                 self.fail(id, FailureKind::BadAcknowledgement(checkpoint));
                 self.terminate_later(id);
             }
         }
+    }
+
+    /// What a thread of this member's process tells its events with.
+    fn teller(&self, index: usize) -> impl Fn(MemberEvent) + Send + Clone + use<> {
+        let id = MemberId { index, restarts: self.members[index].restarts };
+        let events = self.events.clone();
+        move |event| drop(events.send(Event::Member(id, event)))
     }
 
     /// The first signal asks for an orderly end, any later one ends at once.
@@ -278,13 +348,15 @@ impl<'a> Dispatcher<'a> {
                 Timer::Linger => self.terminate(INPUT),
                 Timer::HeldPipe => self.on_held_pipe(),
                 Timer::HeldStdin(id) => {
-                    if let Some(relay) = &self.relay {
+                    if let (Some(relay), false) = (&self.relay, self.members[id].let_go) {
                         relay.abandon_output(id - 1);
                     }
                 }
                 Timer::KilledPipe => self.on_killed_pipes(),
                 Timer::Report => self.report_running(),
                 Timer::Stats => self.tell_stats(),
+                Timer::Restart(id) => self.restart(id),
+                Timer::Stall(id) => self.on_look(id),
             }
         }
     }
@@ -301,6 +373,8 @@ impl<'a> Dispatcher<'a> {
                 bytes_written: got.map_or(0, |got| got.bytes_written.load(Relaxed)),
                 lines_unwritten: unwritten.0,
                 bytes_unwritten: unwritten.1,
+                lines_lost: got.map_or(0, |got| got.lines_lost.load(Relaxed)),
+                bytes_lost: got.map_or(0, |got| got.bytes_lost.load(Relaxed)),
             }
         };
         let outputs: Vec<OutputReport> = (0..self.task.outputs.len()).map(output).collect();
@@ -322,7 +396,7 @@ impl<'a> Dispatcher<'a> {
             lines_rejected: count(|counters| &counters.lines_rejected),
             outputs,
             stats: self.final_stats(),
-            restarts: 0,
+            restarts: self.members.iter().map(|member| member.restarts).sum(),
             checkpoints,
             elapsed: self.started.elapsed(),
             failure: self.failure.take(),

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::delivery::Delivery;
-use super::{Dispatcher, Event, INPUT, Said, Timer};
+use super::{Dispatcher, Event, INPUT, MemberEvent, Said, Timer};
 use crate::config::{Handshake, OnInvalid};
 use crate::delivery::{DeadLetters, RejectedLines};
 use crate::limits::{BROKEN_PIPE_WAIT, SILENT_OUTPUT_GRACE};
@@ -16,7 +16,7 @@ use crate::protocol::{CheckpointCheck, Command, EnvelopeCheck, Greeting, command
 use crate::provider::{FirstLine, ProcessEvent, ProviderProcess, greet_input, greet_output};
 use crate::relay::{Rejected, Relay, RelayEnds, RelayOptions};
 use crate::run::failure::FailureKind;
-use crate::run::member::{Member, Prepared, launch};
+use crate::run::member::{Member, launch};
 use crate::run::notice::Notice;
 use crate::stats::Sampler;
 
@@ -54,21 +54,22 @@ impl Dispatcher<'_> {
         Ok(())
     }
 
-    pub(super) fn spawn(&mut self, id: usize, prepared: &Prepared) -> Result<(), FailureKind> {
+    pub(super) fn spawn(&mut self, id: usize) -> Result<(), FailureKind> {
         let block = self.members[id].block;
+        let prepared = &self.prepared[id];
         let observer = Arc::clone(&self.context.observer);
-        let events = self.events.clone();
+        let happened = self.teller(id);
         let (side, name) = (block.side, block.name.clone());
         let tell = move |event| match event {
             ProcessEvent::Log(line) => {
                 observer.notice(&Notice::Log { side, provider: &name, line: &line });
             }
-            ProcessEvent::LogEnded => drop(events.send(Event::LogEnded(id))),
-            ProcessEvent::Exited(exit) => drop(events.send(Event::Exited(id, exit))),
+            ProcessEvent::LogEnded => happened(MemberEvent::LogEnded),
+            ProcessEvent::Exited(exit) => happened(MemberEvent::Exited(exit)),
         };
         let started =
             ProviderProcess::spawn(launch(block, prepared, self.context, self.task), tell);
-        let program = &prepared.provider.program;
+        let program = prepared.provider.program.clone();
         let (process, pipes) = started
             .map_err(|source| FailureKind::NotStarted { program: program.clone(), source })?;
         if let Some(guard) = &mut self.guard {
@@ -92,6 +93,8 @@ impl Dispatcher<'_> {
             command_line(Command::Run, &block.config, block.config_format, asked.as_ref());
         let acknowledgements = self.acknowledgements(id);
         let (events, terminal) = (self.events.clone(), self.context.terminal.clone());
+        let happened = self.teller(id);
+        let printed_bytes = Arc::clone(&self.members[id].printed_bytes);
         let required = block.handshake == Handshake::Required;
         let stdout = Arc::new(File::from(pipes.stdout));
         self.members[id].stdout = Arc::downgrade(&stdout);
@@ -99,18 +102,18 @@ impl Dispatcher<'_> {
             let mut stdin = File::from(pipes.stdin);
             // An output that does not take its command is dead or dying: its exit says which.
             let _ = stdin.write_all(command.as_bytes());
-            let _ = events.send(Event::Commanded(id, stdin.into()));
+            happened(MemberEvent::OutputCommanded(stdin.into()));
             let greeted = |first: &FirstLine| {
                 let said = first.line_end.map(|end| said(&first.bytes[..end]));
                 let other =
                     said.as_ref().is_none_or(|said| said.greeting == Greeting::Other && !required);
-                let _ = events.send(Event::OutputGreeted(id, said));
+                happened(MemberEvent::OutputGreeted(said));
                 if other { 0 } else { first.line_end.unwrap_or(0) }
             };
             let refused = || drop(events.send(Event::TerminalClosed));
-            greet_output(&stdout, &terminal, greeted, acknowledgements, refused);
+            greet_output(&stdout, &terminal, greeted, acknowledgements, &printed_bytes, refused);
             drop(stdout);
-            let _ = events.send(Event::Printed(id));
+            happened(MemberEvent::Printed);
         };
         let thread = thread::Builder::new().name(format!("greet-{}", block.name)).spawn(greet);
         // Without the thread nothing will be printed.
@@ -190,11 +193,27 @@ impl Dispatcher<'_> {
         self.timers.set(Instant::now() + BROKEN_PIPE_WAIT, Timer::Unsaid(id));
     }
 
-    /// Gives the input its command as soon as every output is ready for lines.
+    /// Gives the input its command as soon as every output is ready for lines, and an output its
+    /// lines where they flow already.
     pub(super) fn open_stream(&mut self) {
-        let ready = |member: &Member<'_>| member.ready && member.stdin.is_some();
+        let mut replaced = Vec::new();
+        if let Some(relay) = &mut self.relay {
+            for (index, output) in self.members[1..].iter_mut().enumerate() {
+                if let Some(stdin) = output.stdin.take_if(|_| output.ready) {
+                    output.streams = true;
+                    relay.replace_sink(index, stdin);
+                    replaced.push(index + 1);
+                }
+            }
+        }
+        replaced.into_iter().for_each(|id| self.watch(id));
+        let ready =
+            |member: &Member<'_>| member.ready && (member.stdin.is_some() || member.streams);
         if self.winding_down || !self.members[1..].iter().all(ready) {
             return;
+        }
+        if let Some((stdout, initial)) = self.source.take() {
+            return self.start_relay(stdout, initial);
         }
         let Some(pipes) = self.members[INPUT].pipes.take() else {
             return;
@@ -205,22 +224,19 @@ impl Dispatcher<'_> {
         let asked = self.delivery.as_ref().map(|delivery| &delivery.asked);
         let command = command_line(Command::Run, &block.config, block.config_format, asked);
         let is_told = asked.is_some();
-        let events = self.events.clone();
+        let happened = self.teller(INPUT);
         let greet = move || {
             let mut stdout = File::from(pipes.stdout);
-            let commanded = |stdin: OwnedFd| {
-                let _ = events.send(Event::InputCommanded(is_told.then_some(stdin)));
-            };
+            let commanded = |stdin| happened(MemberEvent::InputCommanded(is_told.then_some(stdin)));
             let first = greet_input(pipes.stdin, &mut stdout, &command, commanded);
-            let _ = events.send(Event::InputGreeted(first, stdout));
+            happened(MemberEvent::InputGreeted(first, stdout));
         };
         let thread = thread::Builder::new().name(format!("greet-{}", block.name)).spawn(greet);
         if let Err(error) = thread {
             self.fail(INPUT, FailureKind::NoThread(error));
             // Its pipes have been closed: nothing will come of it.
             self.members[INPUT].greeted = true;
-            self.input_ended = true;
-            self.close_outputs();
+            self.give_up_source();
         }
     }
 
@@ -262,8 +278,7 @@ impl Dispatcher<'_> {
         };
         if let Some(kind) = failure {
             self.fail(INPUT, kind);
-            self.input_ended = true;
-            self.close_outputs();
+            self.give_up_source();
         } else {
             let handshake = if self.members[INPUT].said_ready { end.unwrap_or(0) } else { 0 };
             self.start_relay(stdout, bytes[handshake..].to_vec());
@@ -271,7 +286,19 @@ impl Dispatcher<'_> {
         self.conclude(INPUT);
     }
 
+    /// Has the input's lines go to the outputs.
     pub(super) fn start_relay(&mut self, stdout: File, initial: Vec<u8>) {
+        self.members[INPUT].streams = true;
+        if let Some(relay) = &mut self.relay {
+            self.source_ended = false;
+            relay.replace_source(stdout.into(), initial);
+            return self.watch(INPUT);
+        }
+        if !self.winding_down && self.members[1..].iter().any(|output| output.stdin.is_none()) {
+            // One is being started again.
+            self.source = Some((stdout, initial));
+            return;
+        }
         let sinks: Vec<OwnedFd> =
             self.members[1..].iter_mut().filter_map(|member| member.stdin.take()).collect();
         let Some(rejects) = self.rejects.take().filter(|_| sinks.len() == self.task.outputs.len())
@@ -280,12 +307,14 @@ impl Dispatcher<'_> {
             self.input_ended = true;
             return self.close_outputs();
         };
+        self.members[1..].iter_mut().for_each(|output| output.streams = true);
         let stream = &self.task.stream;
         let options = RelayOptions {
             line_bytes_max: stream.line_bytes_max,
             buffer_bytes: stream.buffer_bytes,
             transport: stream.transport,
             measure: self.context.stats_every.is_some(),
+            replaceable: self.restarts_members(),
         };
         let check = EnvelopeCheck::new(stream.validate, stream.filter.clone());
         let source = stdout.into();
@@ -314,6 +343,7 @@ impl Dispatcher<'_> {
                 });
                 self.relay = Some(relay);
                 self.relay_ends_open = self.members.len();
+                (0..self.members.len()).for_each(|id| self.watch(id));
             }
             Err(error) => {
                 self.fail(INPUT, FailureKind::NoThread(error));

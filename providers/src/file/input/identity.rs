@@ -68,10 +68,15 @@ impl Head {
 
     /// The fingerprint of the first `count` bytes. None if fewer are known.
     pub(crate) fn fingerprint(&self, count: usize) -> Option<String> {
-        let digest = Sha256::digest(self.0.get(..count)?);
-        // Half of it is plenty: it tells apart files that had the same inode, not enemies.
-        Some(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        self.0.get(..count).map(fingerprint)
     }
+}
+
+/// What tells these bytes from others.
+pub(crate) fn fingerprint(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    // Half of it is plenty: it tells apart files that had the same inode, not enemies.
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use dstream_sdk::{ProviderError, log};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::identity::FileId;
+use super::identity::{FileId, fingerprint};
 
 /// Files that are remembered though they are not being read. Beyond it the one that was done with
 /// first is forgotten, and would be read again if it were found again.
@@ -32,6 +32,28 @@ pub(crate) struct Position {
     /// The size of the file, as it lies there, if it was read to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) finished_bytes: Option<u64>,
+    /// What stood at the offset without a newline, if it has been passed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rest: Option<Rest>,
+}
+
+/// The last line of a file, that had no newline when it was passed on. If it has got one since, it
+/// is done with; if it has got longer, the line comes again, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rest {
+    bytes: usize,
+    fingerprint: String,
+}
+
+impl Rest {
+    pub(crate) fn new(line: &[u8]) -> Self {
+        Self { bytes: line.len(), fingerprint: fingerprint(line) }
+    }
+
+    /// Whether it was this line.
+    pub(crate) fn is(&self, line: &[u8]) -> bool {
+        self.bytes == line.len() && self.fingerprint == fingerprint(line)
+    }
 }
 
 impl Position {
@@ -142,6 +164,7 @@ mod tests {
             offset: 7,
             lines: Some(2),
             finished_bytes: Some(7),
+            rest: None,
         }
     }
 
@@ -151,7 +174,8 @@ mod tests {
         remembered.insert(position(1));
         remembered.insert(position(2));
         remembered.insert(position(1));
-        let open = Position { lines: None, finished_bytes: None, ..position(3) };
+        let rest = Some(Rest::new(b"cut"));
+        let open = Position { lines: None, finished_bytes: None, rest, ..position(3) };
         let value = serde_json::to_value(remembered.checkpoint([&open])).unwrap();
         let mut read = Remembered::parse(value).unwrap();
         let inodes: Vec<_> = read.iter().map(|position| position.inode).collect();

@@ -9,9 +9,9 @@ use dstream_sdk::{EnvelopeWriter, ProviderError, Stop, log};
 use super::format::{self, Format};
 use super::identity::FileId;
 use super::lines::Lines;
-use super::position::{Position, Remembered};
+use super::position::{Position, Remembered, Rest};
 use super::source::Source;
-use crate::file::tail::after_last_newline;
+use crate::file::tail::{LastNewline, after_last_newline};
 
 /// Why reading has paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(crate) struct Reading {
     count: Option<u64>,
     /// How many bytes a fingerprint was made of, and the fingerprint.
     fingerprint: Option<(usize, String)>,
+    /// The line without a newline that was passed on and stood where the next one begins.
+    rest: Option<Rest>,
 }
 
 impl Reading {
@@ -61,7 +63,8 @@ impl Reading {
         let mut source = Source::open(file).map_err(failed)?;
         let from_the_beginning = |source, path| {
             let (lines, count) = (Lines::new(source, 0), Some(0));
-            Opened::Reading(Box::new(Self { path, id, lines, count, fingerprint: None }))
+            let reading = Self { path, id, lines, count, fingerprint: None, rest: None };
+            Opened::Reading(Box::new(reading))
         };
         let Some(position) = remembered.take(id, &shown) else {
             return Ok(from_the_beginning(source, shown));
@@ -78,8 +81,8 @@ impl Reading {
             Some(_) if source.skip_to(offset).map_err(failed)? => {
                 let lines = Lines::new(source, offset);
                 // Under the name that its earlier lines have.
-                let (path, count) = (position.path, position.lines);
-                let reading = Self { path, id, lines, count, fingerprint: None };
+                let Position { path, lines: count, rest, .. } = position;
+                let reading = Self { path, id, lines, count, fingerprint: None, rest };
                 return Ok(Opened::Reading(Box::new(reading)));
             }
             _ => log::warn!("{shown}: has fewer bytes than were read of it before: read anew"),
@@ -132,22 +135,29 @@ impl Reading {
                 return Ok(Pause::End);
             };
             let number = self.count.map(|count| count + 1);
-            format::write(out, format, &self.path, number, &line)?;
+            let has_come = self.rest.take().is_some_and(|rest| rest.is(line.bytes));
+            if !has_come {
+                format::write(out, format, &self.path, number, &line)?;
+            }
             self.count = number;
         }
         Ok(Pause::Turn)
     }
 
-    /// Writes what stands behind the last newline, at the end of a file that will not grow.
+    /// Writes what stands behind the last newline, at the end of a file that is not followed. Its
+    /// position stays before it: the file may grow all the same.
     pub(crate) fn write_rest(
         &mut self,
         out: &mut EnvelopeWriter,
         format: Format,
     ) -> Result<(), ProviderError> {
+        let before = self.rest.take();
         if let Some(line) = self.lines.rest() {
-            let number = self.count.map(|count| count + 1);
-            format::write(out, format, &self.path, number, &line)?;
-            self.count = number;
+            if !before.is_some_and(|rest| rest.is(line.bytes)) {
+                let number = self.count.map(|count| count + 1);
+                format::write(out, format, &self.path, number, &line)?;
+            }
+            self.rest = Some(Rest::new(line.bytes));
         }
         Ok(())
     }
@@ -158,7 +168,11 @@ impl Reading {
             let mut source = rewound(self.lines.source())?;
             let offset = match &mut source {
                 Source::Plain(raw) => after_last_newline(&raw.file)?,
-                compressed => io::copy(compressed, &mut io::sink())?,
+                compressed => {
+                    let mut last = LastNewline::default();
+                    io::copy(compressed, &mut last)?;
+                    last.after()
+                }
             };
             if !source.is_compressed() {
                 source.skip_to(offset)?;
@@ -166,7 +180,7 @@ impl Reading {
             Ok(Lines::new(source, offset))
         };
         self.lines = ended().map_err(|error| failed(&self.path, &error))?;
-        self.count = None;
+        (self.count, self.rest) = (None, None);
         Ok(())
     }
 
@@ -187,7 +201,7 @@ impl Reading {
     pub(crate) fn begin_anew(&mut self) -> io::Result<()> {
         self.lines = Lines::new(rewound(self.lines.source())?, 0);
         self.count = Some(0);
-        self.fingerprint = None;
+        (self.fingerprint, self.rest) = (None, None);
         Ok(())
     }
 
@@ -209,6 +223,7 @@ impl Reading {
             offset: self.lines.offset(),
             lines: self.count,
             finished_bytes: is_finished.then_some(self.lines.source().raw().position),
+            rest: self.rest.clone(),
         }
     }
 }

@@ -60,8 +60,7 @@ impl Files {
         self.settings.fsync
     }
 
-    /// Takes one line, or several where none of them can fill the file. The last may lack its
-    /// newline.
+    /// Takes one line, with or without its newline, or several where none of them can fill the file.
     pub(crate) fn add(&mut self, base: &Path, lines: &[u8]) -> Result<(), ProviderError> {
         let newline: &[u8] = if lines.ends_with(b"\n") { b"" } else { b"\n" };
         let bytes = (lines.len() + newline.len()) as u64;

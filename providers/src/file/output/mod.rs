@@ -95,7 +95,6 @@ pub(crate) struct FileOutput {
     /// Whether many lines can be written at once.
     takes_many: bool,
     watches_clock: bool,
-    stop: Stop,
     /// Shared with the one who watches the clock.
     state: Arc<Mutex<State>>,
 }
@@ -179,7 +178,6 @@ impl Output for FileOutput {
             has_metadata,
             takes_many: config.format == Format::Envelope && !has_metadata && !settings.rotates(),
             watches_clock: settings.rotate_time.is_some() || template.has_time(),
-            stop: Stop::new(),
             state: Arc::new(Mutex::new(State {
                 current: template.at(now),
                 template,
@@ -191,7 +189,6 @@ impl Output for FileOutput {
     }
 
     fn watch(&mut self, stop: Stop) {
-        self.stop = stop.clone();
         if !self.watches_clock {
             return;
         }
@@ -217,9 +214,6 @@ impl Output for FileOutput {
         let mut state = self.state()?;
         state.look_at_clock()?;
         if self.takes_many {
-            if self.stop.is_requested() {
-                return Ok(()); // the last of these lines may have been cut by it
-            }
             let path = state.current.path(None);
             return state.files.add(&path, batch.lines());
         }

@@ -1,0 +1,133 @@
+//! What waits for one writer: batches, and what is to become of a pipe that nobody reads any more.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+
+use crossbeam_channel::{Receiver, select};
+
+use super::batch::Batch;
+use super::counters::RelayCounters;
+use super::portable::Progress;
+use crate::limits::WRITE_BATCHES_MAX;
+use crate::pipe::Rest;
+
+/// What a writer is told of its pipe.
+pub(super) enum Order {
+    /// Leave it: whoever read it has gone.
+    LetGo,
+    /// Go on with this one.
+    Replace(Arc<File>),
+}
+
+/// The end of a queue that a writer has.
+pub(super) struct Queue {
+    batches: Receiver<Batch>,
+    /// There where a pipe that breaks can be replaced.
+    orders: Option<Receiver<Order>>,
+    /// Taken out and not written yet.
+    pub(super) waiting: Vec<Batch>,
+}
+
+/// What comes next for a writer.
+pub(super) enum Next {
+    /// There are batches to write.
+    Write,
+    /// There will be no more.
+    End,
+    /// The pipe is to be left.
+    LetGo,
+}
+
+impl Queue {
+    pub(super) fn new(batches: Receiver<Batch>, orders: Option<Receiver<Order>>) -> Self {
+        Self { batches, orders, waiting: Vec::with_capacity(WRITE_BATCHES_MAX) }
+    }
+
+    pub(super) fn is_replaceable(&self) -> bool {
+        self.orders.is_some()
+    }
+
+    /// Waits for batches, unless some are left from before.
+    pub(super) fn next(&mut self) -> Next {
+        if !self.waiting.is_empty() {
+            return Next::Write;
+        }
+        let batch = loop {
+            let Some(orders) = &self.orders else { break self.batches.recv() };
+            select! {
+                recv(self.batches) -> batch => break batch,
+                recv(orders) -> order => match order {
+                    Ok(_) => return Next::LetGo,
+                    Err(_) => self.orders = None, // whoever could replace it has gone
+                },
+            }
+        };
+        let Ok(batch) = batch else { return Next::End };
+        self.waiting.push(batch);
+        self.waiting.extend(self.batches.try_iter().take(WRITE_BATCHES_MAX - 1));
+        Next::Write
+    }
+
+    /// Begins anew with the line in which the writing broke off.
+    pub(super) fn rewind(&mut self, progress: &Progress, counters: &RelayCounters, index: usize) {
+        self.waiting.drain(..progress.first);
+        let Some(batch) = self.waiting.first_mut() else { return };
+        let written = &batch.bytes()[..progress.offset_bytes];
+        let start = memchr::memrchr(b'\n', written).map_or(0, |newline| newline + 1);
+        let lines = memchr::memchr_iter(b'\n', &written[..start]).count() as u64;
+        let cut_bytes = batch.counted(written.len() - start);
+        let output = &counters.outputs[index];
+        output.bytes_written.fetch_sub(cut_bytes, Relaxed);
+        output.bytes_cut.store(cut_bytes, Relaxed);
+        *batch = batch.after(start, lines);
+    }
+
+    /// Leaves a pipe that nobody reads any more; what is in it counts as not written. To be called
+    /// once, before [`next_sink`](Self::next_sink).
+    pub(super) fn let_go(&self, sink: Arc<File>, counters: &RelayCounters, index: usize) {
+        let output = &counters.outputs[index];
+        let (lines, bytes) = Rest::of(&sink).map_or((0, 0), Rest::take);
+        // The beginning of the line that broke off is not counted as written.
+        let cut_bytes = output.bytes_cut.swap(0, Relaxed);
+        counters.take_back(index, lines, bytes - cut_bytes.min(bytes));
+        drop(sink);
+        output.waiting.store(true, Release);
+    }
+
+    /// Waits for another pipe; `None` if there will be none.
+    pub(super) fn next_sink(
+        &mut self,
+        counters: &RelayCounters,
+        index: usize,
+    ) -> Option<Arc<File>> {
+        let output = &counters.outputs[index];
+        loop {
+            match self.orders.as_ref()?.recv() {
+                Ok(Order::LetGo) => {} // it has found out by itself
+                Ok(Order::Replace(sink)) => {
+                    counters.lose(index);
+                    output.abandoned.store(false, Release);
+                    output.waiting.store(false, Release);
+                    return Some(sink);
+                }
+                Err(_) => {
+                    output.broken.store(true, Release);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Takes what still comes and forgets it: each holds a block that the reader may be waiting for.
+    pub(super) fn drain(&mut self) {
+        self.waiting.clear();
+        self.batches.iter().for_each(drop);
+    }
+}
+
+/// The same error once more.
+pub(super) fn same(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}
