@@ -11,6 +11,7 @@
 //! - `failures`: providers that fail while the stream runs.
 //! - `lines`: which bytes arrive: order, completeness, what is left out, rejected or cut off.
 //! - `dead_letters`: where lines are kept that no output gets.
+//! - `dlq`: `dstream dlq`: they are shown, sent again, removed.
 //! - `delivery`: checkpoints: what is not lost, whoever dies.
 //! - `supervision`: `restart`.
 //! - `transports`: every way to move the bytes, and what happens where one is not to be had.
@@ -39,6 +40,8 @@ mod confinement;
 mod dead_letters;
 #[path = "cli/delivery.rs"]
 mod delivery;
+#[path = "cli/dlq.rs"]
+mod dlq;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/handshake.rs"]

@@ -8,6 +8,8 @@ mod state;
 
 pub use checkpoints::CheckpointReport;
 pub(crate) use checkpoints::Checkpoints;
-pub use dead_letters::{DeadLetterError, DeadLetters};
+pub use dead_letters::{
+    Claim, ClaimCounts, DeadLetterError, DeadLetters, Entry, Letter, Letters, Place, Wanted,
+};
 pub(crate) use rejected::RejectedLines;
 pub use state::{StateError, StateStore, Stored, TaskState};

@@ -13,7 +13,7 @@ use crate::plural::{bytes, count};
 use crate::signals::Stops;
 
 /// How much went where, in one line.
-pub(super) fn of(report: &RunReport) -> String {
+pub(in super::super) fn of(report: &RunReport) -> String {
     let mut parts = Vec::new();
     for output in &report.outputs {
         let written =
@@ -129,7 +129,7 @@ fn overview(outcomes: &[(&str, Outcome)]) -> (&'static str, String) {
 
 /// Prints a line to stdout, after all that stderr still has to say. Nobody may read either: once a
 /// signal has come this is not waited for much longer.
-fn print(host: &Host, stops: &Stops, line: String) {
+pub(in super::super) fn print(host: &Host, stops: &Stops, line: String) {
     logging::flush(stops);
     let (done, printed) = bounded::<()>(0);
     let terminal = host.terminal.clone();

@@ -1,8 +1,64 @@
 //! What a dead letter says (`docs/protocol.md`, P-26).
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// A letter as it stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Letter<'a> {
+    /// When it was written.
+    pub time: jiff::Timestamp,
+    /// The task.
+    #[serde(borrow)]
+    pub task: Cow<'a, str>,
+    /// Whose line it is.
+    #[serde(borrow)]
+    pub provider: Cow<'a, str>,
+    /// Why no output got the line.
+    #[serde(borrow)]
+    pub reason: Cow<'a, str>,
+    /// Which line of the stream it was, from 1.
+    pub line_number: Option<u64>,
+    /// Where it began, in bytes from the start of the stream.
+    pub offset_bytes: Option<u64>,
+    /// It holds only the beginning of a line that was too long.
+    #[serde(default)]
+    pub truncated: bool,
+    /// It holds what there was of a line when the stream ended.
+    #[serde(default)]
+    pub cut_off: bool,
+    line: Option<String>,
+    line_base64: Option<String>,
+}
+
+impl<'a> Letter<'a> {
+    /// Reads a line of a file; `None` if it is no letter.
+    pub fn parse(text: &'a [u8]) -> Option<Self> {
+        // A derived type would also take a list.
+        let letter: Self = serde_json::from_slice(text).ok().filter(|_| text.starts_with(b"{"))?;
+        letter.line()?;
+        Some(letter)
+    }
+
+    /// What there is of the line, unchanged.
+    pub fn line(&self) -> Option<Cow<'_, [u8]>> {
+        match (&self.line, &self.line_base64) {
+            (Some(text), None) => Some(Cow::Borrowed(text.as_bytes())),
+            (None, Some(text)) => Some(Cow::Owned(STANDARD.decode(text).ok()?)),
+            _ => None,
+        }
+    }
+
+    /// Whether that is one line, and all of it: only then it can be sent.
+    pub fn is_whole(&self) -> bool {
+        let is_one = |line: Cow<'_, [u8]>| !line.contains(&b'\n');
+        !self.truncated && !self.cut_off && self.line().is_some_and(is_one)
+    }
+}
 
 /// A letter that is to be written. The line is kept unchanged: as text, or in base64 where it is not
 /// UTF-8.

@@ -11,16 +11,21 @@
 //! a file and finds it still under this name has all names for himself. A letter is never removed to
 //! make room: when all files are full, it is an error.
 
+mod claim;
 mod letter;
+mod names;
+mod reader;
 mod writer;
 
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use claim::{Claim, ClaimCounts, Wanted};
+pub use letter::Letter;
 pub(crate) use letter::NewLetter;
+pub use reader::{Entry, Letters, Place};
 pub(crate) use writer::DeadLetterFile;
 
 use crate::config::StreamOptions;
@@ -31,7 +36,12 @@ pub struct DeadLetters {
     path: PathBuf,
     file_bytes_max: u64,
     files_max: u32,
+    /// Bytes of the longest letter that the task writes: each byte of a line can take six.
+    letter_bytes_max: u64,
 }
+
+/// Bytes of a letter besides its line.
+const ENVELOPE_BYTES_MAX: u64 = 1 << 20;
 
 /// Why dead letters cannot be kept in a file.
 #[derive(Debug, Error)]
@@ -46,6 +56,15 @@ pub enum DeadLetterError {
         files: u32,
         /// How many bytes each may have.
         bytes: u64,
+    },
+    /// Somebody sends or removes letters of these files.
+    #[error(
+        "somebody else is sending or removing its letters{}",
+        holder.map(|pid| format!(", process {pid}")).unwrap_or_default()
+    )]
+    Claimed {
+        /// The process, if it is known.
+        holder: Option<u32>,
     },
     /// The system refuses it.
     #[error(transparent)]
@@ -64,8 +83,9 @@ impl DeadLetterError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Full { .. } => {
-                "move the files away, or allow more: dead_letter_size and dead_letter_files in the stream block"
+                "send them again (dstream dlq replay TASK), move the files away, or allow more: dead_letter_size and dead_letter_files in the stream block"
             }
+            Self::Claimed { .. } => "wait for its end, or stop it",
             Self::NotAFile(_) | Self::Io(_) => "check the path in dead_letter and its permissions",
         }
     }
@@ -91,6 +111,7 @@ impl DeadLetters {
             path: stream.dead_letter.clone()?,
             file_bytes_max: stream.dead_letter_bytes_max,
             files_max: stream.dead_letter_files_max,
+            letter_bytes_max: 6 * stream.line_bytes_max as u64 + ENVELOPE_BYTES_MAX,
         })
     }
 
@@ -98,11 +119,4 @@ impl DeadLetters {
     pub fn path(&self) -> &Path {
         &self.path
     }
-}
-
-/// The same name with something after it.
-fn with_ending(path: &Path, ending: impl std::fmt::Display) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(format!(".{ending}"));
-    name.into()
 }

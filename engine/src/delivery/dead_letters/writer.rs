@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{DeadLetterError, DeadLetters, with_ending};
+use super::names::with_ending;
+use super::{DeadLetterError, DeadLetters};
 
 /// Bytes of one write to a dead-letter file.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -54,11 +55,7 @@ impl DeadLetterFile {
         }
         self.file.sync_data()?;
         for folder in std::mem::take(&mut self.unsettled_folders) {
-            match File::open(folder)?.sync_all() {
-                // There are file systems that have no such thing for folders.
-                Err(error) if error.kind() == ErrorKind::InvalidInput => {}
-                synced => synced?,
-            }
+            sync_folder(&folder)?;
         }
         Ok(())
     }
@@ -70,9 +67,31 @@ impl DeadLetterFile {
     ///
     /// If that fails, or if all files are full. Nothing of the letter is kept then.
     pub(crate) fn append(&mut self, letter: &impl Serialize) -> Result<(), DeadLetterError> {
-        let mut length = Length(1);
+        let mut length = Length(0);
         serde_json::to_writer(&mut length, letter).map_err(io::Error::from)?;
-        let written = self.lock_with_room(length.0).and_then(|before| self.write(before, letter));
+        self.append_with(length.0, |file| Ok(serde_json::to_writer(file, letter)?))
+    }
+
+    /// Writes a line of another file as it is, of so many bytes without its newline.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub(super) fn append_text(
+        &mut self,
+        length: u64,
+        text: &mut impl io::Read,
+    ) -> Result<(), DeadLetterError> {
+        self.append_with(length, |file| io::copy(text, file).map(drop))
+    }
+
+    fn append_with(
+        &mut self,
+        length: u64,
+        write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
+    ) -> Result<(), DeadLetterError> {
+        let room = self.lock_with_room(length + 1);
+        let written = room.and_then(|before| self.write(before, write));
         // Where files cannot be locked, only long letters can mix with others.
         let _ = self.file.unlock();
         written
@@ -102,7 +121,11 @@ impl DeadLetterFile {
         }
     }
 
-    fn write(&mut self, before: u64, letter: &impl Serialize) -> Result<(), DeadLetterError> {
+    fn write(
+        &mut self,
+        before: u64,
+        write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
+    ) -> Result<(), DeadLetterError> {
         let is_torn = before != self.length_left && before > 0 && {
             let mut last = [0];
             self.file.read_exact_at(&mut last, before - 1)?;
@@ -110,7 +133,7 @@ impl DeadLetterFile {
         };
         let mut file = BufWriter::with_capacity(WRITE_BYTES, &self.file);
         let written = if is_torn { file.write_all(b"\n") } else { Ok(()) }
-            .and_then(|()| Ok(serde_json::to_writer(&mut file, letter)?))
+            .and_then(|()| write(&mut file))
             .and_then(|()| file.write_all(b"\n"))
             .and_then(|()| file.flush());
         let (_, _) = file.into_parts(); // what could not be written is not tried again
@@ -153,7 +176,7 @@ impl DeadLetters {
 /// Opens or makes a file, and its folder. Opening a named pipe would wait for its reader, and
 /// writing to it later could: that is refused, and so is everything else that is no file. A device
 /// neither waits nor ends.
-fn open(path: &Path) -> Result<File, DeadLetterError> {
+pub(super) fn open(path: &Path) -> Result<File, DeadLetterError> {
     match fs::metadata(path).map(|metadata| metadata.file_type()) {
         Ok(kind) if kind.is_fifo() => return Err(DeadLetterError::NotAFile("a named pipe")),
         Ok(kind) if kind.is_socket() => return Err(DeadLetterError::NotAFile("a socket")),
@@ -166,10 +189,20 @@ fn open(path: &Path) -> Result<File, DeadLetterError> {
     Ok(OpenOptions::new().create(true).append(true).read(true).open(path)?)
 }
 
+/// Makes the names in a folder lasting.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    let here = Path::new(".");
+    let folder = if folder == Path::new("") { here } else { folder };
+    match File::open(folder)?.sync_all() {
+        // There are file systems that have no such thing for folders.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
+}
+
 /// The folder of a file.
 fn folder_of(path: &Path) -> Option<PathBuf> {
-    let folder = path.parent()?;
-    Some(if folder == Path::new("") { ".".into() } else { folder.to_owned() })
+    path.parent().map(Path::to_owned)
 }
 
 /// The folders in which others will be made, for a file to be made.
@@ -192,7 +225,7 @@ fn name_of(path: &Path, file: &File) -> io::Result<Option<PathBuf>> {
 }
 
 /// Whether the file has this name.
-fn is_at(file: &File, name: &Path) -> io::Result<bool> {
+pub(super) fn is_at(file: &File, name: &Path) -> io::Result<bool> {
     let here = file.metadata()?;
     match fs::metadata(name) {
         Ok(there) => Ok((there.dev(), there.ino()) == (here.dev(), here.ino())),
@@ -202,7 +235,7 @@ fn is_at(file: &File, name: &Path) -> io::Result<bool> {
 }
 
 /// Waits for the lock. Some file systems have none; there is nothing to be done about it.
-fn lock(file: &File) {
+pub(super) fn lock(file: &File) {
     while let Err(error) = file.lock()
         && error.kind() == ErrorKind::Interrupted
     {}
@@ -233,7 +266,7 @@ mod tests {
     use super::*;
 
     fn letters(path: &Path, file_bytes_max: u64, files_max: u32) -> DeadLetters {
-        DeadLetters { path: path.to_owned(), file_bytes_max, files_max }
+        DeadLetters { path: path.to_owned(), file_bytes_max, files_max, letter_bytes_max: 1 << 20 }
     }
 
     fn read(path: &Path, ending: &str) -> String {
