@@ -88,7 +88,15 @@ impl Observer for LogNotices {
                     "starting again in {after:.1} s, {how}since the policy of this {side} says so (restart {restart})"
                 );
             }
-            Notice::GaveUp { side, provider, restarts } => {
+            Notice::GaveUp { side, provider, restarts, failed: false } => {
+                let restarts = count(restarts.into(), "restart");
+                info!(
+                    task,
+                    provider,
+                    "that was the end after {restarts}: the policy of this {side} allows no more"
+                );
+            }
+            Notice::GaveUp { side, provider, restarts, failed: true } => {
                 let restarts = count(restarts.into(), "restart");
                 error!(
                     task,

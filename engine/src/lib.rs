@@ -26,6 +26,8 @@ pub mod layout;
 #[cfg(feature = "run")]
 pub mod lock;
 #[cfg(feature = "run")]
+mod plain_file;
+#[cfg(feature = "run")]
 pub mod protocol;
 #[cfg(feature = "run")]
 pub mod provider;

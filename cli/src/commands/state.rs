@@ -4,8 +4,8 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use dstream_engine::delivery::{StateError, StateStore, Stored};
+use serde::Serialize;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use crate::arguments::Global;
 use crate::arguments::state::State;
@@ -43,9 +43,9 @@ fn list(global: &Global, json: bool) -> Result<ExitCode, u8> {
         })
         .collect();
     if json {
-        let rows: Vec<Value> =
-            rows.iter().map(|(task, stored)| to_json(&store, task, stored)).collect();
-        return Ok(super::print(&format!("{:#}\n", Value::Array(rows))));
+        let rows: Vec<Row<'_>> =
+            rows.iter().map(|(task, stored)| Row::new(&store, task, stored)).collect();
+        return Ok(print_json(&rows));
     }
     if rows.is_empty() {
         return Ok(super::print("no task has a checkpoint\n"));
@@ -69,8 +69,7 @@ fn show(global: &Global, task: &str, json: bool) -> Result<ExitCode, u8> {
     let (store, _) = store(global)?;
     let stored = store.read(task);
     if json {
-        let text = to_json(&store, task, &stored);
-        super::print(&format!("{text:#}\n"));
+        print_json(&Row::new(&store, task, &stored));
         let status = if matches!(stored, Ok(Some(_))) { exit::SUCCESS } else { exit::FAILED };
         return Ok(ExitCode::from(status));
     }
@@ -89,8 +88,9 @@ fn reset(global: &Global, task: &str) -> Result<ExitCode, u8> {
         return Err(nothing(task));
     }
     let undo = before.map_or_else(String::new, |before| {
-        let quoted = before.get().replace('\'', "'\\''");
-        format!("it was at {before}; to undo: dstream state set {task} '{quoted}'\n")
+        let quoted = |text| shlex::try_quote(text).unwrap_or_default();
+        let (name, position) = (quoted(task), quoted(before.get()));
+        format!("it was at {before}; to undo: dstream state set {name} {position}\n")
     });
     Ok(super::print(&format!("task `{task}` begins anew\n{undo}")))
 }
@@ -135,22 +135,37 @@ fn checkpoint(text: &str) -> Result<Box<RawValue>, Problem> {
     RawValue::from_string(line).map_err(|error| wrong(error.to_string()))
 }
 
-fn to_json(store: &StateStore, task: &str, stored: &Result<Option<Stored>, StateError>) -> Value {
-    let (saved_at, checkpoint, error) = match stored {
-        Ok(Some(stored)) => {
-            let checkpoint = serde_json::from_str(stored.checkpoint.get()).unwrap_or(Value::Null);
-            (Some(stored.saved_at.to_string()), checkpoint, None)
+/// A task's state for programs; the checkpoint as the input wrote it.
+#[derive(Serialize)]
+struct Row<'a> {
+    task: &'a str,
+    saved_at: Option<String>,
+    checkpoint: Option<&'a RawValue>,
+    running: Option<u32>,
+    error: Option<String>,
+}
+
+impl<'a> Row<'a> {
+    fn new(
+        store: &StateStore,
+        task: &'a str,
+        stored: &'a Result<Option<Stored>, StateError>,
+    ) -> Self {
+        let there = stored.as_ref().ok().and_then(Option::as_ref);
+        Self {
+            task,
+            saved_at: there.map(|stored| stored.saved_at.to_string()),
+            checkpoint: there.map(|stored| &*stored.checkpoint),
+            running: store.holder(task),
+            error: stored.as_ref().err().map(ToString::to_string),
         }
-        Ok(None) => (None, Value::Null, None),
-        Err(error) => (None, Value::Null, Some(error.to_string())),
-    };
-    json!({
-        "task": task,
-        "saved_at": saved_at,
-        "checkpoint": checkpoint,
-        "running": store.holder(task),
-        "error": error,
-    })
+    }
+}
+
+fn print_json(rows: &impl Serialize) -> ExitCode {
+    // All of it can be written.
+    let text = serde_json::to_string_pretty(rows).unwrap_or_default();
+    super::print(&format!("{text}\n"))
 }
 
 fn nothing(task: &str) -> u8 {

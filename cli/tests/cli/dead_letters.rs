@@ -147,6 +147,7 @@ fn a_checkpoint_counts_when_the_letters_before_it_are_on_the_disk() {
             "    delivery = \"{delivery}\"\n    on_invalid = \"dead_letter\"\n    dead_letter = \"dead/letters\""
         );
         sandbox.write_task(&Block::path("./source"), &[output], &stream);
+        std::fs::create_dir_all(sandbox.path(".dstream/state")).unwrap();
         let mut denied = std::process::Command::new(deny_syscalls());
         denied.args(["sync", DSTREAM, "run", "t"]).current_dir(sandbox.path(""));
         let outcome = sandbox.start_command(denied).outcome();

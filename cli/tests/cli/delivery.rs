@@ -211,8 +211,67 @@ fn a_second_run_of_a_task_is_refused() {
     }
     running.signal(Signal::KILL);
     drop(running);
-    // The lock ends with the process, however that ended.
+    // The lock ends with the process and its providers, however that ended.
     says(&sandbox.run(&["state", "set", "t", "{\"value\":7}"]), "0", &["goes on from"]);
+}
+
+#[test]
+fn the_next_run_waits_for_the_outputs_of_one_that_was_killed() {
+    let sandbox = Sandbox::new();
+    // An output that does not leave when it is asked to, and says when it has gone, if it ever does.
+    sandbox.write_executable(
+        "slow",
+        "#!/bin/bash\ntrap '' TERM\nread -r command\necho '{\"status\":\"ready\",\"capabilities\":[\"checkpoint\"]}'\n\
+         [ -e old ] && { kill -0 $(cat old) 2> /dev/null && echo 'the old one lives' > both; exec cat > /dev/null; }\n\
+         echo $$ > old\nwhile true; do sleep 0.1; done\n",
+    );
+    let output = Block::path("./slow").named("out");
+    sandbox.write_task(&counter(3), &[output], AT_LEAST_ONCE);
+    let running = sandbox.start(&["run", "t"]);
+    eventually("the output runs", || !sandbox.read_or_empty("old").is_empty());
+    running.signal(Signal::KILL);
+    drop(running);
+    says(&sandbox.run_task(), "0", &["executed successfully"]);
+    assert_eq!(sandbox.read_or_empty("both"), b"");
+}
+
+#[test]
+fn a_state_that_is_taken_away_ends_the_run() {
+    let sandbox = Sandbox::new();
+    let input = Block::builtin("counter").config("interval = 1");
+    let stream = format!("{AT_LEAST_ONCE}\n    checkpoint_interval = {{ lines = 1 }}");
+    sandbox.write_task(&input, &[Block::builtin("console")], &stream);
+    let running = sandbox.start(&["run", "t"]);
+    eventually("it stores", || sandbox.path(".dstream/state/t.json").exists());
+    fs::remove_file(sandbox.path(".dstream/state/t.lock")).unwrap();
+    let gone = ["the state of task `t` is no longer this run's", "leave the folder alone"];
+    says(&running.outcome(), "1", &gone);
+    says(&sandbox.run(&["state", "show", "t"]), "0", &["{\"value\":"]);
+}
+
+#[test]
+fn programs_get_a_position_as_it_is() {
+    let sandbox = Sandbox::stream(&counter(3), &[Block::builtin("console")], AT_LEAST_ONCE);
+    let deep = format!("{}1e400{}", "[".repeat(100), "]".repeat(100));
+    for position in ["123456789012345678901234567890", "1.10", &deep] {
+        says(&sandbox.run(&["state", "set", "t", position]), "0", &[]);
+        for command in ["show t", "list"] {
+            let words: Vec<&str> = command.split(' ').collect();
+            let outcome = sandbox.run(&[&["state"], &words[..], &["--json"]].concat());
+            let json = format!("\"checkpoint\": {position},");
+            assert!(outcome.stdout.contains(&json), "{}", outcome.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_name_that_a_shell_would_take_apart_is_quoted_in_what_to_do() {
+    let sandbox = Sandbox::stream(&counter(3), &[Block::builtin("null")], AT_LEAST_ONCE);
+    let text = String::from_utf8(sandbox.read("dstream.hcl")).unwrap();
+    sandbox.write("dstream.hcl", text.replace("task \"t\"", "task \"it's one\""));
+    says(&sandbox.run(&["run", "it's one"]), "0", &[]);
+    let reset = sandbox.run(&["state", "reset", "it's one"]);
+    says(&reset, "0", &["to undo: dstream state set \"it's one\" '{\"value\":3}'"]);
 }
 
 #[test]

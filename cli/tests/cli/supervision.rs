@@ -104,8 +104,9 @@ fn a_policy_of_always_runs_the_task_again_after_its_end() {
     outcome.has(
         0,
         "✅ Task \"t\" executed successfully\n",
-        &["restart 2)", "going on after 3", "giving up"],
+        &["restart 2)", "going on after 3", "that was the end after 2 restarts", "3 lines"],
     );
+    assert!(!outcome.stderr.contains("ERROR"), "{}", outcome.stderr);
 }
 
 /// Appends what it reads to `out`; the first so many processes of it die after so many lines each.

@@ -66,14 +66,13 @@ impl Checkpoints {
     /// can or one cannot be stored. Then the input's stdin is closed, and `ended` is called.
     pub(crate) fn keep(
         self: &Arc<Self>,
-        state: TaskState,
+        state: Arc<TaskState>,
         ended: impl FnOnce(Result<(), StateError>) + Send + 'static,
     ) -> std::io::Result<()> {
         let checkpoints = Arc::clone(self);
         let keep = move || {
             let end = checkpoints.store_and_tell(&state);
             checkpoints.desk().input = None;
-            drop(state);
             ended(end);
         };
         thread::Builder::new().name("checkpoints".to_owned()).spawn(keep).map(drop)
@@ -248,7 +247,7 @@ mod tests {
         let end = move |end: Result<(), StateError>| {
             tell.send(end.err().map(|error| error.to_string())).unwrap();
         };
-        checkpoints.keep(state, end).unwrap();
+        checkpoints.keep(Arc::new(state), end).unwrap();
         (checkpoints, ended)
     }
 
@@ -339,7 +338,7 @@ mod tests {
         std::fs::remove_dir_all(store.folder()).unwrap();
         let id = checkpoints.note(&value(7), 1);
         checkpoints.acknowledge(0, id).unwrap();
-        assert!(ended.recv().unwrap().unwrap().contains("storing a checkpoint in"));
+        assert!(ended.recv().unwrap().unwrap().contains("is no longer this run's"));
         assert_eq!(checkpoints.report(1), CheckpointReport { stored: 0, lines_again: 1 });
     }
 }

@@ -5,6 +5,7 @@
 //! about; groups that are still on the list are asked to leave and then killed.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -39,18 +40,19 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Starts `program`, which must do nothing but call [`guard_main`].
+    /// Starts `program`, which must do nothing but call [`guard_main`], and has `held` open as long
+    /// as it lives: a lock whose holder has ended when all providers have.
     ///
     /// # Errors
     ///
     /// If it cannot be started.
-    pub fn start(program: &ResolvedProvider) -> io::Result<Self> {
+    pub fn start(program: &ResolvedProvider, held: Option<File>) -> io::Result<Self> {
         let mut child = Command::new(&program.program)
             .arg0(GUARD_NAME)
             .args(&program.args)
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(held.map_or_else(Stdio::null, Stdio::from)) // it prints nothing
             .stderr(Stdio::null())
             .spawn()?;
         let list = child.stdin.take();
@@ -104,10 +106,19 @@ pub fn guard_main(list: impl Read) {
         groups.iter().for_each(|&group| ProcessGroup(group).signal(signal));
     };
     signal_all(&groups, Signal::TERM);
-    let deadline = Instant::now() + GUARD_GRACE;
-    while !groups.is_empty() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(20));
-        groups.retain(|&group| test_kill_process_group(group).is_ok());
-    }
+    await_end(&mut groups, GUARD_GRACE);
     signal_all(&groups, Signal::KILL);
+    await_end(&mut groups, GUARD_GRACE);
+}
+
+/// Waits until all groups have ended, but no longer than that.
+fn await_end(groups: &mut Vec<Pid>, most: Duration) {
+    let deadline = Instant::now() + most;
+    loop {
+        groups.retain(|&group| test_kill_process_group(group).is_ok());
+        if groups.is_empty() || Instant::now() >= deadline {
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -80,7 +80,7 @@ fn ask(
     answered: &mut impl FnMut(&LifecycleOutcome),
 ) -> Result<bool, Box<Failure>> {
     let fail = |process: Option<&ProviderProcess>, kind| fail(task, block, process, kind, context);
-    let mut guard = start_guard(context);
+    let mut guard = start_guard(context, None);
     let (events, inbox) = bounded(EVENTS_MAX);
     let observer = Arc::clone(&context.observer);
     let tell_events = events.clone();

@@ -14,6 +14,7 @@ use super::dispatcher::Watch;
 use super::failure::{Failure, FailureKind};
 use super::notice::Notice;
 use crate::config::{ProviderBlock, Secrets, Side, Task};
+use crate::delivery::TaskState;
 use crate::provider::{Confines, Guard, Launch, Pipes, ProviderExit, ProviderProcess};
 use crate::resolve::ResolvedProvider;
 
@@ -230,13 +231,15 @@ pub(super) fn launch<'a>(
     }
 }
 
-/// Starts the guard, if there is one; that it cannot be started is told.
-pub(super) fn start_guard(context: &RunContext) -> Option<Guard> {
+/// Starts the guard, if there is one, which holds the task's state with this process; that it cannot
+/// be started is told.
+pub(super) fn start_guard(context: &RunContext, state: Option<&TaskState>) -> Option<Guard> {
     let program = context.guard.as_ref()?;
     let told = |error: std::io::Error| {
         context.observer.notice(&Notice::NoGuard { reason: &error.to_string() });
     };
-    Guard::start(program).map_err(told).ok()
+    let lock = state.map(TaskState::share_lock).transpose();
+    lock.and_then(|lock| Guard::start(program, lock)).map_err(told).ok()
 }
 
 #[cfg(test)]
@@ -275,7 +278,7 @@ mod tests {
             stop: crossbeam_channel::never(),
             observer: Arc::clone(&told) as Arc<dyn Observer>,
         };
-        assert!(start_guard(&context).is_none());
+        assert!(start_guard(&context, None).is_none());
         let told = told.0.lock().unwrap();
         assert!(told.len() == 1 && told[0].starts_with("NoGuard"), "{told:?}");
     }

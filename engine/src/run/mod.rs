@@ -17,7 +17,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, never};
 
 use crate::config::Task;
-use crate::delivery::StateStore;
+use crate::delivery::{StateStore, TaskState};
 use crate::provider::Terminal;
 use crate::resolve::{ProviderSources, ResolvedProvider};
 
@@ -83,11 +83,15 @@ pub struct RunContext {
     pub observer: Arc<dyn Observer>,
 }
 
-/// Runs a task to its end. Providers die with the calling thread: it must not be one that ends
-/// early for other reasons.
-pub fn run_task(task: &Task, context: &RunContext) -> RunReport {
+/// Runs a task to its end, with its state where it keeps one. Providers die with the calling
+/// thread: it must not be one that ends early for other reasons.
+fn run_task(
+    task: &Task,
+    context: &RunContext,
+    state: Result<Option<Arc<TaskState>>, StateError>,
+) -> RunReport {
     let (events, inbox) = dispatcher::inbox(task);
-    let mut dispatcher = dispatcher::Dispatcher::new(task, context, events);
+    let mut dispatcher = dispatcher::Dispatcher::new(task, context, state, events);
     dispatcher.start();
     let mut stop = context.stop.clone();
     while dispatcher.goes_on() {

@@ -67,8 +67,9 @@ pub enum Notice<'a> {
     /// Lines had been written to an output and were not read by it when it died; its next process
     /// does not get them.
     LinesLost { provider: &'a str, lines: u64, bytes: u64 },
-    /// There were too many restarts for the policy of this one.
-    GaveUp { side: Side, provider: &'a str, restarts: u32 },
+    /// There were as many restarts as the policy of this one allows; it has `failed`, or come to its
+    /// end once more.
+    GaveUp { side: Side, provider: &'a str, restarts: u32, failed: bool },
     /// The task has failed. A later failure of the same run can be a consequence of the first.
     Failed { failure: &'a Failure },
 }

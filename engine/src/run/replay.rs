@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::report::RunReport;
-use super::{RunContext, run_task};
+use super::{RunContext, run_supervised};
 use crate::config::{
     ConfigFormat, Confinement, Handshake, OnInvalid, ProviderBlock, Restart, Side, Task,
 };
@@ -73,7 +73,7 @@ impl Replay {
         // That of an earlier replay is about other files.
         let _ = fs::remove_dir_all(claim.state_folder());
         context.state = StateStore::new(claim.state_folder());
-        let run = run_task(&self.task, &context);
+        let run = run_supervised(&self.task, &context);
         let _ = fs::remove_dir_all(claim.state_folder());
         let seen = run.lines + run.lines_blank + run.lines_filtered + run.lines_rejected;
         let is_lasting = run.checkpoints.is_none_or(|checkpoints| checkpoints.lines_again == 0);

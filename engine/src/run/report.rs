@@ -41,6 +41,33 @@ pub struct RunReport {
     pub elapsed: Duration,
 }
 
+impl RunReport {
+    /// Adds what an earlier run of the same task did. What it left undone has been done again since.
+    pub(super) fn add_earlier(&mut self, earlier: &Self) {
+        for (sum, more) in [
+            (&mut self.lines, earlier.lines),
+            (&mut self.bytes, earlier.bytes),
+            (&mut self.lines_blank, earlier.lines_blank),
+            (&mut self.lines_filtered, earlier.lines_filtered),
+            (&mut self.lines_rejected, earlier.lines_rejected),
+        ] {
+            *sum += more;
+        }
+        for (output, earlier) in self.outputs.iter_mut().zip(&earlier.outputs) {
+            output.lines_written += earlier.lines_written;
+            output.bytes_written += earlier.bytes_written;
+        }
+        if let (Some(checkpoints), Some(earlier)) = (&mut self.checkpoints, earlier.checkpoints) {
+            checkpoints.stored += earlier.stored;
+            if checkpoints.stored == earlier.stored {
+                // Nothing was stored since, so that what came again comes once more.
+                checkpoints.lines_again += earlier.lines_again;
+            }
+        }
+        self.elapsed += earlier.elapsed;
+    }
+}
+
 /// What one output got.
 #[derive(Debug)]
 pub struct OutputReport {

@@ -6,6 +6,7 @@
 //! then a provider is started again alone, within the run (`run::dispatcher::restarting`).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,13 +21,25 @@ use crate::limits::{RESTART_ATTEMPTS, RESTART_BACKOFF_MAX, RESTART_BACKOFF_MIN, 
 use crate::protocol::ErrorClass;
 
 /// Runs a task, again after failures for as long as the policy of the provider that failed allows.
-/// The report is that of the last attempt.
+/// The report is that of the last attempt, with the counts of all.
 pub fn run_supervised(task: &Task, context: &RunContext) -> RunReport {
+    if task.stream.delivery != Delivery::AtLeastOnce {
+        return run_task(task, context, Ok(None));
+    }
+    // Between two attempts nobody else must go on from where this one was.
+    let state = match context.state.claim(&task.name) {
+        Ok(state) => Arc::new(state),
+        Err(error) => return run_task(task, context, Err(error)),
+    };
     let mut attempts = Attempts::default();
+    let mut earlier: Option<RunReport> = None;
     loop {
-        let mut report = run_task(task, context);
+        let mut report = run_task(task, context, Ok(Some(Arc::clone(&state))));
+        if let Some(earlier) = earlier.take() {
+            report.add_earlier(&earlier);
+        }
         report.restarts = attempts.total;
-        if report.stopped_by.is_some() || task.stream.delivery != Delivery::AtLeastOnce {
+        if report.stopped_by.is_some() {
             return report;
         }
         let Some(block) = block_to_restart(task, report.failure.as_ref()) else { return report };
@@ -35,6 +48,7 @@ pub fn run_supervised(task: &Task, context: &RunContext) -> RunReport {
                 side: block.side,
                 provider: &block.name,
                 restarts: attempts.total,
+                failed: report.failure.is_some(),
             });
             return report;
         };
@@ -55,6 +69,7 @@ pub fn run_supervised(task: &Task, context: &RunContext) -> RunReport {
             // Nobody can ask any more.
             Err(RecvTimeoutError::Disconnected) => thread::sleep(pause),
         }
+        earlier = Some(report);
     }
 }
 

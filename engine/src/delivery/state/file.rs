@@ -55,16 +55,42 @@ pub(super) fn decode(task: &str, bytes: &[u8]) -> Result<Stored, String> {
     Ok(Stored { task: header.task, saved_at: header.saved_at, checkpoint })
 }
 
+/// Which task such a file is about, damaged or not, as far as its first line says so.
+pub(super) fn task_within(bytes: &[u8]) -> Option<String> {
+    let header = bytes.split(|byte| *byte == b'\n').next()?;
+    serde_json::from_slice::<Header>(header).ok().map(|header| header.task)
+}
+
 fn checksum(task: &str, saved_at: jiff::Timestamp, checkpoint: &str) -> String {
-    let hash = Sha256::digest(format!("{task}\n{saved_at}\n{checkpoint}"));
-    hash.iter().fold(String::new(), |mut hex, byte| {
+    sha256(format!("{task}\n{saved_at}\n{checkpoint}").as_bytes())
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
 }
 
-/// The name of a task's file without its ending: what is no letter, digit, `-` or `_` as `%xx`.
+/// The longest name, so that it and its longest ending are no longer than a file system allows.
+const NAME_BYTES_MAX: usize = 200;
+
+/// Digits of the checksum in a name that is cut.
+const NAME_DIGITS: usize = 32;
+
+/// The name of a task's file without its ending: what is no letter, digit, `-` or `_` as `%xx`. A
+/// longer one is cut, and ends in `~` and a checksum of the task's name.
 pub(super) fn name_of(task: &str) -> String {
+    let mut name = escaped(task);
+    if name.len() > NAME_BYTES_MAX {
+        let digits = sha256(task.as_bytes());
+        name.truncate(NAME_BYTES_MAX - NAME_DIGITS - 1);
+        name = format!("{name}~{}", &digits[..NAME_DIGITS]);
+    }
+    name
+}
+
+fn escaped(task: &str) -> String {
     task.bytes().fold(String::new(), |mut name, byte| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') {
             name.push(char::from(byte));
@@ -75,7 +101,7 @@ pub(super) fn name_of(task: &str) -> String {
     })
 }
 
-/// The task of such a name; `None` if it is none.
+/// The task of such a name; `None` if it is none, or cut.
 pub(super) fn task_of(name: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = name.bytes();

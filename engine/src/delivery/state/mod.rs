@@ -10,17 +10,21 @@
 //! checkpoints is there whole. A damaged one is an error, never a reason to begin anew.
 
 mod file;
+mod lock;
 mod replace;
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use self::lock::{Lock, NotLocked};
 use crate::limits::STATE_BYTES_MAX;
+use crate::plain_file::open_plain;
 
 /// The folder.
 #[derive(Debug, Clone)]
@@ -44,16 +48,19 @@ pub struct Stored {
 pub struct TaskState {
     task: String,
     path: PathBuf,
-    /// Held, not used.
-    _lock: File,
+    lock: Lock,
 }
 
 /// Why a state cannot be used.
 #[derive(Debug, Error)]
 #[allow(missing_docs, reason = "each variant says itself what it is")]
 pub enum StateError {
-    #[error("another run of task `{task}` is going on{}", holder.map(|pid| format!(", process {pid}")).unwrap_or_default())]
-    Held { task: String, holder: Option<u32> },
+    #[error("another run of task `{task}` is going on, process {holder}")]
+    Held { task: String, holder: u32 },
+    #[error("an earlier run of task `{task}` has died, and its providers have not ended yet")]
+    Ending { task: String },
+    #[error("the state of task `{task}` is no longer this run's: {} was removed or replaced", path.display())]
+    LockGone { task: String, path: PathBuf },
     #[error("the state of task `{task}` in {} is damaged: {what}", path.display())]
     Damaged { task: String, path: PathBuf, what: String },
     #[error("{doing} {} failed: {error}", path.display())]
@@ -65,9 +72,21 @@ impl StateError {
     pub fn hint(&self) -> String {
         match self {
             Self::Held { .. } => "wait for its end, or stop it".to_owned(),
-            Self::Damaged { task, .. } => format!(
-                "restore the file, set a known position (dstream state set {task} JSON), or begin anew (dstream state reset {task})"
-            ),
+            Self::Ending { .. } => "end them, or wait for their end".to_owned(),
+            Self::LockGone { .. } => {
+                "leave the folder alone while a task runs; the next run goes on from what is stored in it"
+                    .to_owned()
+            }
+            Self::Damaged { task, .. } => {
+                let task = shlex::try_quote(task).unwrap_or_default();
+                format!(
+                    "restore the file, set a known position (dstream state set {task} JSON), or begin anew (dstream state reset {task})"
+                )
+            }
+            Self::Io { error, .. } if is_without_locks(error) => {
+                "its file system has no locks; dstream { state = \"FOLDER\" } names a folder on another"
+                    .to_owned()
+            }
             Self::Io { error, .. } if error.kind() == ErrorKind::StorageFull => {
                 "make room; the next run goes on from the last checkpoint".to_owned()
             }
@@ -101,28 +120,14 @@ impl StateStore {
     ///
     /// If another run holds it, or the folder cannot be written.
     pub fn claim(&self, task: &str) -> Result<TaskState, StateError> {
-        fs::create_dir_all(&self.folder).map_err(at("creating the folder", &self.folder))?;
+        make_folder(&self.folder).map_err(at("creating the folder", &self.folder))?;
         let lock_path = self.path(task, "lock");
-        let failed = at("locking", &lock_path);
-        let mut lock = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&lock_path)
-            .map_err(&failed)?;
-        if let Err(error) = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            if error != rustix::io::Errno::WOULDBLOCK {
-                return Err(failed(error.into()));
-            }
-            return Err(StateError::Held { task: task.to_owned(), holder: process_in(&mut lock) });
-        }
-        // For whoever is refused; the lock alone decides.
-        let noted = lock
-            .set_len(0)
-            .and_then(|()| lock.write_all(format!("{}\n", std::process::id()).as_bytes()));
-        noted.map_err(&failed)?;
-        Ok(TaskState { task: task.to_owned(), path: self.path(task, "json"), _lock: lock })
+        let lock = Lock::take(&lock_path).map_err(|error| match error {
+            NotLocked::Held(holder) => StateError::Held { task: task.to_owned(), holder },
+            NotLocked::Ending => StateError::Ending { task: task.to_owned() },
+            NotLocked::Io(error) => at("locking", &lock_path)(error),
+        })?;
+        Ok(TaskState { task: task.to_owned(), path: self.path(task, "json"), lock })
     }
 
     /// What is kept of a task; `None` if nothing is.
@@ -134,11 +139,9 @@ impl StateStore {
         read(task, &self.path(task, "json"))
     }
 
-    /// Which process runs a task, if one does.
+    /// Which living process runs a task, if one does.
     pub fn holder(&self, task: &str) -> Option<u32> {
-        let mut lock = File::open(self.path(task, "lock")).ok()?;
-        let free = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockShared);
-        free.is_err().then(|| process_in(&mut lock)).flatten()
+        lock::holder(&self.path(task, "lock"))
     }
 
     /// The tasks that something is kept of, in order, damaged or not.
@@ -152,12 +155,22 @@ impl StateStore {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(at("reading the folder", &self.folder)(error)),
         };
-        let names = entries
-            .flatten()
-            .filter_map(|entry| file::task_of(entry.file_name().to_str()?.strip_suffix(".json")?));
+        let names = entries.flatten().filter_map(|entry| {
+            let name = entry.file_name();
+            let name = name.to_str()?.strip_suffix(".json")?;
+            file::task_of(name).or_else(|| self.task_in(&entry.path(), name))
+        });
         let mut tasks: Vec<String> = names.collect();
         tasks.sort();
         Ok(tasks)
+    }
+
+    /// The task of a file whose name is not all of it.
+    fn task_in(&self, path: &Path, name: &str) -> Option<String> {
+        let file = open_plain(File::options().read(true), path).ok()?;
+        let mut bytes = Vec::new();
+        file.take(STATE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        file::task_within(&bytes).filter(|task| file::name_of(task) == name)
     }
 
     fn path(&self, task: &str, ending: &str) -> PathBuf {
@@ -179,11 +192,26 @@ impl TaskState {
     ///
     /// # Errors
     ///
-    /// If that fails; the one before is still there then.
+    /// If that fails; the one before is still there then. If the lock is no longer what others would
+    /// take.
     pub fn save(&self, checkpoint: &RawValue) -> Result<(), StateError> {
+        if !self.lock.is_in_place() {
+            let path = self.path.with_extension("lock");
+            return Err(StateError::LockGone { task: self.task.clone(), path });
+        }
         let text = file::encode(&self.task, jiff::Timestamp::now(), checkpoint);
         replace::replace(&self.path, text.as_bytes(), |_| Ok(()))
             .map_err(at("storing a checkpoint in", &self.path))
+    }
+
+    /// The lock, for a process that may outlive this one: as long as it has the file open, nobody else
+    /// takes hold of the state.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more descriptors.
+    pub fn share_lock(&self) -> io::Result<File> {
+        self.lock.share()
     }
 
     /// Forgets the checkpoint: the task begins anew. Gives whether there was one.
@@ -202,7 +230,7 @@ impl TaskState {
 
 fn read(task: &str, path: &Path) -> Result<Option<Stored>, StateError> {
     let failed = at("reading", path);
-    let file = match File::open(path) {
+    let file = match open_plain(File::options().read(true), path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
@@ -213,10 +241,31 @@ fn read(task: &str, path: &Path) -> Result<Option<Stored>, StateError> {
     file::decode(task, &bytes).map(Some).map_err(damaged)
 }
 
-fn process_in(lock: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    lock.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+fn is_without_locks(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(number, Some(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS))
+}
+
+/// Makes a folder, for this user alone, and those above it; when it returns, they last.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    if !parent.is_dir() {
+        fs::create_dir_all(parent)?;
+        // However many were made: each is named in the one above it.
+        for made in parent.ancestors().skip(1) {
+            let made = if made.as_os_str().is_empty() { Path::new(".") } else { made };
+            File::open(made)?.sync_all()?;
+        }
+    }
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
+        made => made?,
+    }
+    File::open(parent)?.sync_all()
 }
 
 #[cfg(test)]
@@ -247,18 +296,26 @@ mod tests {
         let store = StateStore::new(folder.path().join("deep/state"));
         assert!(store.tasks().unwrap().is_empty());
         let odd = "orders/é .. \u{1f980}";
-        for (task, text) in [(odd, r#"{"lsn":123456789012345678901, "a":1e400}"#), ("b", "null")] {
+        let long = "é".repeat(128);
+        let like_it = format!("{}e", "é".repeat(127));
+        for (task, text) in [
+            (odd, r#"{"lsn":123456789012345678901, "a":1e400}"#),
+            ("b", "null"),
+            (&long, "1"),
+            (&like_it, "2"),
+        ] {
             let state = store.claim(task).unwrap();
             assert!(state.checkpoint().unwrap().is_none());
             state.save(&value("1")).unwrap();
             state.save(&value(text)).unwrap();
             assert_eq!(state.checkpoint().unwrap().unwrap().get(), text);
         }
-        assert_eq!(store.tasks().unwrap(), ["b", odd]);
+        assert_eq!(store.tasks().unwrap(), ["b", odd, &like_it, &long]);
+        assert_eq!(store.read(&long).unwrap().unwrap().checkpoint.get(), "1");
         assert_eq!(store.read("b").unwrap().unwrap().checkpoint.get(), "null");
         assert!(store.claim(odd).unwrap().reset().unwrap());
         assert!(!store.claim(odd).unwrap().reset().unwrap());
-        assert_eq!(store.tasks().unwrap(), ["b"]);
+        assert_eq!(store.tasks().unwrap(), ["b", &like_it, &long]);
     }
 
     #[test]
@@ -273,6 +330,84 @@ mod tests {
         drop(first);
         assert_eq!(store.holder("t"), None);
         store.claim("t").unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_was_shared_holds_until_its_last_owner_has_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = StateStore::new(folder.path());
+        let first = store.claim("t").unwrap();
+        let shared = first.share_lock().unwrap();
+        drop(first);
+        assert!(matches!(store.claim("t"), Err(StateError::Held { .. })));
+        // Its process has died, as far as anybody can tell: it is waited for.
+        fs::write(folder.path().join("t.lock"), "2147483646\n").unwrap();
+        let waits = std::thread::spawn({
+            let store = store.clone();
+            move || store.claim("t").map(drop)
+        });
+        assert!(!waits.is_finished());
+        drop(shared);
+        waits.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn who_only_looks_does_not_keep_others_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = StateStore::new(folder.path());
+        drop(store.claim("t").unwrap());
+        std::thread::scope(|scope| {
+            let looks = scope.spawn(|| {
+                (0..20_000).for_each(|_| {
+                    store.holder("t");
+                })
+            });
+            while !looks.is_finished() {
+                drop(store.claim("t").unwrap());
+            }
+        });
+    }
+
+    #[test]
+    fn without_its_lock_nothing_is_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = StateStore::new(folder.path());
+        let state = store.claim("t").unwrap();
+        state.save(&value("1")).unwrap();
+        fs::remove_file(folder.path().join("t.lock")).unwrap();
+        let other = store.claim("t").unwrap();
+        assert!(matches!(state.save(&value("2")), Err(StateError::LockGone { .. })));
+        other.save(&value("3")).unwrap();
+        assert_eq!(store.read("t").unwrap().unwrap().checkpoint.get(), "3");
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_a_file_is_not_followed() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let store = StateStore::new(folder.path().join("state"));
+        let target = folder.path().join("target");
+        fs::write(&target, "precious").unwrap();
+        fs::create_dir(store.folder()).unwrap();
+        for name in ["t.lock", "t.json"] {
+            symlink(&target, store.folder().join(name)).unwrap();
+        }
+        let refused = store.claim("t").unwrap_err().to_string();
+        assert!(refused.ends_with("it is a symbolic link"), "{refused}");
+        assert!(store.read("t").is_err() && store.holder("t").is_none());
+        fs::remove_file(store.folder().join("t.lock")).unwrap();
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        let pipe = store.folder().join("t.lock");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert!(store.holder("t").is_none(), "nor waited for");
+        assert!(store.claim("t").is_err());
+        fs::remove_file(pipe).unwrap();
+        symlink(&target, store.folder().join("t.json.new")).unwrap();
+        let state = store.claim("t").unwrap();
+        state.save(&value("1")).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+        let file = store.folder().join("t.json").symlink_metadata().unwrap();
+        assert_eq!((file.is_file(), file.permissions().mode() & 0o777), (true, 0o600));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// What is done, in order. Each can fail, and a machine can stop between any two.
@@ -16,8 +17,8 @@ pub(super) enum Step {
 
 /// Replaces a file. `before` is asked before each step and can make it fail, which is how tests do.
 ///
-/// There is one writer at a time, so that the new file's name need not be a new one: what a stop has
-/// left there is overwritten.
+/// There is one writer at a time, so that the new file's name need not be a new one: what a stop, or
+/// anybody, has left there is removed, and not written through. Only this user can read it.
 pub(super) fn replace(
     path: &Path,
     bytes: &[u8],
@@ -27,7 +28,11 @@ pub(super) fn replace(
     new.push(".new");
     let new = PathBuf::from(new);
     before(Step::Create)?;
-    let mut file = File::create(&new)?;
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
     before(Step::Write)?;
     file.write_all(bytes)?;
     before(Step::Sync)?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Dispatcher, Event, INPUT, MemberEvent};
-use crate::config;
 use crate::delivery::{Checkpoints, StateError};
 use crate::protocol::{AskedCheckpoints, ack_of};
 use crate::provider::Told;
@@ -19,13 +18,12 @@ pub(super) struct Delivery {
 }
 
 impl Dispatcher<'_> {
-    /// Takes hold of the task's state, before anything is started.
+    /// Sees where the task goes on, before anything is started.
     pub(super) fn prepare_delivery(&mut self) -> Result<(), FailureKind> {
         let stream = &self.task.stream;
-        if stream.delivery != config::Delivery::AtLeastOnce {
-            return Ok(());
-        }
-        let state = self.context.state.claim(&self.task.name).map_err(FailureKind::NoState)?;
+        let state = std::mem::replace(&mut self.state, Ok(None)).map_err(FailureKind::NoState)?;
+        let Some(state) = state else { return Ok(()) };
+        self.state = Ok(Some(Arc::clone(&state)));
         let resume = state.checkpoint().map_err(FailureKind::NoState)?;
         let checkpoints = Checkpoints::new(self.task.outputs.len());
         let events = self.events.clone();

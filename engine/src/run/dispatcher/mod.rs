@@ -16,6 +16,7 @@ mod starting;
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -31,7 +32,7 @@ use super::supervision::Attempts;
 use super::timers::Timers;
 use super::{RunContext, StopSignal};
 use crate::config::Task;
-use crate::delivery::StateError;
+use crate::delivery::{StateError, TaskState};
 use crate::protocol::Greeting;
 use crate::provider::{FirstLine, Guard, ProviderExit};
 use crate::relay::{Rejects, Relay, RelayCounters, RelayEvent};
@@ -153,7 +154,8 @@ pub(super) struct Dispatcher<'a> {
     /// How often each was started again, where that is this dispatcher's.
     attempts: Vec<Attempts>,
     rejects: Option<Box<dyn Rejects>>,
-    /// Where the task keeps checkpoints.
+    /// Where the task keeps checkpoints, or why it cannot.
+    state: Result<Option<Arc<TaskState>>, StateError>,
     delivery: Option<Delivery>,
     relay: Option<Relay>,
     /// Takes snapshots of the relay, where that is asked for.
@@ -182,7 +184,12 @@ pub(super) struct Dispatcher<'a> {
 }
 
 impl<'a> Dispatcher<'a> {
-    pub(super) fn new(task: &'a Task, context: &'a RunContext, events: Sender<Event>) -> Self {
+    pub(super) fn new(
+        task: &'a Task,
+        context: &'a RunContext,
+        state: Result<Option<Arc<TaskState>>, StateError>,
+        events: Sender<Event>,
+    ) -> Self {
         let blocks = std::iter::once(&task.input).chain(&task.outputs);
         Self {
             task,
@@ -193,6 +200,7 @@ impl<'a> Dispatcher<'a> {
             prepared: Vec::new(),
             attempts: blocks.clone().map(|_| Attempts::default()).collect(),
             rejects: None,
+            state,
             delivery: None,
             relay: None,
             sampler: None,
@@ -227,7 +235,7 @@ impl<'a> Dispatcher<'a> {
         if let Err(kind) = self.prepare_rejects() {
             return self.fail(INPUT, kind);
         }
-        self.guard = start_guard(self.context);
+        self.guard = start_guard(self.context, self.state.as_ref().ok().and_then(Option::as_deref));
         for id in (0..self.members.len()).rev() {
             if let Err(kind) = self.spawn(id) {
                 return self.fail(id, kind);

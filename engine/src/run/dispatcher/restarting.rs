@@ -45,7 +45,7 @@ impl Dispatcher<'_> {
         if !(self.is_replaceable(id) && may_pass(&failure.kind)) {
             return Some(failure);
         }
-        let Some(pause) = self.next_pause(id) else { return Some(failure) };
+        let Some(pause) = self.next_pause(id, true) else { return Some(failure) };
         self.members[id].restarting =
             Some(Restarting { pause, failure: Some(failure), is_due: false });
         self.terminate(id);
@@ -53,12 +53,17 @@ impl Dispatcher<'_> {
         None
     }
 
-    fn next_pause(&mut self, id: usize) -> Option<Duration> {
+    fn next_pause(&mut self, id: usize, failed: bool) -> Option<Duration> {
         let block = self.members[id].block;
         let pause = self.attempts[id].next(&block.restart, Instant::now());
         if pause.is_none() {
             let restarts = self.members[id].restarts;
-            self.tell(&Notice::GaveUp { side: block.side, provider: &block.name, restarts });
+            self.tell(&Notice::GaveUp {
+                side: block.side,
+                provider: &block.name,
+                restarts,
+                failed,
+            });
         }
         pause
     }
@@ -69,7 +74,7 @@ impl Dispatcher<'_> {
         let again = self.members[INPUT].block.restart.policy == RestartPolicy::Always
             && self.is_replaceable(INPUT)
             && !self.members[INPUT].is_restarting();
-        if let Some(pause) = again.then(|| self.next_pause(INPUT)).flatten() {
+        if let Some(pause) = again.then(|| self.next_pause(INPUT, false)).flatten() {
             self.members[INPUT].restarting =
                 Some(Restarting { pause, failure: None, is_due: false });
         }

@@ -85,7 +85,9 @@ impl Config {
             rotate_lines: self.rotate_lines,
             rotate_time: self.rotate_seconds.map(Duration::from_secs),
         };
-        Ok((Template::parse(&self.path)?, settings))
+        // Its own ending comes behind the number and the extension.
+        let path = self.path.strip_suffix(self.compress.ending()).unwrap_or(&self.path);
+        Ok((Template::parse(path)?, settings))
     }
 }
 
