@@ -13,6 +13,7 @@
 //! - `dead_letters`: where lines are kept that no output gets.
 //! - `dlq`: `dstream dlq`: they are shown, sent again, removed.
 //! - `delivery`: checkpoints: what is not lost, whoever dies.
+//! - `rejects`: single lines that an output gives back.
 //! - `supervision`: `restart`.
 //! - `transports`: every way to move the bytes, and what happens where one is not to be had.
 //! - `many`: several tasks in one process.
@@ -58,6 +59,8 @@ mod many;
 mod quickstart;
 #[path = "cli/registry/mod.rs"]
 mod registry;
+#[path = "cli/rejects.rs"]
+mod rejects;
 #[path = "cli/stalling.rs"]
 mod stalling;
 #[path = "cli/stats.rs"]

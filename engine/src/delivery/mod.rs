@@ -11,5 +11,5 @@ pub(crate) use checkpoints::Checkpoints;
 pub use dead_letters::{
     Claim, ClaimCounts, DeadLetterError, DeadLetters, Entry, Letter, Letters, Place, Wanted,
 };
-pub(crate) use rejected::RejectedLines;
+pub(crate) use rejected::{RejectedLines, ReturnedLines};
 pub use state::{StateError, StateStore, Stored, TaskState};

@@ -78,19 +78,82 @@ impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> Rejects for RejectedLines<T
 
 impl DeadLetterBox {
     fn keep(&mut self, rejected: &Rejected<'_>) -> Result<(), DeadLetterError> {
-        let line = std::str::from_utf8(rejected.line);
+        let (line_number, offset_bytes) = (Some(rejected.line_number), Some(rejected.offset_bytes));
+        let Rejected { line, ref reason, truncated, cut_off, .. } = *rejected;
+        let reason = self.secrets.mask(reason);
         self.file.append(&NewLetter {
-            time: jiff::Timestamp::now(),
-            task: &self.task,
-            provider: &self.provider,
-            reason: &self.secrets.mask(&rejected.reason),
-            line_number: rejected.line_number,
-            offset_bytes: rejected.offset_bytes,
-            truncated: rejected.truncated,
-            cut_off: rejected.cut_off,
-            line: line.ok(),
-            line_base64: line.is_err().then_some(rejected.line),
+            line_number,
+            offset_bytes,
+            truncated,
+            cut_off,
+            ..NewLetter::of(&self.task, &self.provider, &reason, line)
         })
+    }
+}
+
+/// The same for lines that an output has taken and gives back.
+pub(crate) struct ReturnedLines<T> {
+    policy: OnInvalid,
+    letters: Option<DeadLetters>,
+    /// There from the first letter on.
+    file: Option<DeadLetterFile>,
+    task: String,
+    output: String,
+    secrets: Secrets,
+    told: u64,
+    /// Called with the reasons of the first [`TOLD_MAX`], and with `last` set on the last of them.
+    tell: T,
+}
+
+impl<T: FnMut(&str, bool)> ReturnedLines<T> {
+    pub(crate) fn new(
+        policy: OnInvalid,
+        letters: Option<DeadLetters>,
+        task: &str,
+        output: &str,
+        secrets: &Secrets,
+        tell: T,
+    ) -> Self {
+        let (task, output, secrets) = (task.to_owned(), output.to_owned(), secrets.clone());
+        Self { policy, letters, file: None, task, output, secrets, told: 0, tell }
+    }
+
+    /// Takes one line.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be kept where it should be.
+    pub(crate) fn take(
+        &mut self,
+        line: &[u8],
+        reason: &str,
+    ) -> Result<Disposition, DeadLetterError> {
+        let reason = self.secrets.mask(reason);
+        match (self.policy, &self.letters) {
+            (OnInvalid::Fail, _) => return Ok(Disposition::Stop), // its failure tells of it
+            (OnInvalid::DeadLetter, Some(letters)) => {
+                let file = match &mut self.file {
+                    Some(file) => file,
+                    none => none.insert(DeadLetterFile::open(letters.clone())?),
+                };
+                file.append(&NewLetter::of(&self.task, &self.output, &reason, line))?;
+            }
+            (OnInvalid::Drop | OnInvalid::DeadLetter, _) => {}
+        }
+        if self.told < TOLD_MAX {
+            self.told += 1;
+            (self.tell)(&reason, self.told == TOLD_MAX);
+        }
+        Ok(Disposition::LeaveOut)
+    }
+
+    /// Returns when what was kept is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be had.
+    pub(crate) fn settle(&mut self) -> Result<(), DeadLetterError> {
+        self.file.as_mut().map_or(Ok(()), DeadLetterFile::settle)
     }
 }
 

@@ -80,10 +80,12 @@ pub(super) fn replay(global: &Global, name: &str, dry_run: bool) -> Result<ExitC
 
 /// `3 letters replayed, 1 failed again, 2 kept`.
 fn sent(run: &RunReport, counts: &ClaimCounts) -> String {
+    // What several outputs reject may be the same.
+    let returned = run.outputs.iter().map(|output| output.lines_rejected).max().unwrap_or(0);
     let mut text = format!(
         "{} replayed, {} failed again, {} kept",
-        count(run.lines, "letter"),
-        run.lines_rejected,
+        count(run.lines.saturating_sub(returned), "letter"),
+        run.lines_rejected + returned,
         counts.parts
     );
     let left_out = run.lines_filtered + run.lines_blank;

@@ -29,6 +29,9 @@ pub(in super::super) fn of(report: &RunReport) -> String {
     if report.lines_rejected > 0 {
         parts.push(format!("{} rejected", count(report.lines_rejected, "line")));
     }
+    for output in report.outputs.iter().filter(|output| output.lines_rejected > 0) {
+        parts.push(format!("{} rejected by {}", count(output.lines_rejected, "line"), output.name));
+    }
     if report.restarts > 0 {
         parts.push(format!("after {}", count(report.restarts.into(), "restart")));
     }

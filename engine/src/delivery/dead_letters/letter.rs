@@ -69,8 +69,11 @@ pub(crate) struct NewLetter<'a> {
     pub(crate) task: &'a str,
     pub(crate) provider: &'a str,
     pub(crate) reason: &'a str,
-    pub(crate) line_number: u64,
-    pub(crate) offset_bytes: u64,
+    /// An output does not know where a line came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line_number: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) offset_bytes: Option<u64>,
     /// `line` is the beginning of one that is longer than lines may be.
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) truncated: bool,
@@ -81,6 +84,25 @@ pub(crate) struct NewLetter<'a> {
     pub(crate) line: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_base64")]
     pub(crate) line_base64: Option<&'a [u8]>,
+}
+
+impl<'a> NewLetter<'a> {
+    /// One that is written now, of a whole line.
+    pub(crate) fn of(task: &'a str, provider: &'a str, reason: &'a str, line: &'a [u8]) -> Self {
+        let text = std::str::from_utf8(line);
+        Self {
+            time: jiff::Timestamp::now(),
+            task,
+            provider,
+            reason,
+            line_number: None,
+            offset_bytes: None,
+            truncated: false,
+            cut_off: false,
+            line: text.ok(),
+            line_base64: text.is_err().then_some(line),
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
