@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod dlq;
 pub(crate) mod provider;
 pub(crate) mod state;
 
@@ -143,6 +144,15 @@ Ctrl-C drains: what the inputs have written is delivered first. A second Ctrl-C 
   dstream state reset orders         begin anew"
     )]
     State(state::State),
+    /// Dead letters, lines that went to no output: show them, send them again, remove them.
+    #[command(
+        subcommand,
+        after_help = "Example:
+  dstream dlq list
+  dstream dlq show orders
+  dstream dlq replay orders          send them through the task's outputs again"
+    )]
+    Dlq(dlq::Dlq),
     /// Providers in registries: fetch, lock, publish, copy, verify them.
     #[command(
         subcommand,

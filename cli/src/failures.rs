@@ -142,7 +142,12 @@ fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
         FailureKind::NotFound(error) => error.hint(),
         FailureKind::NoState(error) | FailureKind::NotStored(error) => return Some(error.hint()),
         FailureKind::NoCheckpoints => "use a provider that has them, or leave `delivery` out",
-        FailureKind::BadAcknowledgement(_) => "its author has to correct it",
+        FailureKind::RejectedLine(_) => {
+            "on_invalid = \"drop\" or \"dead_letter\" leaves such lines out"
+        }
+        FailureKind::BadAcknowledgement(_) | FailureKind::BadReject(_) => {
+            "its author has to correct it"
+        }
         FailureKind::NotConfined(error) => error.hint(),
         FailureKind::NotStarted { .. } => "try to start it by hand in a shell",
         FailureKind::ReportedError { class: Some(ErrorClass::Config), .. } => {
@@ -185,7 +190,7 @@ fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
         FailureKind::InvalidLine { .. } => {
             "an input writes one JSON object a line; on_invalid = \"drop\" or \"dead_letter\" leaves others out, validate = \"off\" lets them pass"
         }
-        FailureKind::NoDeadLetter { .. } => "check the path in dead_letter and its permissions",
+        FailureKind::NoDeadLetter { source, .. } => source.hint(),
         FailureKind::NoResult(_) | FailureKind::BadResult(_) => {
             "an output answers with one line: {\"status\":…,\"message\":…,\"resources\":[…],\"changes\":[…]}; does this provider know the command?"
         }

@@ -64,6 +64,11 @@ impl Observer for LogNotices {
                     "line {line_number}, which begins at byte {offset_bytes}, is {what}: {became}{more}"
                 );
             }
+            Notice::LineReturned { provider, reason, kept, last } => {
+                let became = if kept { "kept as a dead letter" } else { "dropped" };
+                let more = if last { "; further lines are only counted" } else { "" };
+                warn!(task, provider, "this output rejects a line: {reason}: {became}{more}");
+            }
             Notice::Relaying { transport } => debug!(task, "lines flow by {transport}"),
             Notice::Stats { stats } => {
                 if let Some((view, subject)) = &self.stats {

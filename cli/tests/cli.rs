@@ -10,7 +10,10 @@
 //! - `handshake`: how a provider starts: ready, error, silence, crash; and those that cannot start.
 //! - `failures`: providers that fail while the stream runs.
 //! - `lines`: which bytes arrive: order, completeness, what is left out, rejected or cut off.
+//! - `dead_letters`: where lines are kept that no output gets.
+//! - `dlq`: `dstream dlq`: they are shown, sent again, removed.
 //! - `delivery`: checkpoints: what is not lost, whoever dies.
+//! - `rejects`: single lines that an output gives back.
 //! - `supervision`: `restart`.
 //! - `transports`: every way to move the bytes, and what happens where one is not to be had.
 //! - `many`: several tasks in one process.
@@ -34,8 +37,12 @@ mod config;
 #[cfg(target_os = "linux")]
 #[path = "cli/confinement.rs"]
 mod confinement;
+#[path = "cli/dead_letters.rs"]
+mod dead_letters;
 #[path = "cli/delivery.rs"]
 mod delivery;
+#[path = "cli/dlq.rs"]
+mod dlq;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/handshake.rs"]
@@ -52,6 +59,8 @@ mod many;
 mod quickstart;
 #[path = "cli/registry/mod.rs"]
 mod registry;
+#[path = "cli/rejects.rs"]
+mod rejects;
 #[path = "cli/stalling.rs"]
 mod stalling;
 #[path = "cli/stats.rs"]

@@ -81,6 +81,16 @@ mod run {
     /// Bytes of a task's state file: the largest checkpoint, escaped, and what is said of it.
     pub(crate) const STATE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+    /// How long the built-in provider of a replay may take to start: as any where nothing is said.
+    pub(crate) const REPLAY_STARTUP_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// Bytes of the reason with which an output gives a line back; the rest of it is cut.
+    pub(crate) const REJECT_REASON_BYTES_MAX: usize = 4 * 1024;
+
+    /// Bytes of what an output says to give a line back, beyond twice `max_line`: the line may have
+    /// become longer in base64 or by escapes. What is longer is an error.
+    pub(crate) const REJECT_MARGIN_BYTES: usize = 64 * 1024;
+
     /// Bytes of one log line of a provider that are passed on; the rest is cut, and the cut is
     /// said.
     pub(crate) const LOG_LINE_BYTES_MAX: usize = 16 * 1024;

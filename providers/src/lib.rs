@@ -3,6 +3,7 @@
 
 mod console;
 mod counter;
+mod dead_letters;
 mod file;
 mod generate;
 mod indent;
@@ -95,9 +96,17 @@ pub const PROVIDERS: &[ProviderInfo] = &[
     },
 ];
 
+/// Those that DStream itself puts into a run: no configuration can name them.
+const INTERNAL: &[ProviderInfo] = &[ProviderInfo {
+    name: "dead-letters",
+    side: Side::Input,
+    summary: "writes the lines of dead letters",
+    run: input::run::<dead_letters::DeadLetters>,
+}];
+
 /// Is the provider of that side and name, on this process's stdin and stdout. None if there is no
 /// such one.
 pub fn run(side: Side, name: &str) -> Option<ExitCode> {
     let fits = |provider: &&ProviderInfo| provider.side == side && provider.name == name;
-    PROVIDERS.iter().find(fits).map(|provider| (provider.run)())
+    PROVIDERS.iter().chain(INTERNAL).find(fits).map(|provider| (provider.run)())
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::checkpoint::{CHECKPOINT, Interval};
 use crate::config;
 use crate::error::ProviderError;
+use crate::reject::REJECT;
 
 /// What the provider is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +76,10 @@ pub(crate) struct Protocol {
 impl Protocol {
     pub(crate) fn has_checkpoints(&self) -> bool {
         self.features.iter().any(|feature| feature == CHECKPOINT)
+    }
+
+    pub(crate) fn has_rejects(&self) -> bool {
+        self.features.iter().any(|feature| feature == REJECT)
     }
 }
 

@@ -8,11 +8,16 @@ use crate::log;
 use crate::stdio::Stdout;
 
 /// What a provider says before it streams.
-pub(crate) fn ready(checkpoints: bool) -> &'static [u8] {
-    if checkpoints {
-        b"{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\"]}\n"
-    } else {
-        b"{\"status\":\"ready\",\"protocol\":1}\n"
+pub(crate) fn ready(checkpoints: bool, rejects: bool) -> &'static [u8] {
+    match (checkpoints, rejects) {
+        (false, false) => b"{\"status\":\"ready\",\"protocol\":1}\n",
+        (true, false) => {
+            b"{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\"]}\n"
+        }
+        (false, true) => b"{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"reject\"]}\n",
+        (true, true) => {
+            b"{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\",\"reject\"]}\n"
+        }
     }
 }
 

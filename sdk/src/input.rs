@@ -68,7 +68,7 @@ pub fn run<I: Input>() -> ExitCode {
         Err(error) => return handshake::refuse(&error),
     };
     let streamed = out
-        .write_lines(handshake::ready(I::RESUMES))
+        .write_lines(handshake::ready(I::RESUMES, false))
         .and_then(|()| out.flush())
         .map_err(ProviderError::from)
         .and_then(|()| input.stream(&mut out, &stop));

@@ -8,12 +8,13 @@ use signal_hook::consts::SIGTERM;
 
 use crate::batches::Batches;
 use crate::checkpoint::{Barrier, barriers};
-use crate::command::{Command, Invocation};
+use crate::command::{Command, Invocation, Protocol};
 use crate::envelope::{Batch, Envelope};
 use crate::error::ProviderError;
 use crate::handshake;
 use crate::lifecycle::LifecycleResult;
 use crate::log;
+use crate::reject::Rejecter;
 use crate::stdio::{Stdin, Stdout};
 use crate::stop::Stop;
 
@@ -44,6 +45,17 @@ pub trait Output: Sized {
     /// methods can wait keeps it and waits with [`Stop::wait`].
     fn watch(&mut self, stop: Stop) {
         let _ = stop;
+    }
+
+    /// Whether it can go on without a line that it cannot take. If so, it implements
+    /// [`reject_to`](Self::reject_to).
+    const REJECTS: bool = false;
+
+    /// Hands over what gives single lines back to DStream, once, before the first envelope. An output
+    /// with [`REJECTS`](Self::REJECTS) keeps it, and calls
+    /// `self.rejecter.reject(envelope.line(), "no such table")?` in [`write`](Self::write).
+    fn reject_to(&mut self, rejecter: Rejecter) {
+        let _ = rejecter;
     }
 
     /// Takes one envelope.
@@ -112,8 +124,8 @@ pub trait Output: Sized {
 pub fn run<O: Output>() -> ExitCode {
     log::panics();
     match prepare::<O>() {
-        Ok(Task::Stream(output, stdin, checkpoints)) => {
-            handshake::exit_code(stream(output, stdin, checkpoints))
+        Ok(Task::Stream(output, stdin, asked)) => {
+            handshake::exit_code(stream(output, stdin, &asked))
         }
         Ok(Task::Answered(result)) => {
             handshake::say(&result.to_line());
@@ -124,7 +136,7 @@ pub fn run<O: Output>() -> ExitCode {
 }
 
 enum Task<O> {
-    Stream(O, Batches<Stdin>, bool),
+    Stream(O, Batches<Stdin>, Protocol),
     Answered(LifecycleResult),
 }
 
@@ -133,10 +145,7 @@ fn prepare<O: Output>() -> Result<Task<O>, ProviderError> {
     let invocation = Invocation::parse(stdin.next_line()?.unwrap_or_default())?;
     let config = invocation.config()?;
     Ok(match invocation.command {
-        Command::Run => {
-            let checkpoints = O::COMMITS && invocation.protocol.has_checkpoints();
-            Task::Stream(O::start(config)?, stdin, checkpoints)
-        }
+        Command::Run => Task::Stream(O::start(config)?, stdin, invocation.protocol),
         command => Task::Answered(O::lifecycle(command, config)),
     })
 }
@@ -144,13 +153,15 @@ fn prepare<O: Output>() -> Result<Task<O>, ProviderError> {
 fn stream<O: Output>(
     mut output: O,
     stdin: Batches<Stdin>,
-    checkpoints: bool,
+    asked: &Protocol,
 ) -> Result<(), ProviderError> {
+    let checkpoints = O::COMMITS && asked.has_checkpoints();
     let stop = Stop::on_signals(&[SIGTERM])?;
     let bell = stop.bell()?;
     let mut stdin = stdin.map_source(|stdin| stdin.until(bell));
-    Stdout::open()?.write_all(handshake::ready(O::COMMITS))?;
+    Stdout::open()?.write_all(handshake::ready(O::COMMITS, O::REJECTS))?;
     output.watch(stop.clone());
+    output.reject_to(Rejecter::new(O::REJECTS && asked.has_rejects()));
     while !stop.is_requested()
         && let Some(lines) = stdin.next_batch()?
     {

@@ -2,6 +2,7 @@
 
 mod completions;
 mod context;
+mod dlq;
 mod internal;
 mod lifecycle;
 mod list;
@@ -33,6 +34,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Status(lifecycle) => lifecycle::ask(global, lifecycle, ProviderCommand::Status),
         Command::Destroy { lifecycle, yes } => lifecycle::destroy(global, lifecycle, *yes),
         Command::State(command) => state::state(global, command),
+        Command::Dlq(command) => dlq::dlq(global, command),
         Command::Provider(command) => provider::provider(global, command),
         Command::Validate { json } => validate::validate(global, *json),
         Command::Version { json } => version::version(*json),

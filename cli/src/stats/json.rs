@@ -17,6 +17,7 @@ pub(super) fn object(task: &Subject, stats: &StreamStats, last: bool) -> String 
                 "name": name,
                 "lines_written": output.lines_written,
                 "bytes_written": output.bytes_written,
+                "lines_rejected": output.lines_rejected,
             })
         })
         .collect();

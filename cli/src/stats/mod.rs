@@ -126,7 +126,11 @@ mod tests {
                 max_us: 2_100_000,
             },
             shares: Shares { input: 0.1, output: 0.834, work: 0.066 },
-            outputs: vec![OutputStats { lines_written: 1_234_000, bytes_written: 644_000_000 }],
+            outputs: vec![OutputStats {
+                lines_written: 1_234_000,
+                bytes_written: 644_000_000,
+                lines_rejected: 2,
+            }],
         };
         (Subject { name: "orders".into(), outputs: vec!["lake".into()] }, stats)
     }

@@ -58,7 +58,11 @@ pub(super) fn report(task: &Subject, stats: &StreamStats) -> String {
     }
     for (name, output) in task.outputs.iter().zip(&stats.outputs) {
         let written = amount(output.lines_written, output.bytes_written);
-        lines.push(format!("  written   {written} to {name}"));
+        let returned = match output.lines_rejected {
+            0 => String::new(),
+            number => format!(", {} rejected by it", count(number, "line")),
+        };
+        lines.push(format!("  written   {written} to {name}{returned}"));
     }
     if latency.count > 0 {
         lines.push(format!(

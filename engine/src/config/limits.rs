@@ -81,6 +81,13 @@ pub(super) const BUFFER_BYTES_MIN: usize = 64 << 10;
 /// `buffer`, bytes, most.
 pub(super) const BUFFER_BYTES_MAX: usize = 1 << 30;
 
+/// `dead_letter_size`, bytes, least: a file for each letter would only be in the way.
+pub(super) const DEAD_LETTER_BYTES_MIN: usize = 1 << 10;
+/// `dead_letter_size`, bytes, most: what file systems hold in a file.
+pub(super) const DEAD_LETTER_BYTES_MAX: usize = 1 << 40;
+/// `dead_letter_files`, most: each is looked for when the newest is full.
+pub(super) const DEAD_LETTER_FILES_MAX: u64 = 1_000;
+
 const _: () = assert!(LINE_BYTES_MIN < BUFFER_BYTES_MIN, "one shortest line must fit the buffer");
 
 /// Expressions within expressions, through locals and variables too. What an evaluation needs of

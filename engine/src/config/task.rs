@@ -205,6 +205,12 @@ pub struct StreamOptions {
     /// `dead_letter`, joined with the HCL file's folder; there if `on_invalid` is
     /// [`OnInvalid::DeadLetter`].
     pub dead_letter: Option<PathBuf>,
+    /// `dead_letter_size`: bytes of such a file, beyond which letters go into the next one. Default
+    /// 64 MiB.
+    pub dead_letter_bytes_max: u64,
+    /// `dead_letter_files`: how many files there may be, the one being written among them. Default
+    /// 16.
+    pub dead_letter_files_max: u32,
     /// `max_line`: bytes of the longest line, its newline not counted. Default 16 MiB.
     pub line_bytes_max: usize,
     /// `buffer`: bytes that may be between the pipes. Default 8 MiB.
@@ -222,6 +228,8 @@ impl Default for StreamOptions {
             filter: None,
             on_invalid: OnInvalid::default(),
             dead_letter: None,
+            dead_letter_bytes_max: 64 << 20,
+            dead_letter_files_max: 16,
             line_bytes_max: 16 << 20,
             buffer_bytes: 8 << 20,
             transport: Transport::default(),

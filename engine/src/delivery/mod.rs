@@ -1,12 +1,15 @@
 //! What becomes of lines beyond being written: how far a stream is complete, and what is left out.
 
 mod checkpoints;
+mod dead_letters;
 mod progress;
 mod rejected;
 mod state;
 
 pub use checkpoints::CheckpointReport;
 pub(crate) use checkpoints::Checkpoints;
-pub use rejected::DeadLetterError;
-pub(crate) use rejected::RejectedLines;
+pub use dead_letters::{
+    Claim, ClaimCounts, DeadLetterError, DeadLetters, Entry, Letter, Letters, Place, Wanted,
+};
+pub(crate) use rejected::{RejectedLines, ReturnedLines};
 pub use state::{StateError, StateStore, Stored, TaskState};

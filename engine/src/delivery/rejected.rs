@@ -1,46 +1,26 @@
-//! `on_invalid`: fail, drop, or keep in a dead-letter file.
+//! `on_invalid`: fail, drop, or keep as a dead letter.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::io;
 
-use base64::display::Base64Display;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Serialize, Serializer};
-
+use super::dead_letters::{DeadLetterError, DeadLetterFile, DeadLetters, NewLetter};
 use crate::config::{OnInvalid, Secrets};
 use crate::relay::{Disposition, Rejected, Rejects};
 
 /// Lines rejected one after the other that are told singly; after them, only their count is.
 const TOLD_MAX: u64 = 10;
 
-/// Bytes of one write to a dead-letter file.
-const WRITE_BYTES: usize = 64 * 1024;
-
-/// Why dead letters cannot be kept in a file.
-#[derive(Debug, thiserror::Error)]
-pub enum DeadLetterError {
-    /// It is there and of another kind, which is named.
-    #[error("it is {0}, not a file")]
-    NotAFile(&'static str),
-    /// The system refuses it.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
 /// Carries out a task's `on_invalid`.
 pub(crate) struct RejectedLines<T> {
     policy: OnInvalid,
-    dead_letters: Option<DeadLetterFile>,
+    dead_letters: Option<DeadLetterBox>,
     told: u64,
     /// Called for the first [`TOLD_MAX`] lines, and with `last` set on the last of them.
     tell: T,
 }
 
 /// Where dead letters go, and what each says of its origin.
-struct DeadLetterFile {
-    file: File,
+struct DeadLetterBox {
+    file: DeadLetterFile,
     task: String,
     provider: String,
     /// Not for the line itself, which is kept as it is.
@@ -56,17 +36,19 @@ impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> RejectedLines<T> {
     /// If the file or its folder cannot be made or written.
     pub(crate) fn new(
         policy: OnInvalid,
-        dead_letters: Option<&Path>,
+        dead_letters: Option<DeadLetters>,
         task: &str,
         provider: &str,
         secrets: &Secrets,
         tell: T,
     ) -> Result<Self, DeadLetterError> {
         let dead_letters = match (policy, dead_letters) {
-            (OnInvalid::DeadLetter, Some(path)) => {
-                let (task, provider) = (task.to_owned(), provider.to_owned());
-                Some(DeadLetterFile { file: open(path)?, task, provider, secrets: secrets.clone() })
-            }
+            (OnInvalid::DeadLetter, Some(letters)) => Some(DeadLetterBox {
+                file: DeadLetterFile::open(letters)?,
+                task: task.to_owned(),
+                provider: provider.to_owned(),
+                secrets: secrets.clone(),
+            }),
             _ => None,
         };
         Ok(Self { policy, dead_letters, told: 0, tell })
@@ -76,7 +58,7 @@ impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> RejectedLines<T> {
 impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> Rejects for RejectedLines<T> {
     fn reject(&mut self, rejected: &Rejected<'_>) -> io::Result<Disposition> {
         if let Some(dead_letters) = &mut self.dead_letters {
-            dead_letters.keep(rejected)?;
+            dead_letters.keep(rejected).map_err(DeadLetterError::into_io)?;
         }
         if self.policy == OnInvalid::Fail && !rejected.cut_off {
             return Ok(Disposition::Stop); // its failure tells of it
@@ -87,77 +69,92 @@ impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> Rejects for RejectedLines<T
         }
         Ok(Disposition::LeaveOut)
     }
+
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(dead_letters) = &mut self.dead_letters else { return Ok(()) };
+        dead_letters.file.settle().map_err(DeadLetterError::into_io)
+    }
 }
 
-impl DeadLetterFile {
-    /// One JSON line for one line, the line itself unchanged: as text, or in base64 where it is
-    /// not UTF-8. Written in pieces, so that a long line is not held twice; meanwhile the file is
-    /// locked, since other tasks may write to it.
-    fn keep(&mut self, rejected: &Rejected<'_>) -> io::Result<()> {
-        let line = std::str::from_utf8(rejected.line);
-        let letter = DeadLetter {
-            time: jiff::Timestamp::now(),
-            task: &self.task,
-            provider: &self.provider,
-            reason: &self.secrets.mask(&rejected.reason),
-            line_number: rejected.line_number,
-            offset_bytes: rejected.offset_bytes,
-            line: line.ok(),
-            line_base64: line.is_err().then_some(rejected.line),
-        };
-        // Where files cannot be locked, only a long letter can mix with another.
-        let locked = self.file.lock();
-        let mut file = BufWriter::with_capacity(WRITE_BYTES, &self.file);
-        let written = serde_json::to_writer(&mut file, &letter)
-            .map_err(io::Error::from)
-            .and_then(|()| file.write_all(b"\n"))
-            .and_then(|()| file.flush());
-        drop(file);
-        if locked.is_ok() {
-            let _ = self.file.unlock();
+impl DeadLetterBox {
+    fn keep(&mut self, rejected: &Rejected<'_>) -> Result<(), DeadLetterError> {
+        let (line_number, offset_bytes) = (Some(rejected.line_number), Some(rejected.offset_bytes));
+        let Rejected { line, ref reason, truncated, cut_off, .. } = *rejected;
+        let reason = self.secrets.mask(reason);
+        self.file.append(&NewLetter {
+            line_number,
+            offset_bytes,
+            truncated,
+            cut_off,
+            ..NewLetter::of(&self.task, &self.provider, &reason, line)
+        })
+    }
+}
+
+/// The same for lines that an output has taken and gives back.
+pub(crate) struct ReturnedLines<T> {
+    policy: OnInvalid,
+    letters: Option<DeadLetters>,
+    /// There from the first letter on.
+    file: Option<DeadLetterFile>,
+    task: String,
+    output: String,
+    secrets: Secrets,
+    told: u64,
+    /// Called with the reasons of the first [`TOLD_MAX`], and with `last` set on the last of them.
+    tell: T,
+}
+
+impl<T: FnMut(&str, bool)> ReturnedLines<T> {
+    pub(crate) fn new(
+        policy: OnInvalid,
+        letters: Option<DeadLetters>,
+        task: &str,
+        output: &str,
+        secrets: &Secrets,
+        tell: T,
+    ) -> Self {
+        let (task, output, secrets) = (task.to_owned(), output.to_owned(), secrets.clone());
+        Self { policy, letters, file: None, task, output, secrets, told: 0, tell }
+    }
+
+    /// Takes one line.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be kept where it should be.
+    pub(crate) fn take(
+        &mut self,
+        line: &[u8],
+        reason: &str,
+    ) -> Result<Disposition, DeadLetterError> {
+        let reason = self.secrets.mask(reason);
+        match (self.policy, &self.letters) {
+            (OnInvalid::Fail, _) => return Ok(Disposition::Stop), // its failure tells of it
+            (OnInvalid::DeadLetter, Some(letters)) => {
+                let file = match &mut self.file {
+                    Some(file) => file,
+                    none => none.insert(DeadLetterFile::open(letters.clone())?),
+                };
+                file.append(&NewLetter::of(&self.task, &self.output, &reason, line))?;
+            }
+            (OnInvalid::Drop | OnInvalid::DeadLetter, _) => {}
         }
-        written
+        if self.told < TOLD_MAX {
+            self.told += 1;
+            (self.tell)(&reason, self.told == TOLD_MAX);
+        }
+        Ok(Disposition::LeaveOut)
     }
-}
 
-/// Opens or makes the file, and its folder. Opening a named pipe would wait for its reader, and
-/// writing to it later could: that is refused, and so is everything else that is no file. A device
-/// neither waits nor ends.
-fn open(path: &Path) -> Result<File, DeadLetterError> {
-    match std::fs::metadata(path).map(|metadata| metadata.file_type()) {
-        Ok(kind) if kind.is_fifo() => return Err(DeadLetterError::NotAFile("a named pipe")),
-        Ok(kind) if kind.is_socket() => return Err(DeadLetterError::NotAFile("a socket")),
-        Ok(kind) if kind.is_dir() => return Err(DeadLetterError::NotAFile("a folder")),
-        _ => {}
+    /// Returns when what was kept is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be had.
+    pub(crate) fn settle(&mut self) -> Result<(), DeadLetterError> {
+        self.file.as_mut().map_or(Ok(()), DeadLetterFile::settle)
     }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    Ok(OpenOptions::new().create(true).append(true).open(path)?)
-}
-
-/// A line of a dead-letter file (`docs/protocol.md`).
-#[derive(Serialize)]
-struct DeadLetter<'a> {
-    #[serde(serialize_with = "as_text")]
-    time: jiff::Timestamp,
-    task: &'a str,
-    provider: &'a str,
-    reason: &'a str,
-    line_number: u64,
-    offset_bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_base64")]
-    line_base64: Option<&'a [u8]>,
-}
-
-fn as_text<S: Serializer>(time: &jiff::Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
-}
-
-fn as_base64<S: Serializer>(line: &Option<&[u8]>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&Base64Display::new(line.unwrap_or_default(), &STANDARD))
 }
 
 #[cfg(test)]
@@ -166,10 +163,12 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::config::StreamOptions;
 
     fn rejected(line: &[u8]) -> Rejected<'_> {
         let reason = Cow::Borrowed("not a JSON object");
-        Rejected { line, offset_bytes: 7, line_number: 2, reason, cut_off: false }
+        let (truncated, cut_off) = (false, false);
+        Rejected { line, offset_bytes: 7, line_number: 2, reason, truncated, cut_off }
     }
 
     #[test]
@@ -178,8 +177,10 @@ mod tests {
         let path = folder.path().join("dead/letters.jsonl");
         let mut secrets = Secrets::default();
         secrets.add("hunter22");
+        let stream = StreamOptions { dead_letter: Some(path.clone()), ..StreamOptions::default() };
         let new = || {
-            RejectedLines::new(OnInvalid::DeadLetter, Some(&path), "t", "in", &secrets, |_, _| {})
+            let letters = DeadLetters::of(&stream);
+            RejectedLines::new(OnInvalid::DeadLetter, letters, "t", "in", &secrets, |_, _| {})
         };
         for line in [&b"say \"hi\"\\"[..], b"\xff\0"] {
             let disposition = new().unwrap().reject(&rejected(line)).unwrap();
@@ -198,17 +199,6 @@ mod tests {
         assert_eq!(letters[2]["reason"], "not an object but `(secret)`");
         assert_eq!(letters[2]["line"], "hunter22");
         assert_eq!(letters.len(), 3);
-    }
-
-    #[test]
-    fn only_files_are_opened() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        assert!(matches!(open(&pipe), Err(DeadLetterError::NotAFile("a named pipe"))));
-        assert!(matches!(open(folder.path()), Err(DeadLetterError::NotAFile("a folder"))));
-        assert!(open(Path::new("/dev/null")).is_ok());
     }
 
     #[test]

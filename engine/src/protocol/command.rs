@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::checkpoint::{AskedCheckpoints, CHECKPOINT};
+use super::reject::REJECT;
 use crate::config::ConfigFormat;
 
 /// What a provider is asked to do.
@@ -43,14 +44,22 @@ impl fmt::Display for Command {
     }
 }
 
-/// The line that tells a provider what to do and with what, newline included.
-///
-/// `checkpoints` asks for checkpoints, which a plain config cannot: what asks for them is none.
+/// What of the protocol's optional parts a provider is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// Checkpoints.
+    pub checkpoints: Option<&'a AskedCheckpoints>,
+    /// To give back single lines that it cannot take.
+    pub rejects: bool,
+}
+
+/// The line that tells a provider what to do and with what, newline included. A plain config cannot
+/// ask for anything: what asks is none.
 pub fn command_line(
     command: Command,
     config: &Map<String, Value>,
     format: ConfigFormat,
-    checkpoints: Option<&AskedCheckpoints>,
+    asked: Asked<'_>,
 ) -> String {
     #[derive(Serialize)]
     struct Line<'a> {
@@ -62,18 +71,21 @@ pub fn command_line(
         #[serde(skip_serializing_if = "Option::is_none")]
         checkpoint: Option<&'a RawValue>,
     }
-    let protocol = |asked: &AskedCheckpoints| {
-        json!({
-            "version": 1,
-            "features": [CHECKPOINT],
-            "checkpoint_interval": asked.interval,
-        })
-    };
+    let Asked { checkpoints, rejects } = asked;
+    let names = [(CHECKPOINT, checkpoints.is_some()), (REJECT, rejects)];
+    let features: Vec<&str> = names.iter().filter(|name| name.1).map(|name| name.0).collect();
+    let protocol = (!features.is_empty()).then(|| {
+        let mut protocol = json!({ "version": 1, "features": features });
+        if let Some(asked) = checkpoints {
+            protocol["checkpoint_interval"] = json!(asked.interval);
+        }
+        protocol
+    });
     let text = match format {
         ConfigFormat::Command => serde_json::to_string(&Line {
             command: command.as_str(),
             config,
-            protocol: checkpoints.map(protocol),
+            protocol,
             checkpoint: checkpoints.and_then(|asked| asked.resume.as_deref()),
         }),
         ConfigFormat::Plain => serde_json::to_string(config),
@@ -92,11 +104,11 @@ mod tests {
         let config = json!({ "b": 1, "a": "x\ny" });
         let config = config.as_object().unwrap();
         assert_eq!(
-            command_line(Command::Run, config, ConfigFormat::Command, None),
+            command_line(Command::Run, config, ConfigFormat::Command, Asked::default()),
             "{\"command\":\"run\",\"config\":{\"b\":1,\"a\":\"x\\ny\"}}\n"
         );
         assert_eq!(
-            command_line(Command::Plan, config, ConfigFormat::Plain, None),
+            command_line(Command::Plan, config, ConfigFormat::Plain, Asked::default()),
             "{\"b\":1,\"a\":\"x\\ny\"}\n"
         );
     }
@@ -106,8 +118,14 @@ mod tests {
         let interval = CheckpointInterval { lines: Some(5), bytes: None, ms: Some(1000) };
         let line = |resume| {
             let asked = AskedCheckpoints { interval, resume };
-            command_line(Command::Run, &Map::new(), ConfigFormat::Command, Some(&asked))
+            let asked = Asked { checkpoints: Some(&asked), rejects: false };
+            command_line(Command::Run, &Map::new(), ConfigFormat::Command, asked)
         };
+        let asked = Asked { checkpoints: None, rejects: true };
+        assert_eq!(
+            command_line(Command::Run, &Map::new(), ConfigFormat::Command, asked),
+            "{\"command\":\"run\",\"config\":{},\"protocol\":{\"version\":1,\"features\":[\"reject\"]}}\n"
+        );
         let resume = RawValue::from_string("{\"at\":7}".to_owned()).unwrap();
         assert_eq!(
             line(Some(resume)),

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::checkpoint::CHECKPOINT;
+use super::reject::REJECT;
 
 /// What kind of error a provider says it has met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -35,6 +36,8 @@ pub enum Greeting {
     Ready {
         /// Whether `checkpoint` is among its `capabilities`.
         checkpoints: bool,
+        /// Whether `reject` is.
+        rejects: bool,
     },
     /// `{"status":"error","message":"…"}`.
     Error {
@@ -75,9 +78,10 @@ impl Greeting {
         match status.as_str() {
             "ready" => {
                 let capabilities = capabilities.as_ref().and_then(serde_json::Value::as_array);
-                let checkpoints = capabilities
-                    .is_some_and(|all| all.iter().any(|capability| capability == CHECKPOINT));
-                Self::Ready { checkpoints }
+                let has = |name| {
+                    capabilities.is_some_and(|all| all.iter().any(|capability| capability == name))
+                };
+                Self::Ready { checkpoints: has(CHECKPOINT), rejects: has(REJECT) }
             }
             "error" => Self::Error {
                 class: class.and_then(|class| serde_json::from_value(class).ok()),
@@ -95,11 +99,15 @@ mod tests {
     #[test]
     fn only_a_handshake_is_a_handshake() {
         let error = |class, message: &str| Greeting::Error { class, message: message.into() };
-        let ready = |checkpoints| Greeting::Ready { checkpoints };
+        let ready = |checkpoints| Greeting::Ready { checkpoints, rejects: false };
         for (line, expected) in [
             (r#"{"status":"ready"}"#, ready(false)),
             (r#" {"status":"ready","protocol":1,"capabilities":["x","checkpoint"]}"#, ready(true)),
             (r#"{"status":"ready","capabilities":"checkpoint"}"#, ready(false)),
+            (
+                r#"{"status":"ready","capabilities":["reject"]}"#,
+                Greeting::Ready { checkpoints: false, rejects: true },
+            ),
             ("{\"status\":\"ready\"}\r\n", ready(false)),
             (r#"{"status":"error","message":"no such table"}"#, error(None, "no such table")),
             (

@@ -59,38 +59,55 @@ pub(crate) fn greet_input(
 pub(crate) struct Told<T, F> {
     /// What a line tells; `None` if it is for people.
     pub(crate) read: fn(&[u8]) -> Option<T>,
-    /// Takes it, when everything in front of it has been printed. After the terminal has refused
-    /// something, nothing is taken any more: what is told may be that it has been shown.
+    /// Whether a line that begins like this is waited for, however long it is: up to `bytes_max`.
+    pub(crate) is_awaited: fn(&[u8]) -> bool,
+    pub(crate) bytes_max: usize,
+    /// What a longer one tells; the rest of it is thrown away.
+    pub(crate) too_long: fn(usize) -> T,
+    /// Takes it, when everything in front of it has been printed; and whether that is so. It is not
+    /// after the terminal has refused something: what is told may be that it has been shown.
     pub(crate) take: F,
 }
 
+impl<T, F> Told<T, F> {
+    /// What a line tells, with or without its newline.
+    fn of(&self, line: &[u8]) -> Option<T> {
+        let length = line.len() - usize::from(line.ends_with(b"\n"));
+        if length > self.bytes_max && (self.is_awaited)(line) {
+            return Some((self.too_long)(self.bytes_max));
+        }
+        (self.read)(line)
+    }
+}
+
 /// Reads an output's first line, hands it to `greeted`, which says how many of the bytes read are
-/// not for the terminal, and prints the rest and all that follows, but for the lines that are
+/// not for the terminal and what of the rest may be for DStream, and prints the rest and all that follows, but for the lines that are
 /// `told`. Once the terminal refuses something, `refused` is called and nothing more is printed, but
 /// all is read, and counted in `printed_bytes`: an output must not block because nobody wants to see
 /// what it prints.
-pub(crate) fn greet_output<T>(
+pub(crate) fn greet_output<T, F: FnMut(T, bool)>(
     mut stdout: &File,
     terminal: &Terminal,
-    greeted: impl FnOnce(&FirstLine) -> usize,
-    told: Option<Told<T, impl FnMut(T)>>,
+    greeted: impl FnOnce(&FirstLine) -> (usize, Option<Told<T, F>>),
     printed_bytes: &AtomicU64,
     refused: impl FnOnce(),
 ) {
     let first = read_first_line(&mut stdout);
-    let taken = greeted(&first);
+    let (taken, told) = greeted(&first);
     let mut pending = first.bytes;
     pending.drain(..taken);
-    let mut printed = Printed { terminal, told, refused: Some(refused), begins_line: true };
+    let mut printed = Printed::new(terminal, told, refused);
+    let mut searched = 0;
     loop {
         // Whole lines as soon as there are any, a very long line in pieces.
-        let whole = match memrchr(b'\n', &pending) {
-            Some(at) => at + 1,
-            None if pending.len() >= HANDSHAKE_BYTES_MAX => pending.len(),
-            None => 0,
+        let whole = match memrchr(b'\n', &pending[searched..]) {
+            Some(at) => searched + at + 1,
+            None if pending.len() < HANDSHAKE_BYTES_MAX || printed.awaits(&pending) => 0,
+            None => pending.len(),
         };
         printed.take(&pending[..whole]);
         pending.drain(..whole);
+        searched = pending.len();
         match read_more(&mut stdout, &mut pending) {
             0 => break,
             count => printed_bytes.fetch_add(count as u64, Ordering::Relaxed),
@@ -107,9 +124,31 @@ struct Printed<'a, T, F, R> {
     refused: Option<R>,
     /// What comes next begins a line; else it is the rest of one that was printed in pieces.
     begins_line: bool,
+    /// It is the rest of one that was too long, and nobody's.
+    skips: bool,
 }
 
-impl<T, F: FnMut(T), R: FnOnce()> Printed<'_, T, F, R> {
+impl<'a, T, F: FnMut(T, bool), R: FnOnce()> Printed<'a, T, F, R> {
+    fn new(terminal: &'a Terminal, told: Option<Told<T, F>>, refused: R) -> Self {
+        Self { terminal, told, refused: Some(refused), begins_line: true, skips: false }
+    }
+
+    /// Whether the rest of a line is needed before anything of it is taken. One that is too long has
+    /// told something by that.
+    fn awaits(&mut self, begun: &[u8]) -> bool {
+        let is_told = |told: &&mut Told<T, F>| (told.is_awaited)(begun);
+        let Some(told) = self.told.as_mut().filter(is_told) else { return false };
+        if !self.begins_line || self.skips {
+            return false;
+        }
+        if begun.len() <= told.bytes_max {
+            return true;
+        }
+        (told.take)((told.too_long)(told.bytes_max), self.refused.is_some());
+        self.skips = true;
+        false
+    }
+
     /// Takes whole lines, a piece of one, or the last one without its newline.
     fn take(&mut self, bytes: &[u8]) {
         let (mut start, mut printed) = (0, 0);
@@ -117,12 +156,15 @@ impl<T, F: FnMut(T), R: FnOnce()> Printed<'_, T, F, R> {
             let end = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
             let line = &bytes[start..end];
             let begins = std::mem::replace(&mut self.begins_line, line.ends_with(b"\n"));
-            let tells = self.told.as_ref().filter(|_| begins).and_then(|told| (told.read)(line));
-            if let Some(tells) = tells {
+            let tells = self.told.as_ref().filter(|_| begins).and_then(|told| told.of(line));
+            if self.skips {
+                self.skips = !self.begins_line;
+                printed = end;
+            } else if let Some(tells) = tells {
                 self.print(&bytes[printed..start]);
                 printed = end;
-                if let (Some(told), Some(_)) = (&mut self.told, &self.refused) {
-                    (told.take)(tells);
+                if let Some(told) = &mut self.told {
+                    (told.take)(tells, self.refused.is_some());
                 }
             }
             start = end;
@@ -189,18 +231,62 @@ mod tests {
         for (room, told) in [(0, 1), (4, 1), (5, 2), (10, 2), (11, 3), (100, 3)] {
             let terminal = Terminal::new(Narrow(room));
             let (mut taken, mut refused) = (0, false);
-            let told_is = Told { read, take: |_: Vec<u8>| taken += 1 };
-            let refuses = || refused = true;
-            let mut printed = Printed {
-                terminal: &terminal,
-                told: Some(told_is),
-                refused: Some(refuses),
-                begins_line: true,
+            let told_is = Told {
+                read,
+                is_awaited: |_| false,
+                bytes_max: 0,
+                too_long: |_| Vec::new(),
+                take: |_: Vec<u8>, is_shown| taken += u32::from(is_shown),
             };
+            let refuses = || refused = true;
+            let mut printed = Printed::new(&terminal, Some(told_is), refuses);
             for piece in [&b"!1\ntext\n!2\nmo"[..], b"!re\n!3\n"] {
                 printed.take(piece);
             }
             assert_eq!((taken, refused), (told, told < 3), "room for {room} bytes");
+        }
+    }
+    /// What is awaited is never printed in pieces; what is too long is told as that, once, and the
+    /// lines after it are as any.
+    #[test]
+    fn a_long_line_that_tells_something_is_taken_whole_or_not_at_all() {
+        let read = |line: &[u8]| line.starts_with(b"!").then(|| line.len());
+        for (length, told) in [(70_000, 70_000), (200_000, 200_000), (200_002, 0), (900_000, 0)] {
+            let long = format!("!{}\n", "x".repeat(length - 2));
+            let text = ["ready\n", "text\n", &long, "more\n", &"y".repeat(100_000), "!\n!3\n"];
+            let (reader, mut writer) = io::pipe().unwrap();
+            let text = text.concat();
+            let feed = std::thread::spawn(move || writer.write_all(text.as_bytes()).unwrap());
+            let shown = Arc::new(Mutex::new(Vec::new()));
+            struct Shown(Arc<Mutex<Vec<u8>>>);
+            impl Write for Shown {
+                fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                    self.0.lock().unwrap().extend_from_slice(bytes);
+                    Ok(bytes.len())
+                }
+                fn flush(&mut self) -> io::Result<()> {
+                    Ok(())
+                }
+            }
+            let taken = Arc::new(Mutex::new(Vec::new()));
+            let takes = Arc::clone(&taken);
+            let greeted = move |first: &FirstLine| {
+                let told = Told {
+                    read,
+                    is_awaited: |line| line.starts_with(b"!"),
+                    bytes_max: 200_000,
+                    too_long: |_| 0,
+                    take: move |length, _| takes.lock().unwrap().push(length),
+                };
+                (first.line_end.unwrap(), Some(told))
+            };
+            let terminal = Terminal::new(Shown(Arc::clone(&shown)));
+            let stdout = File::from(OwnedFd::from(reader));
+            greet_output(&stdout, &terminal, greeted, &AtomicU64::new(0), || panic!("refused"));
+            feed.join().unwrap();
+            assert_eq!(*taken.lock().unwrap(), [told, 3]);
+            let expected = format!("text\nmore\n{}!\n", "y".repeat(100_000));
+            assert_eq!(*shown.lock().unwrap(), expected.as_bytes(), "{length}");
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct Rejected<'a> {
     pub line_number: u64,
     /// Why, as a fragment: "not valid UTF-8 at byte 7".
     pub reason: Cow<'static, str>,
+    /// Whether that is only its beginning, since it is longer than `line_bytes_max`.
+    pub truncated: bool,
     /// Whether the stream ended before its newline came.
     pub cut_off: bool,
 }
@@ -74,4 +76,14 @@ pub trait Rejects: Send + 'static {
     /// An error ends the stream before this line: a line that could not be kept where it should
     /// have been must not vanish.
     fn reject(&mut self, rejected: &Rejected<'_>) -> io::Result<Disposition>;
+
+    /// Makes lasting what it has taken so far. Called before each [`Verdict::Mark`] is handed on:
+    /// behind it nobody will send these lines again.
+    ///
+    /// # Errors
+    ///
+    /// An error ends the stream before the mark.
+    fn settle(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

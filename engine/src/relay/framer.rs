@@ -173,7 +173,8 @@ impl<C: LineCheck> Framer<C> {
             return Framed { intact: false, ..framed };
         }
         let reason = Cow::Borrowed("the stream ended in the middle of the line");
-        let refusal = self.reject(0..length, self.line_number, self.offset_bytes, reason, true);
+        let whole = Whole::CutOff;
+        let refusal = self.reject(0..length, self.line_number, self.offset_bytes, reason, whole);
         self.leave_cut_off(length);
         // The stream is over: there is nothing left to stop.
         let refusal = refusal.filter(|refusal| matches!(refusal, Refusal::NotKept(_)));
@@ -244,9 +245,13 @@ impl<C: LineCheck> Framer<C> {
                 Verdict::Invalid(reason) => {
                     let offset = first_offset + start as u64;
                     let line = start..start + length.min(self.line_bytes_max);
-                    refusal = self.reject(line, first_line + seen, offset, reason, false);
+                    let whole = if length > line.len() { Whole::Truncated } else { Whole::Yes };
+                    refusal = self.reject(line, first_line + seen, offset, reason, whole);
                 }
-                Verdict::Mark(text) => marks.push((kept, lines, text)),
+                Verdict::Mark(text) => match self.rejects.settle() {
+                    Ok(()) => marks.push((kept, lines, text)),
+                    Err(error) => refusal = Some(Refusal::NotKept(error)),
+                },
                 Verdict::BadMark(reason) => {
                     let (line_number, offset_bytes) =
                         (first_line + seen, first_offset + start as u64);
@@ -289,7 +294,8 @@ impl<C: LineCheck> Framer<C> {
         let refusal = if self.check.is_mark(self.buffer.unfinished()) {
             Some(Refusal::Mark { line_number, offset_bytes, reason })
         } else {
-            self.reject(0..self.line_bytes_max, line_number, offset_bytes, reason, false)
+            let shown = 0..self.line_bytes_max;
+            self.reject(shown, line_number, offset_bytes, reason, Whole::Truncated)
         };
         self.passing_over = Some(read as u64);
         self.buffer.truncate(0);
@@ -302,10 +308,16 @@ impl<C: LineCheck> Framer<C> {
         line_number: u64,
         offset_bytes: u64,
         reason: Cow<'static, str>,
-        cut_off: bool,
+        whole: Whole,
     ) -> Option<Refusal> {
-        let line = &self.buffer.unfinished()[line];
-        let rejected = Rejected { line, offset_bytes, line_number, reason, cut_off };
+        let rejected = Rejected {
+            line: &self.buffer.unfinished()[line],
+            offset_bytes,
+            line_number,
+            reason,
+            truncated: whole == Whole::Truncated,
+            cut_off: whole == Whole::CutOff,
+        };
         let outcome = self.rejects.reject(&rejected);
         match outcome {
             Ok(disposition) => {
@@ -325,6 +337,14 @@ impl<C: LineCheck> Framer<C> {
         self.offset_bytes += end as u64;
         self.line_number += lines;
     }
+}
+
+/// Whether all of a rejected line is there.
+#[derive(PartialEq)]
+enum Whole {
+    Yes,
+    Truncated,
+    CutOff,
 }
 
 /// What is to become of a line without its newline.

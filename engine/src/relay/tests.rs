@@ -497,6 +497,42 @@ fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed(
     }
 }
 
+/// Notes what it is called for, and fails to settle the second time.
+struct Settling(Arc<Mutex<Vec<String>>>);
+
+impl Rejects for Settling {
+    fn reject(&mut self, rejected: &Rejected<'_>) -> io::Result<Disposition> {
+        self.0.lock().unwrap().push(String::from_utf8_lossy(rejected.line).into_owned());
+        Ok(Disposition::LeaveOut)
+    }
+    fn settle(&mut self) -> io::Result<()> {
+        let mut calls = self.0.lock().unwrap();
+        calls.push("settle".to_owned());
+        let settled = calls.iter().filter(|call| *call == "settle").count();
+        if settled < 2 { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
+}
+
+#[test]
+fn a_mark_is_handed_on_when_what_was_rejected_before_it_is_lasting() {
+    for chunk in [[3], [100]] {
+        let shared = Arc::new(Shared::new(1, false));
+        let pool = Arc::new(BlockPool::new(0, 4, Arc::clone(&shared.meter)));
+        let calls = Arc::default();
+        let settling = Box::new(Settling(Arc::clone(&calls)));
+        let mut framer = Framer::new(pool, STRICT, settling, 1 << 20, Arc::clone(&shared));
+        let (outlet, batches) = unbounded();
+        let outlets = [outlet];
+        let source = Chunked::new(b"one\n!a\n!b\n@\ntwo\n!c\nthree\n@\nfour\n", &chunk);
+        let end = read_all(source, b"", &mut framer, &outlets, &shared);
+        drop(outlets);
+        assert!(matches!(end, InputEnd::Refused(Refusal::NotKept(_))));
+        let written: Vec<u8> = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+        assert_eq!(written, b"one\nmark 1@\ntwo\nthree\n");
+        assert_eq!(*calls.lock().unwrap(), ["!a", "!b", "settle", "!c", "settle"]);
+    }
+}
+
 /// Cancelled between two reads: in the pipe are bytes that came before the mark, NULs among them.
 #[test]
 fn what_came_before_the_mark_is_taken_whatever_it_holds() {

@@ -76,6 +76,10 @@ pub enum FailureKind {
         "sent a checkpoint that is none: line {line_number}, which begins at byte {offset_bytes}, is {reason}"
     )]
     BadCheckpoint { line_number: u64, offset_bytes: u64, reason: Cow<'static, str> },
+    #[error("rejected a line: {0}")]
+    RejectedLine(String),
+    #[error("gave a line back in a way that cannot be understood: {0}")]
+    BadReject(String),
     #[error("cannot have its invalid lines kept in `{}`", path.display())]
     NoDeadLetter { path: PathBuf, source: DeadLetterError },
     #[error("cannot go on where it was")]

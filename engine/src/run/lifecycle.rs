@@ -15,7 +15,7 @@ use super::member::{Prepared, failure, launch, prepare, start_guard};
 use super::notice::Notice;
 use crate::config::{ProviderBlock, Task};
 use crate::limits::RESULT_BYTES_MAX;
-use crate::protocol::{Command, Greeting, LifecycleResult, command_line};
+use crate::protocol::{Asked, Command, Greeting, LifecycleResult, command_line};
 use crate::provider::{ProcessEvent, ProviderExit, ProviderProcess};
 use talk::{EVENTS_MAX, Event, Printed, Talk, TalkEnd};
 
@@ -99,7 +99,7 @@ fn ask(
     if let Some(guard) = &mut guard {
         guard.watch(process.id());
     }
-    let line = command_line(command, &block.config, block.config_format, None);
+    let line = command_line(command, &block.config, block.config_format, Asked::default());
     let talk = move || {
         // A provider that does not take its command is dead or dying: its exit says which.
         let _ = File::from(pipes.stdin).write_all(line.as_bytes());

@@ -68,6 +68,8 @@ pub(super) struct Member<'a> {
     pub(super) watch: Option<Watch>,
     /// Bytes that an output has printed.
     pub(super) printed_bytes: Arc<AtomicU64>,
+    /// Lines that an output has given back, all its processes together.
+    pub(super) lines_rejected: Arc<AtomicU64>,
     /// It is to have another process.
     pub(super) restarting: Option<Restarting>,
 }
@@ -110,13 +112,15 @@ impl<'a> Member<'a> {
             restarts: 0,
             watch: None,
             printed_bytes: Arc::default(),
+            lines_rejected: Arc::default(),
             restarting: None,
         }
     }
 
     /// The same with another process, which has not begun anything.
     pub(super) fn renewed(&self) -> Self {
-        Self { restarts: self.restarts + 1, ..Self::new(self.block) }
+        let lines_rejected = Arc::clone(&self.lines_rejected);
+        Self { restarts: self.restarts + 1, lines_rejected, ..Self::new(self.block) }
     }
 
     pub(super) fn is_restarting(&self) -> bool {
@@ -170,6 +174,8 @@ pub(super) fn failure(
             // Cut only when it is clear of secrets: a secret cut in two is not recognised.
             FailureKind::NoHandshake(secrets.mask(&line).chars().take(SHOWN_CHARS).collect())
         }
+        FailureKind::RejectedLine(reason) => FailureKind::RejectedLine(secrets.mask(&reason)),
+        FailureKind::BadReject(what) => FailureKind::BadReject(secrets.mask(&what)),
         FailureKind::InvalidLine { line_number, offset_bytes, reason } => {
             let reason = secrets.mask(&reason).into();
             FailureKind::InvalidLine { line_number, offset_bytes, reason }

@@ -5,6 +5,7 @@ mod failure;
 mod lifecycle;
 mod member;
 mod notice;
+mod replay;
 mod report;
 mod supervision;
 mod timers;
@@ -24,6 +25,7 @@ pub use crate::delivery::{CheckpointReport, DeadLetterError, StateError};
 pub use failure::{Failure, FailureKind};
 pub use lifecycle::{LifecycleOutcome, run_lifecycle};
 pub use notice::{Notice, Observer};
+pub use replay::{Replay, ReplayReport};
 pub use report::{OutputReport, RunReport};
 pub use supervision::run_supervised;
 

@@ -37,6 +37,8 @@ pub enum Notice<'a> {
         kept: bool,
         last: bool,
     },
+    /// An output has given a line back; `last` on the last one that is told singly.
+    LineReturned { provider: &'a str, reason: &'a str, kept: bool, last: bool },
     /// Lines begin to flow.
     Relaying { transport: Transport },
     /// How the stream is doing.

@@ -77,6 +77,8 @@ pub struct OutputReport {
     pub lines_written: u64,
     /// Bytes written to its pipe.
     pub bytes_written: u64,
+    /// Of these lines, those that it has given back, and that were left out or kept.
+    pub lines_rejected: u64,
     /// Lines that were accepted and never written to it.
     pub lines_unwritten: u64,
     /// Their bytes.

@@ -100,6 +100,8 @@ pub struct OutputStats {
     pub lines_written: u64,
     /// Bytes written to its pipe.
     pub bytes_written: u64,
+    /// Of these lines, those that it has given back.
+    pub lines_rejected: u64,
 }
 
 impl Shares {
@@ -168,6 +170,7 @@ impl Sampler {
                 .map(|output| OutputStats {
                     lines_written: output.lines_written.load(Relaxed),
                     bytes_written: output.bytes_written.load(Relaxed),
+                    lines_rejected: 0, // the relay sees nothing of it
                 })
                 .collect(),
         };

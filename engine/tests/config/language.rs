@@ -72,6 +72,8 @@ fn every_setting_reaches_the_task() {
     assert_eq!(task.stream.validate, Validate::Full);
     assert_eq!(task.stream.on_invalid, OnInvalid::DeadLetter);
     assert_eq!(task.stream.dead_letter, Some(PathBuf::from("/project/dead/orders.jsonl")));
+    assert_eq!(task.stream.dead_letter_bytes_max, 1 << 20);
+    assert_eq!(task.stream.dead_letter_files_max, 4);
     assert_eq!(task.stream.line_bytes_max, 1 << 20);
     assert_eq!(task.stream.buffer_bytes, 4 << 20);
 }

@@ -2,7 +2,7 @@
 
 mod many;
 mod one;
-mod summary;
+pub(super) mod summary;
 
 use std::io;
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use crate::plural::{bytes, count};
 use crate::signals::Stops;
 
 /// How much went where, in one line.
-pub(super) fn of(report: &RunReport) -> String {
+pub(in super::super) fn of(report: &RunReport) -> String {
     let mut parts = Vec::new();
     for output in &report.outputs {
         let written =
@@ -28,6 +28,9 @@ pub(super) fn of(report: &RunReport) -> String {
     }
     if report.lines_rejected > 0 {
         parts.push(format!("{} rejected", count(report.lines_rejected, "line")));
+    }
+    for output in report.outputs.iter().filter(|output| output.lines_rejected > 0) {
+        parts.push(format!("{} rejected by {}", count(output.lines_rejected, "line"), output.name));
     }
     if report.restarts > 0 {
         parts.push(format!("after {}", count(report.restarts.into(), "restart")));
@@ -129,7 +132,7 @@ fn overview(outcomes: &[(&str, Outcome)]) -> (&'static str, String) {
 
 /// Prints a line to stdout, after all that stderr still has to say. Nobody may read either: once a
 /// signal has come this is not waited for much longer.
-fn print(host: &Host, stops: &Stops, line: String) {
+pub(in super::super) fn print(host: &Host, stops: &Stops, line: String) {
     logging::flush(stops);
     let (done, printed) = bounded::<()>(0);
     let terminal = host.terminal.clone();

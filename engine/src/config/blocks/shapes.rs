@@ -89,6 +89,8 @@ pub(super) const STREAM: Shape = Shape {
         "filter",
         "on_invalid",
         "dead_letter",
+        "dead_letter_size",
+        "dead_letter_files",
         "max_line",
         "buffer",
         "transport",

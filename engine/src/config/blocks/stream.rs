@@ -2,7 +2,10 @@
 
 use super::declared::Fields;
 use super::task::TaskReader;
-use crate::config::limits::{BUFFER_BYTES_MAX, BUFFER_BYTES_MIN, LINE_BYTES_MAX, LINE_BYTES_MIN};
+use crate::config::limits::{
+    BUFFER_BYTES_MAX, BUFFER_BYTES_MIN, DEAD_LETTER_BYTES_MAX, DEAD_LETTER_BYTES_MIN,
+    DEAD_LETTER_FILES_MAX, LINE_BYTES_MAX, LINE_BYTES_MIN,
+};
 use crate::config::values::evaluate::span_of;
 use crate::config::{Delivery, OnInvalid, StreamOptions, Validate};
 use crate::relay::Transport;
@@ -36,6 +39,9 @@ impl TaskReader<'_> {
             ],
         );
         let dead_letter = fields.get("dead_letter").and_then(|path| values.text_of(path));
+        let letter_bounds = (DEAD_LETTER_BYTES_MIN, DEAD_LETTER_BYTES_MAX);
+        let letter_bytes = values.size(fields, "dead_letter_size", letter_bounds);
+        let letter_files = values.count(fields, "dead_letter_files", (1, DEAD_LETTER_FILES_MAX));
         let filter = fields.get("filter").and_then(|filter| values.filter(filter).ok());
         let line = values.size(fields, "max_line", (LINE_BYTES_MIN, LINE_BYTES_MAX));
         let buffer = values.size(fields, "buffer", (BUFFER_BYTES_MIN, BUFFER_BYTES_MAX));
@@ -57,6 +63,11 @@ impl TaskReader<'_> {
             validate: validate.unwrap_or_default(),
             on_invalid: on_invalid.unwrap_or_default(),
             dead_letter: dead_letter.map(|path| self.surroundings.base_dir.join(path.text)),
+            dead_letter_bytes_max: letter_bytes
+                .map_or(defaults.dead_letter_bytes_max, |bytes| bytes as u64),
+            dead_letter_files_max: letter_files
+                .and_then(|files| u32::try_from(files).ok())
+                .unwrap_or(defaults.dead_letter_files_max),
             filter,
             line_bytes_max: line.unwrap_or(defaults.line_bytes_max),
             buffer_bytes: buffer.unwrap_or(defaults.buffer_bytes),
@@ -64,7 +75,7 @@ impl TaskReader<'_> {
         })
     }
 
-    /// `on_invalid = "dead_letter"` and `dead_letter = "…"` need each other.
+    /// `on_invalid = "dead_letter"` and `dead_letter = "…"` need each other; the others need both.
     fn dead_letters(&self, fields: &Fields, on_invalid: Option<OnInvalid>) {
         let values = &self.values;
         match (on_invalid, fields.get("on_invalid"), fields.get("dead_letter")) {
@@ -73,9 +84,13 @@ impl TaskReader<'_> {
                 let help = "add `dead_letter = \"dead/lines.jsonl\"`";
                 values.fail_with(&span_of(&attribute.value), message, Some(help.to_owned()));
             }
-            (Some(OnInvalid::Fail | OnInvalid::Drop), _, Some(path)) | (None, None, Some(path)) => {
-                let message = "`dead_letter` is not used without `on_invalid = \"dead_letter\"`";
-                values.log.push(values.script.warning(&span_of(&path.key), message));
+            (Some(OnInvalid::Fail | OnInvalid::Drop), ..) | (None, None, _) => {
+                for name in ["dead_letter", "dead_letter_size", "dead_letter_files"] {
+                    let Some(unused) = fields.get(name) else { continue };
+                    let message =
+                        format!("`{name}` is not used without `on_invalid = \"dead_letter\"`");
+                    values.log.push(values.script.warning(&span_of(&unused.key), message));
+                }
             }
             _ => {}
         }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Dispatcher, INPUT, Timer};
 use crate::config::Handshake;
+use crate::delivery::DeadLetterError;
 use crate::limits::{
     BROKEN_PIPE_WAIT, HELD_PIPE_WAIT, KILLED_PIPE_WAIT, LAST_CALL, LAST_WORDS_WAIT,
     SLOW_END_REPORT_EVERY,
@@ -54,7 +55,8 @@ impl Dispatcher<'_> {
             }
             InputEnd::Refused(Refusal::NotKept(source)) => {
                 let path = self.task.stream.dead_letter.clone().unwrap_or_default();
-                self.fail(INPUT, FailureKind::NoDeadLetter { path, source: source.into() });
+                let source = DeadLetterError::from_io(source);
+                self.fail(INPUT, FailureKind::NoDeadLetter { path, source });
             }
             InputEnd::Failed(error) => self.fail(INPUT, FailureKind::NotRead(error)),
         }

@@ -76,8 +76,8 @@ pub(super) enum MemberEvent {
     Printed,
     LogEnded,
     Exited(ProviderExit),
-    /// An output has acknowledged what it never got.
-    BadAcknowledgement(u64),
+    /// What an output has said ends the task.
+    Misspoke(FailureKind),
 }
 
 /// What an output's first line said.
@@ -294,8 +294,8 @@ impl<'a> Dispatcher<'a> {
                 self.conclude(id);
             }
             MemberEvent::Exited(exit) => self.on_exited(id, exit),
-            MemberEvent::BadAcknowledgement(checkpoint) => {
-                self.fail(id, FailureKind::BadAcknowledgement(checkpoint));
+            MemberEvent::Misspoke(kind) => {
+                self.fail(id, kind);
                 self.terminate_later(id);
             }
         }
@@ -380,6 +380,7 @@ impl<'a> Dispatcher<'a> {
                 name: self.task.outputs[index].name.clone(),
                 lines_written: got.map_or(0, |got| got.lines_written.load(Relaxed)),
                 bytes_written: got.map_or(0, |got| got.bytes_written.load(Relaxed)),
+                lines_rejected: self.members[index + 1].lines_rejected.load(Relaxed),
                 lines_unwritten: unwritten.0,
                 bytes_unwritten: unwritten.1,
                 lines_lost: got.map_or(0, |got| got.lines_lost.load(Relaxed)),
@@ -421,7 +422,8 @@ impl<'a> Dispatcher<'a> {
         };
         if self.relay_ends_open > 0 {
             let now = Instant::now();
-            let stats = sampler.sample(relay, now);
+            let mut stats = sampler.sample(relay, now);
+            self.count_returned(&mut stats);
             self.timers.set(now + every, Timer::Stats);
             self.tell(&Notice::Stats { stats: &stats });
         }
@@ -432,7 +434,16 @@ impl<'a> Dispatcher<'a> {
         if let (Some(mut sampler), Some(relay)) = (self.sampler.take(), &self.relay) {
             self.stats = Some(sampler.report(relay, Instant::now()));
         }
-        self.stats.clone()
+        // Outputs may give lines back to their last moment.
+        let mut stats = self.stats.clone()?;
+        self.count_returned(&mut stats);
+        Some(stats)
+    }
+
+    fn count_returned(&self, stats: &mut StreamStats) {
+        for (output, member) in stats.outputs.iter_mut().zip(&self.members[1..]) {
+            output.lines_rejected = member.lines_rejected.load(Relaxed);
+        }
     }
 
     fn tell(&self, notice: &Notice<'_>) {

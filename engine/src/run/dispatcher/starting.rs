@@ -10,9 +10,9 @@ use std::time::Instant;
 use super::delivery::Delivery;
 use super::{Dispatcher, Event, INPUT, MemberEvent, Said, Timer};
 use crate::config::{Handshake, OnInvalid};
-use crate::delivery::RejectedLines;
+use crate::delivery::{DeadLetters, RejectedLines};
 use crate::limits::{BROKEN_PIPE_WAIT, SILENT_OUTPUT_GRACE};
-use crate::protocol::{CheckpointCheck, Command, EnvelopeCheck, Greeting, command_line};
+use crate::protocol::{Asked, CheckpointCheck, Command, EnvelopeCheck, Greeting, command_line};
 use crate::provider::{FirstLine, ProcessEvent, ProviderProcess, greet_input, greet_output};
 use crate::relay::{Rejected, Relay, RelayEnds, RelayOptions};
 use crate::run::failure::FailureKind;
@@ -42,7 +42,7 @@ impl Dispatcher<'_> {
         };
         let rejects = RejectedLines::new(
             stream.on_invalid,
-            stream.dead_letter.as_deref(),
+            DeadLetters::of(stream),
             &self.task.name,
             &self.task.input.name,
             &self.task.secrets,
@@ -89,9 +89,9 @@ impl Dispatcher<'_> {
         self.members[id].commanded = true;
         self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(id));
         let asked = self.asked_of_outputs();
-        let command =
-            command_line(Command::Run, &block.config, block.config_format, asked.as_ref());
-        let acknowledgements = self.acknowledgements(id);
+        let asked = Asked { checkpoints: asked.as_ref(), rejects: self.asks_for_rejects(id) };
+        let command = command_line(Command::Run, &block.config, block.config_format, asked);
+        let listener = self.listener(id);
         let (events, terminal) = (self.events.clone(), self.context.terminal.clone());
         let happened = self.teller(id);
         let printed_bytes = Arc::clone(&self.members[id].printed_bytes);
@@ -107,11 +107,14 @@ impl Dispatcher<'_> {
                 let said = first.line_end.map(|end| said(&first.bytes[..end]));
                 let other =
                     said.as_ref().is_none_or(|said| said.greeting == Greeting::Other && !required);
+                let rejects = said.as_ref().is_some_and(|said| {
+                    matches!(said.greeting, Greeting::Ready { rejects: true, .. })
+                });
                 happened(MemberEvent::OutputGreeted(said));
-                if other { 0 } else { first.line_end.unwrap_or(0) }
+                (if other { 0 } else { first.line_end.unwrap_or(0) }, listener(rejects))
             };
             let refused = || drop(events.send(Event::TerminalClosed));
-            greet_output(&stdout, &terminal, greeted, acknowledgements, &printed_bytes, refused);
+            greet_output(&stdout, &terminal, greeted, &printed_bytes, refused);
             drop(stdout);
             happened(MemberEvent::Printed);
         };
@@ -170,7 +173,7 @@ impl Dispatcher<'_> {
                 self.fail(id, FailureKind::NoHandshake(line));
                 self.terminate_later(id);
             }
-            Some(Said { greeting: Greeting::Ready { checkpoints: false }, .. })
+            Some(Said { greeting: Greeting::Ready { checkpoints: false, .. }, .. })
                 if self.delivery.is_some() =>
             {
                 self.fail(id, FailureKind::NoCheckpoints);
@@ -222,7 +225,8 @@ impl Dispatcher<'_> {
         let block = self.members[INPUT].block;
         self.timers.set(Instant::now() + block.startup_timeout, Timer::Startup(INPUT));
         let asked = self.delivery.as_ref().map(|delivery| &delivery.asked);
-        let command = command_line(Command::Run, &block.config, block.config_format, asked);
+        let asks = Asked { checkpoints: asked, rejects: false };
+        let command = command_line(Command::Run, &block.config, block.config_format, asks);
         let is_told = asked.is_some();
         let happened = self.teller(INPUT);
         let greet = move || {
@@ -245,7 +249,7 @@ impl Dispatcher<'_> {
         let required = self.members[INPUT].block.handshake == Handshake::Required;
         let (bytes, end) = (first.bytes, first.line_end);
         let failure = match end.map(|end| said(&bytes[..end])) {
-            Some(Said { greeting: Greeting::Ready { checkpoints: false }, .. })
+            Some(Said { greeting: Greeting::Ready { checkpoints: false, .. }, .. })
                 if self.delivery.is_some() =>
             {
                 Some(FailureKind::NoCheckpoints)

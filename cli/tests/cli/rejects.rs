@@ -1,0 +1,172 @@
+//! Single lines that an output gives back.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Block, DSTREAM, Outcome, Sandbox, deny_syscalls};
+
+const DEAD: &str =
+    "    on_invalid = \"dead_letter\"\n    dead_letter = \"dead/letters\"\n    max_line = \"1MiB\"";
+const AT_LEAST_ONCE: &str = "\n    delivery = \"at_least_once\"";
+
+const BAD: &str = "{\"data\": \"bad\" ,\"metadata\":{\"n\":1e400}}";
+const GOOD: &str = "{\"data\":1}\n{\"data\":2}\n";
+
+/// Good, bad, a checkpoint, good, a checkpoint.
+fn source(sandbox: &Sandbox) -> Block {
+    sandbox.write_executable(
+        "source",
+        format!(
+            "#!/bin/sh\nread -r command\necho '{{\"status\":\"ready\",\"capabilities\":[\"checkpoint\"]}}'\ncase $command in *interval*) mark=1;; esac\necho '{{\"data\":1}}'\necho '{BAD}'\n[ -z \"$mark\" ] || echo '{{\"checkpoint\":7}}'\necho '{{\"data\":2}}'\n[ -z \"$mark\" ] || echo '{{\"checkpoint\":8}}'\n"
+        ),
+    );
+    Block::path("./source")
+}
+
+fn sink(sandbox: &Sandbox, more: &str) -> Block {
+    let env = format!("env = {{ SINK = {:?}{more} }}", sandbox.at("out"));
+    Block::fixture("bash/rejects.sh").with(&env)
+}
+
+fn with(stream: &str, more: &str) -> (Sandbox, Outcome) {
+    let sandbox = Sandbox::new();
+    sandbox.write_task(&source(&sandbox), &[sink(&sandbox, more)], stream);
+    let outcome = sandbox.run_task();
+    (sandbox, outcome)
+}
+
+#[track_caller]
+fn says(outcome: &Outcome, status: &str, parts: &[&str]) {
+    assert_eq!(outcome.status, status, "{outcome:?}");
+    for part in parts {
+        let there = outcome.stderr.contains(part) || outcome.stdout.contains(part);
+        assert!(there, "{part:?} is missing in {outcome:?}");
+    }
+}
+
+fn text(sandbox: &Sandbox, name: &str) -> String {
+    String::from_utf8(sandbox.read_or_empty(name)).unwrap()
+}
+
+#[test]
+fn a_line_that_an_output_gives_back_is_a_dead_letter_and_can_be_sent_again() {
+    for delivery in ["", AT_LEAST_ONCE] {
+        let (sandbox, outcome) = with(&format!("{DEAD}{delivery}"), "");
+        let told = "this output rejects a line: it is bad: kept as a dead letter";
+        says(&outcome, "0", &[told, "3 lines (", "1 line rejected by sink"]);
+        assert!(!outcome.stdout.contains("reject"), "{}", outcome.stdout);
+        assert_eq!(text(&sandbox, "out"), GOOD);
+        let letter: Value = serde_json::from_slice(&sandbox.read("dead/letters")).unwrap();
+        assert_eq!((&letter["provider"], &letter["reason"]), (&json!("sink"), &json!("it is bad")));
+        assert_eq!((&letter["line"], &letter["line_number"]), (&json!(BAD), &Value::Null));
+        says(
+            &sandbox.run(&["dlq", "show", "t"]),
+            "0",
+            &["UTC  sink: it is bad\n    {\"data\": \"bad"],
+        );
+        let again = sandbox.run(&["dlq", "replay", "t"]);
+        says(&again, "0", &["0 letters replayed, 1 failed again, 0 kept"]);
+        let env = format!("env = {{ SINK = {:?} }}", sandbox.at("out"));
+        let takes_all = Block::fixture("bash/acknowledges.sh").with(&env);
+        sandbox.write_task(&source(&sandbox), &[takes_all], &format!("{DEAD}{delivery}"));
+        let sent = sandbox.run(&["dlq", "replay", "t"]);
+        says(&sent, "0", &["1 letter replayed, 0 failed again, 0 kept"]);
+        assert_eq!(text(&sandbox, "out"), format!("{GOOD}{BAD}\n"));
+    }
+}
+
+#[test]
+fn it_goes_by_on_invalid() {
+    let (sandbox, outcome) = with("    on_invalid = \"drop\"", "");
+    says(&outcome, "0", &["rejects a line: it is bad: dropped", "1 line rejected by sink"]);
+    assert_eq!(text(&sandbox, "out"), GOOD);
+    let command = text(&sandbox, "out.commands");
+    let asked = "\"protocol\":{\"version\":1,\"features\":[\"reject\"]}}\n";
+    assert!(command.ends_with(asked), "{command}");
+
+    // What it says after the line is of no account: the line comes again.
+    let (sandbox, outcome) = with(&AT_LEAST_ONCE[1..], "");
+    let hint = "hint: on_invalid = \"drop\" or \"dead_letter\" leaves such lines out";
+    says(&outcome, "1", &["output provider `sink` rejected a line: it is bad", hint]);
+    says(&sandbox.run(&["state", "show", "t"]), "1", &["there is no checkpoint"]);
+}
+
+#[test]
+fn who_was_not_asked_or_has_not_said_so_prints_for_people() {
+    let printed = format!("{{\"reject\":{{\"reason\":\"it is bad\",\"envelope\":{BAD}}}}}\n");
+    let (sandbox, outcome) = with("", "");
+    says(&outcome, "0", &[&printed]);
+    assert_eq!(text(&sandbox, "out.commands"), "{\"command\":\"run\",\"config\":{}}\n");
+    let (sandbox, outcome) = with(DEAD, ", CAPABILITIES = \"[]\"");
+    says(&outcome, "0", &[&printed]);
+    assert_eq!(sandbox.read("dead/letters"), b"");
+}
+
+#[test]
+fn the_statistics_count_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write_task(&source(&sandbox), &[sink(&sandbox, "")], DEAD);
+    let outcome = sandbox.run(&["run", "t", "--stats", "--stats-format", "json"]);
+    let last = outcome.stderr.lines().rfind(|line| line.contains("\"type\":\"stats\""));
+    let last: Value = serde_json::from_str(last.unwrap()).unwrap();
+    assert_eq!(last["outputs"][0]["lines_rejected"], 1, "{last}");
+    assert_eq!(last["lines_rejected"], 0);
+    let outcome = sandbox.run(&["run", "t", "--stats"]);
+    says(&outcome, "0", &["to sink, 1 line rejected by it\n"]);
+}
+
+/// The disk promises nothing: an acknowledgement behind a letter does not count.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_acknowledgement_counts_when_the_letters_before_it_are_on_the_disk() {
+    let sandbox = Sandbox::new();
+    let stream = format!("{DEAD}{AT_LEAST_ONCE}");
+    sandbox.write_task(&source(&sandbox), &[sink(&sandbox, "")], &stream);
+    std::fs::create_dir_all(sandbox.path(".dstream/state")).unwrap();
+    let mut denied = Command::new(deny_syscalls());
+    denied.args(["sync", DSTREAM, "run", "t"]).current_dir(sandbox.path(""));
+    let outcome = sandbox.start_command(denied).outcome();
+    says(&outcome, "1", &["output provider `sink` cannot have its invalid lines kept in"]);
+    says(&outcome, "1", &["0 checkpoints stored"]);
+    let state = "cannot have its checkpoints stored";
+    assert!(!outcome.stderr.contains(state), "it comes later: {}", outcome.stderr);
+}
+
+/// An output that says one thing and takes all.
+fn saying(said: &str) -> (Sandbox, Outcome) {
+    let sandbox = Sandbox::new();
+    let source = source(&sandbox);
+    sandbox.write_executable(
+        "says",
+        format!("#!/bin/sh\nread -r command\necho '{{\"status\":\"ready\",\"capabilities\":[\"reject\"]}}'\n{said}\nexec cat > /dev/null\n"),
+    );
+    sandbox.write_task(&source, &[Block::path("./says").named("says")], DEAD);
+    let outcome = sandbox.run_task();
+    (sandbox, outcome)
+}
+
+#[test]
+fn a_long_line_comes_back_whole_and_a_longer_one_is_an_error() {
+    let long = |bytes: u32| {
+        format!(
+            "printf '{{\"reject\":{{\"reason\":\"r\",\"line\":\"'; head -c {bytes} /dev/zero | tr '\\0' x; echo '\"}}}}'; echo after"
+        )
+    };
+    let (sandbox, outcome) = saying(&long(1_000_000));
+    says(&outcome, "0", &["after\n", "1 line rejected by says"]);
+    assert!(!outcome.stdout.contains("xx"), "nothing of it is for people");
+    let letter: Value = serde_json::from_slice(&sandbox.read("dead/letters")).unwrap();
+    assert_eq!(letter["line"].as_str().unwrap(), "x".repeat(1_000_000));
+    let (sandbox, outcome) = saying(&long(3_000_000));
+    says(&outcome, "1", &["cannot be understood: it has more than 2162688 bytes", "after\n"]);
+    assert!(!outcome.stdout.contains("xx"), "nothing of it is for people");
+    assert_eq!(sandbox.read("dead/letters"), b"");
+}
+
+#[test]
+fn what_cannot_be_understood_is_an_error() {
+    let (_, outcome) = saying("echo '{\"reject\":{\"reason\":\"r\"}}'");
+    let what = "output provider `says` gave a line back in a way that cannot be understood: it needs one of `envelope`, `line` and `line_base64`";
+    says(&outcome, "1", &[what]);
+}

@@ -1,0 +1,153 @@
+//! What an output says of a single line that it cannot take, and what of all that it says is for
+//! DStream.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::checkpoint::ack_of;
+use crate::limits::REJECT_REASON_BYTES_MAX;
+
+/// The word among features, capabilities and fields.
+pub(crate) const REJECT: &str = "reject";
+
+/// What an output tells DStream in a line of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Everything up to this checkpoint is lasting.
+    Ack(u64),
+    /// It has not taken a line, and goes on.
+    Reject(RejectedLine),
+    /// It was to be that, and cannot be, for this reason.
+    BadReject(String),
+}
+
+/// A line that an output has given back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RejectedLine {
+    /// Byte for byte, without its newline.
+    pub(crate) line: Vec<u8>,
+    /// Why, in the output's words.
+    pub(crate) reason: String,
+}
+
+/// What a line of an output says that was asked for acknowledgements.
+pub(crate) fn acks(line: &[u8]) -> Option<Word> {
+    ack_of(line).map(Word::Ack)
+}
+
+/// Of one that was asked to give lines back.
+pub(crate) fn rejects(line: &[u8]) -> Option<Word> {
+    begins_as_reject(line).then(|| reject_of(line).map_or_else(Word::BadReject, Word::Reject))
+}
+
+/// Of one that was asked for both.
+pub(crate) fn acks_and_rejects(line: &[u8]) -> Option<Word> {
+    acks(line).or_else(|| rejects(line))
+}
+
+/// Whether a line gives another one back, as far as its beginning tells.
+pub(crate) fn begins_as_reject(line: &[u8]) -> bool {
+    let Some(inner) = line.trim_ascii_start().strip_prefix(b"{") else { return false };
+    let name = inner.trim_ascii_start().strip_prefix(b"\"reject\"");
+    name.is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"))
+}
+
+fn reject_of(line: &[u8]) -> Result<RejectedLine, String> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(borrow)]
+        reject: Reject<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Reject<'a> {
+        #[serde(borrow)]
+        reason: Cow<'a, str>,
+        #[serde(borrow)]
+        envelope: Option<&'a RawValue>,
+        line: Option<String>,
+        line_base64: Option<String>,
+    }
+    let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let Reject { reason, envelope, line, line_base64 } = line.reject;
+    let line = match (envelope, line, line_base64) {
+        (Some(envelope), None, None) => envelope.get().as_bytes().to_vec(),
+        (None, Some(line), None) => line.into_bytes(),
+        (None, None, Some(line)) => {
+            STANDARD.decode(line).map_err(|error| format!("`line_base64`: {error}"))?
+        }
+        _ => return Err("it needs one of `envelope`, `line` and `line_base64`".to_owned()),
+    };
+    if line.contains(&b'\n') {
+        return Err("what it gives back is more than one line".to_owned());
+    }
+    let mut reason = reason.into_owned();
+    if reason.len() > REJECT_REASON_BYTES_MAX {
+        let ends = |end: &usize| reason.is_char_boundary(*end);
+        let end = (0..=REJECT_REASON_BYTES_MAX).rev().find(ends).unwrap_or(0);
+        reason.truncate(end);
+        reason.push('…');
+    }
+    Ok(RejectedLine { line, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given_back(line: &[u8]) -> Option<Word> {
+        let (line, reason) = (line.to_vec(), "full".to_owned());
+        Some(Word::Reject(RejectedLine { line, reason }))
+    }
+
+    #[test]
+    fn a_line_comes_back_byte_for_byte() {
+        for (said, line) in [
+            (
+                r#"{"reject":{"reason":"full","envelope":{"data": 1e400 ,"metadata":{}}}}"#,
+                &br#"{"data": 1e400 ,"metadata":{}}"#[..],
+            ),
+            (r#" { "reject" : {"envelope":7,"reason":"full","more":1} } "#, b"7"),
+            (r#"{"reject":{"reason":"full","line":"no \"json\"\r"}}"#, b"no \"json\"\r"),
+            (r#"{"reject":{"reason":"full","line_base64":"/wA="}}"#, b"\xff\0"),
+        ] {
+            assert_eq!(rejects(format!("{said}\n").as_bytes()), given_back(line), "{said}");
+        }
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        let said = format!("{{\"reject\":{{\"reason\":\"full\",\"envelope\":{deep}}}}}");
+        assert_eq!(rejects(said.as_bytes()), given_back(deep.as_bytes()));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_no_text_for_people() {
+        for said in [
+            r#"{"reject":"#,
+            r#"{"reject":7}"#,
+            r#"{"reject":{"envelope":7}}"#,
+            r#"{"reject":{"reason":"full"}}"#,
+            r#"{"reject":{"reason":"full","envelope":7,"line":"x"}}"#,
+            r#"{"reject":{"reason":"full","line":"a\nb"}}"#,
+            r#"{"reject":{"reason":"full","line_base64":"?"}}"#,
+        ] {
+            let taken = rejects(said.as_bytes());
+            assert!(matches!(taken, Some(Word::BadReject(_))), "{said}: {taken:?}");
+        }
+        for text in ["rejected", "{\"reject\"", "{\"rejects\":7}", "{\"a\":{\"reject\":1}}", ""] {
+            assert_eq!(rejects(text.as_bytes()), None, "{text}");
+        }
+        let ack = b"{\"ack\":{\"id\":7}}\n";
+        assert_eq!((acks(ack), rejects(ack)), (Some(Word::Ack(7)), None));
+        assert_eq!(acks_and_rejects(ack), Some(Word::Ack(7)));
+        let long = format!(
+            "{{\"reject\":{{\"reason\":\"{}\",\"line\":\"\"}}}}",
+            "é".repeat(REJECT_REASON_BYTES_MAX)
+        );
+        let Some(Word::Reject(RejectedLine { reason, .. })) = rejects(long.as_bytes()) else {
+            panic!("not taken");
+        };
+        assert!(reason.len() <= REJECT_REASON_BYTES_MAX + 3 && reason.ends_with("é…"));
+    }
+}

@@ -1,0 +1,86 @@
+//! Dead letters through a task's outputs again: a run of the task with them in the place of its input.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::report::RunReport;
+use super::{RunContext, run_supervised};
+use crate::config::{
+    ConfigFormat, Confinement, Handshake, OnInvalid, ProviderBlock, Restart, Side, Task,
+};
+use crate::delivery::{Claim, StateStore};
+use crate::limits::REPLAY_STARTUP_TIMEOUT;
+use crate::resolve::ProviderRef;
+
+/// The built-in provider that reads the letters, and the input's name in messages and letters.
+const DEAD_LETTERS: &str = "dead-letters";
+
+/// A task whose input are its dead letters.
+#[derive(Debug)]
+pub struct Replay {
+    task: Task,
+}
+
+/// How a replay has ended.
+#[derive(Debug)]
+pub struct ReplayReport {
+    /// The run.
+    pub run: RunReport,
+    /// Whether every letter was sent, left out by the task's filter, or kept once more; and what was
+    /// sent is lasting, as far as the outputs tell. Only then nobody needs the claim any more.
+    pub is_complete: bool,
+}
+
+impl Replay {
+    /// Of a task with a dead-letter file. Lines that fail again are kept again, whatever
+    /// `on_invalid` says. Nothing is restarted: what was lost of a letter meanwhile would not come
+    /// again.
+    pub fn of(task: &Task) -> Self {
+        let mut task = task.clone();
+        task.stream.on_invalid = OnInvalid::DeadLetter;
+        task.input = ProviderBlock {
+            name: DEAD_LETTERS.to_owned(),
+            side: Side::Input,
+            provider: ProviderRef::Builtin(DEAD_LETTERS.to_owned()),
+            config: Map::new(),
+            places: task.input.places.clone(), // nothing of it is checked
+            env: Vec::new(),
+            config_format: ConfigFormat::Command,
+            handshake: Handshake::Required,
+            startup_timeout: REPLAY_STARTUP_TIMEOUT,
+            shutdown_timeout: Duration::from_secs(10),
+            stall_timeout: None,
+            restart: Restart::default(),
+            confinement: Confinement::default(),
+        };
+        for output in &mut task.outputs {
+            output.restart = Restart::default();
+        }
+        Self { task }
+    }
+
+    /// The task as it will run.
+    pub fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Sends claimed letters. The task's checkpoints are not touched: a replay has its own.
+    pub fn run(mut self, claim: &Claim, mut context: RunContext) -> ReplayReport {
+        let files = claim.files().iter().map(|file| file.to_string_lossy().into());
+        self.task.input.config.insert("files".to_owned(), Value::Array(files.collect()));
+        // That of an earlier replay is about other files.
+        let _ = fs::remove_dir_all(claim.state_folder());
+        context.state = StateStore::new(claim.state_folder());
+        let run = run_supervised(&self.task, &context);
+        let _ = fs::remove_dir_all(claim.state_folder());
+        let seen = run.lines + run.lines_blank + run.lines_filtered + run.lines_rejected;
+        let is_lasting = run.checkpoints.is_none_or(|checkpoints| checkpoints.lines_again == 0);
+        let is_complete = run.failure.is_none()
+            && !run.lines_left
+            && is_lasting
+            && seen == claim.counts().letters;
+        ReplayReport { run, is_complete }
+    }
+}
