@@ -250,7 +250,7 @@ mod tests {
     /// lines after it are as any.
     #[test]
     fn a_long_line_that_tells_something_is_taken_whole_or_not_at_all() {
-        let read = |line: &[u8]| line.starts_with(b"!").then(|| line.len());
+        let read = |line: &[u8]| line.starts_with(b"!").then_some(line.len());
         for (length, told) in [(70_000, 70_000), (200_000, 200_000), (200_002, 0), (900_000, 0)] {
             let long = format!("!{}\n", "x".repeat(length - 2));
             let text = ["ready\n", "text\n", &long, "more\n", &"y".repeat(100_000), "!\n!3\n"];

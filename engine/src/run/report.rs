@@ -56,6 +56,7 @@ impl RunReport {
         for (output, earlier) in self.outputs.iter_mut().zip(&earlier.outputs) {
             output.lines_written += earlier.lines_written;
             output.bytes_written += earlier.bytes_written;
+            output.lines_rejected += earlier.lines_rejected;
         }
         if let (Some(checkpoints), Some(earlier)) = (&mut self.checkpoints, earlier.checkpoints) {
             checkpoints.stored += earlier.stored;

@@ -307,7 +307,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/letters");
         assert_eq!(unmade_above(&path), [folder.path().join("a"), folder.path().to_owned()]);
-        assert_eq!(unmade_above(Path::new("letters")), [Path::new(""); 0]);
+        assert!(unmade_above(Path::new("letters")).is_empty());
         let mut file = DeadLetterFile::open(letters(&path, 2, 9)).unwrap();
         file.settle().unwrap();
         assert_eq!(file.unsettled_folders.len(), 3, "no letter, no reason to wait for a disk");
