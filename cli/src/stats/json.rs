@@ -18,6 +18,8 @@ pub(super) fn object(task: &Subject, stats: &StreamStats, last: bool) -> String 
                 "lines_written": output.lines_written,
                 "bytes_written": output.bytes_written,
                 "lines_rejected": output.lines_rejected,
+                "lines_lost": output.lines_lost,
+                "bytes_lost": output.bytes_lost,
             })
         })
         .collect();

@@ -130,6 +130,8 @@ mod tests {
                 lines_written: 1_234_000,
                 bytes_written: 644_000_000,
                 lines_rejected: 2,
+                lines_lost: 567,
+                bytes_lost: 292_005,
             }],
         };
         (Subject { name: "orders".into(), outputs: vec!["lake".into()] }, stats)
@@ -158,7 +160,7 @@ mod tests {
             "Statistics of task \"orders\", 12.3 s by splice:
   relayed   1,234,567 lines (615.1 MiB), on average 120,345 lines/s (60.0 MiB/s)
   left out  0 blank, 3 filtered out, 1 rejected
-  written   1,234,000 lines (614.2 MiB) to lake, 2 lines rejected by it
+  written   1,234,000 lines (614.2 MiB) to lake, 2 lines rejected by it, 567 lines (285.2 KiB) lost
   latency   p50 48 µs, p90 120 µs, p99 1.7 ms, p99.9 12.0 ms, max 2.1 s
   time      10 % waiting for the input, 83 % waiting for the output, 7 % at work
   output-bound: the output kept the stream waiting 83 % of the time"

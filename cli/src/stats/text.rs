@@ -62,7 +62,11 @@ pub(super) fn report(task: &Subject, stats: &StreamStats) -> String {
             0 => String::new(),
             number => format!(", {} rejected by it", count(number, "line")),
         };
-        lines.push(format!("  written   {written} to {name}{returned}"));
+        let lost = match output.lines_lost {
+            0 => String::new(),
+            number => format!(", {} lost", amount(number, output.bytes_lost)),
+        };
+        lines.push(format!("  written   {written} to {name}{returned}{lost}"));
     }
     if latency.count > 0 {
         lines.push(format!(

@@ -102,6 +102,10 @@ pub struct OutputStats {
     pub bytes_written: u64,
     /// Of these lines, those that it has given back.
     pub lines_rejected: u64,
+    /// Lines that died with a process of it, and their bytes: not among those written.
+    pub lines_lost: u64,
+    /// Bytes of these.
+    pub bytes_lost: u64,
 }
 
 impl Shares {
@@ -171,6 +175,8 @@ impl Sampler {
                     lines_written: output.lines_written.load(Relaxed),
                     bytes_written: output.bytes_written.load(Relaxed),
                     lines_rejected: 0, // the relay sees nothing of it
+                    lines_lost: output.lines_lost.load(Relaxed),
+                    bytes_lost: output.bytes_lost.load(Relaxed),
                 })
                 .collect(),
         };
