@@ -5,7 +5,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::harness::{Block, Outcome, Sandbox, alive, eventually};
+use crate::harness::{Block, Sandbox, alive, eventually};
 
 const AT_LEAST_ONCE: &str = "    delivery = \"at_least_once\"";
 
@@ -52,38 +52,29 @@ fn checkpoint(sandbox: &Sandbox) -> serde_json::Value {
     serde_json::from_str::<serde_json::Value>(&outcome.stdout).unwrap()["checkpoint"].clone()
 }
 
-#[track_caller]
-fn says(outcome: &Outcome, status: &str, parts: &[&str]) {
-    assert_eq!(outcome.status, status, "{outcome:?}");
-    for part in parts {
-        let there = outcome.stderr.contains(part) || outcome.stdout.contains(part);
-        assert!(there, "{part:?} is missing in {outcome:?}");
-    }
-}
-
 #[test]
 fn a_run_goes_on_where_the_last_one_was() {
     let sandbox = Sandbox::stream(&counter(3), &[Block::builtin("console")], AT_LEAST_ONCE);
     let first = sandbox.run_task();
-    says(&first, "0", &["Message #3: {\"value\":3", "1 checkpoint stored"]);
+    first.said(0, &["Message #3: {\"value\":3", "1 checkpoint stored"]);
     assert!(!first.stdout.contains("ack"), "{}", first.stdout);
     let second = sandbox.run_task();
-    says(&second, "0", &["going on after 3"]);
+    second.said(0, &["going on after 3"]);
     assert!(!second.stdout.contains("Message"), "{}", second.stdout);
-    says(&sandbox.run(&["state", "list"]), "0", &["TASK", "t  "]);
-    says(&sandbox.run(&["state", "show", "t"]), "0", &["{\"value\":3}\n"]);
+    sandbox.run(&["state", "list"]).said(0, &["TASK", "t  "]);
+    sandbox.run(&["state", "show", "t"]).said(0, &["{\"value\":3}\n"]);
     let undo = "dstream state set t '{\"value\":3}'";
-    says(&sandbox.run(&["state", "reset", "t"]), "0", &["begins anew", undo]);
-    says(&sandbox.run(&["state", "show", "t"]), "1", &["there is no checkpoint of task `t`"]);
-    says(&sandbox.run(&["state", "reset", "t"]), "1", &["there is no checkpoint"]);
-    says(&sandbox.run(&["state", "set", "t", "{\"value\": 1 }"]), "0", &["goes on from"]);
+    sandbox.run(&["state", "reset", "t"]).said(0, &["begins anew", undo]);
+    sandbox.run(&["state", "show", "t"]).said(1, &["there is no checkpoint of task `t`"]);
+    sandbox.run(&["state", "reset", "t"]).said(1, &["there is no checkpoint"]);
+    sandbox.run(&["state", "set", "t", "{\"value\": 1 }"]).said(0, &["goes on from"]);
     let third = sandbox.run_task();
-    says(&third, "0", &["Message #1: {\"value\":2", "Message #2: {\"value\":3"]);
+    third.said(0, &["Message #1: {\"value\":2", "Message #2: {\"value\":3"]);
 
-    says(&sandbox.run(&["state", "set", "t", "{"]), "2", &["this is no checkpoint"]);
-    says(&sandbox.run(&["state", "set", "u", "1"]), "2", &["has no task `u`", "it has: t"]);
+    sandbox.run(&["state", "set", "t", "{"]).said(2, &["this is no checkpoint"]);
+    sandbox.run(&["state", "set", "u", "1"]).said(2, &["has no task `u`", "it has: t"]);
     sandbox.run(&["state", "set", "t", "{\"other\":1}"]);
-    says(&sandbox.run_task(), "1", &["is none of this provider's", "dstream state reset"]);
+    sandbox.run_task().said(1, &["is none of this provider's", "dstream state reset"]);
 }
 
 #[test]
@@ -114,7 +105,7 @@ fn what_is_killed_in_the_middle_comes_again_by_every_transport() {
             eventually("no output of the killed run is left", || !is_running(&holder));
         }
         let last = sandbox.run_task();
-        says(&last, "0", &["executed successfully"]);
+        last.said(0, &["executed successfully"]);
         nothing_is_lost(&sandbox, "out", COUNT, runs + 1);
         assert_eq!(checkpoint(&sandbox), serde_json::json!({ "seq": COUNT }));
     }
@@ -152,8 +143,8 @@ fn an_output_that_dies_costs_nothing_but_time() {
         }
     }
     let outcome = running.outcome();
-    says(&outcome, "1", &["ended while the stream was running", "will come again"]);
-    says(&sandbox.run_task(), "0", &["going on after", "executed successfully"]);
+    outcome.said(1, &["ended while the stream was running", "will come again"]);
+    sandbox.run_task().said(0, &["going on after", "executed successfully"]);
     nothing_is_lost(&sandbox, "out", COUNT, 2);
 }
 
@@ -167,9 +158,9 @@ fn a_checkpoint_counts_when_all_outputs_have_it() {
     let stream = format!("{AT_LEAST_ONCE}\n    checkpoint_interval = {{ lines = 10 }}");
     sandbox.write_task(&generate(5000), &outputs, &stream);
     let outcome = sandbox.run_task();
-    says(&outcome, "0", &["0 checkpoints stored", "5,000 lines after it will come again"]);
-    says(&sandbox.run(&["state", "show", "t"]), "1", &["there is no checkpoint"]);
-    says(&sandbox.run_task(), "0", &[]);
+    outcome.said(0, &["0 checkpoints stored", "5,000 lines after it will come again"]);
+    sandbox.run(&["state", "show", "t"]).said(1, &["there is no checkpoint"]);
+    sandbox.run_task().said(0, &[]);
     // All of it came twice, to both.
     assert_eq!(
         (arrived(&sandbox, "out").len(), arrived(&sandbox, "silent").len()),
@@ -186,7 +177,7 @@ fn a_stop_is_a_checkpoint() {
     eventually("some are printed", || sandbox.read_or_empty("stdout").len() > 1000);
     running.signal(Signal::TERM);
     let outcome = running.outcome();
-    says(&outcome, "0", &["everything read was delivered"]);
+    outcome.said(0, &["everything read was delivered"]);
     let printed = outcome.stdout.lines().filter(|line| line.starts_with("Message")).count();
     assert_eq!(checkpoint(&sandbox), serde_json::json!({ "value": printed }));
 }
@@ -212,7 +203,7 @@ fn a_second_run_of_a_task_is_refused() {
     running.signal(Signal::KILL);
     drop(running);
     // The lock ends with the process and its providers, however that ended.
-    says(&sandbox.run(&["state", "set", "t", "{\"value\":7}"]), "0", &["goes on from"]);
+    sandbox.run(&["state", "set", "t", "{\"value\":7}"]).said(0, &["goes on from"]);
 }
 
 #[test]
@@ -231,7 +222,7 @@ fn the_next_run_waits_for_the_outputs_of_one_that_was_killed() {
     eventually("the output runs", || !sandbox.read_or_empty("old").is_empty());
     running.signal(Signal::KILL);
     drop(running);
-    says(&sandbox.run_task(), "0", &["executed successfully"]);
+    sandbox.run_task().said(0, &["executed successfully"]);
     assert_eq!(sandbox.read_or_empty("both"), b"");
 }
 
@@ -245,8 +236,8 @@ fn a_state_that_is_taken_away_ends_the_run() {
     eventually("it stores", || sandbox.path(".dstream/state/t.json").exists());
     fs::remove_file(sandbox.path(".dstream/state/t.lock")).unwrap();
     let gone = ["the state of task `t` is no longer this run's", "leave the folder alone"];
-    says(&running.outcome(), "1", &gone);
-    says(&sandbox.run(&["state", "show", "t"]), "0", &["{\"value\":"]);
+    running.outcome().said(1, &gone);
+    sandbox.run(&["state", "show", "t"]).said(0, &["{\"value\":"]);
 }
 
 #[test]
@@ -254,7 +245,7 @@ fn programs_get_a_position_as_it_is() {
     let sandbox = Sandbox::stream(&counter(3), &[Block::builtin("console")], AT_LEAST_ONCE);
     let deep = format!("{}1e400{}", "[".repeat(100), "]".repeat(100));
     for position in ["123456789012345678901234567890", "1.10", &deep] {
-        says(&sandbox.run(&["state", "set", "t", position]), "0", &[]);
+        sandbox.run(&["state", "set", "t", position]).said(0, &[]);
         for command in ["show t", "list"] {
             let words: Vec<&str> = command.split(' ').collect();
             let outcome = sandbox.run(&[&["state"], &words[..], &["--json"]].concat());
@@ -269,26 +260,26 @@ fn a_name_that_a_shell_would_take_apart_is_quoted_in_what_to_do() {
     let sandbox = Sandbox::stream(&counter(3), &[Block::builtin("null")], AT_LEAST_ONCE);
     let text = String::from_utf8(sandbox.read("dstream.hcl")).unwrap();
     sandbox.write("dstream.hcl", text.replace("task \"t\"", "task \"it's one\""));
-    says(&sandbox.run(&["run", "it's one"]), "0", &[]);
+    sandbox.run(&["run", "it's one"]).said(0, &[]);
     let reset = sandbox.run(&["state", "reset", "it's one"]);
-    says(&reset, "0", &["to undo: dstream state set \"it's one\" '{\"value\":3}'"]);
+    reset.said(0, &["to undo: dstream state set \"it's one\" '{\"value\":3}'"]);
 }
 
 #[test]
 fn a_damaged_state_is_an_error_with_a_way_out() {
     let sandbox = Sandbox::stream(&counter(3), &[Block::builtin("console")], AT_LEAST_ONCE);
-    says(&sandbox.run_task(), "0", &[]);
+    sandbox.run_task().said(0, &[]);
     let file = ".dstream/state/t.json";
     let whole = sandbox.read(file);
     for damaged in [&whole[..whole.len() / 2], &whole[..whole.len() - 2], b"", b"{}\n1\n"] {
         sandbox.write(file, damaged);
         let outcome = sandbox.run_task();
-        says(&outcome, "1", &["cannot go on where it was", "is damaged", "dstream state reset t"]);
+        outcome.said(1, &["cannot go on where it was", "is damaged", "dstream state reset t"]);
         assert!(!outcome.stdout.contains("Message"), "{}", outcome.stdout);
     }
-    says(&sandbox.run(&["state", "list"]), "0", &["damaged"]);
-    says(&sandbox.run(&["state", "reset", "t"]), "0", &["begins anew"]);
-    says(&sandbox.run_task(), "0", &["Message #3"]);
+    sandbox.run(&["state", "list"]).said(0, &["damaged"]);
+    sandbox.run(&["state", "reset", "t"]).said(0, &["begins anew"]);
+    sandbox.run_task().said(0, &["Message #3"]);
 }
 
 #[test]
@@ -296,11 +287,11 @@ fn a_provider_without_checkpoints_is_named_before_a_line_has_passed() {
     let plain = Block::script(&["ready", "emit 3 100"]).named("plain");
     let sandbox = Sandbox::stream(&plain, &[Block::builtin("console")], AT_LEAST_ONCE);
     let needs = "keeps no checkpoints, which delivery = \"at_least_once\" needs";
-    says(&sandbox.run_task(), "1", &[&format!("input provider `plain` {needs}")]);
+    sandbox.run_task().said(1, &[&format!("input provider `plain` {needs}")]);
     let sandbox = Sandbox::new();
     let sink = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
     sandbox.write_task(&counter(3), &[sink], AT_LEAST_ONCE);
-    says(&sandbox.run_task(), "1", &[&format!("output provider `sink` {needs}")]);
+    sandbox.run_task().said(1, &[&format!("output provider `sink` {needs}")]);
     assert_eq!(sandbox.read_or_empty("out"), b"");
 }
 
@@ -313,7 +304,7 @@ fn an_acknowledgement_of_what_never_came_is_a_failure() {
     );
     sandbox.write_task(&counter(3), &[Block::path("./liar")], AT_LEAST_ONCE);
     let outcome = sandbox.run_task();
-    says(&outcome, "1", &["acknowledged checkpoint 7, which it never got"]);
+    outcome.said(1, &["acknowledged checkpoint 7, which it never got"]);
     assert_eq!(outcome.stdout, "for people\n");
 }
 
@@ -322,15 +313,15 @@ fn the_state_is_where_the_file_says_and_not_asked_for_otherwise() {
     let sandbox = Sandbox::stream(&counter(3), &[Block::builtin("console")], AT_LEAST_ONCE);
     let task = String::from_utf8(sandbox.read("dstream.hcl")).unwrap();
     sandbox.write("dstream.hcl", format!("dstream {{\n  state = \"elsewhere\"\n}}\n{task}"));
-    says(&sandbox.run_task(), "0", &[]);
+    sandbox.run_task().said(0, &[]);
     assert!(sandbox.path("elsewhere/t.json").is_file() && !sandbox.path(".dstream").exists());
     let sandbox = Sandbox::task(&counter(3), &[Block::builtin("console")]);
-    says(&sandbox.run_task(), "0", &["Message #3"]);
-    says(&sandbox.run_task(), "0", &["Message #3"]);
+    sandbox.run_task().said(0, &["Message #3"]);
+    sandbox.run_task().said(0, &["Message #3"]);
     assert!(!sandbox.path(".dstream").exists());
     sandbox.write("file", "");
     sandbox.write("dstream.hcl", format!("dstream {{\n  state = \"file/state\"\n}}\n{task}"));
-    says(&sandbox.run_task(), "1", &["creating the folder", "dstream { state = "]);
+    sandbox.run_task().said(1, &["creating the folder", "dstream { state = "]);
 }
 
 #[test]
@@ -346,7 +337,7 @@ fn files_go_into_a_file_and_each_line_once() {
     let output = Block::builtin("file").config(&format!("path = {:?}", sandbox.at("{task}.out")));
     sandbox.write_task(&input, &[output], AT_LEAST_ONCE);
     for _ in 0..2 {
-        says(&sandbox.run_task(), "0", &["executed successfully"]);
+        sandbox.run_task().said(0, &["executed successfully"]);
         assert_eq!(arrived(&sandbox, "t.out"), (1..=2000).collect::<Vec<u64>>());
     }
 }
@@ -358,7 +349,7 @@ fn what_is_acknowledged_after_the_terminal_refused_something_does_not_count() {
     let output = sandbox.command(&["run", "t"]).stdout(full).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("3 lines after it will come again"), "{stderr}");
-    says(&sandbox.run(&["state", "show", "t"]), "1", &["there is no checkpoint"]);
+    sandbox.run(&["state", "show", "t"]).said(1, &["there is no checkpoint"]);
 }
 
 /// An input of so many lines that keeps checkpoints, and what it does with them.
@@ -380,7 +371,7 @@ fn an_input_may_wait_for_its_last_acknowledgement_and_then_its_stdin_ends() {
     // However long it may take, it is not what ends it.
     let input = input_that(&sandbox, waits).with("shutdown_timeout = \"1h\"");
     sandbox.write_task(&input, &[acknowledges(&sandbox, "out")], AT_LEAST_ONCE);
-    says(&sandbox.run_task(), "0", &["1 checkpoint stored", "executed successfully"]);
+    sandbox.run_task().said(0, &["1 checkpoint stored", "executed successfully"]);
     assert_eq!(sandbox.read("told"), b"{\"ack\":[3]}\n");
     assert_eq!(checkpoint(&sandbox), serde_json::json!([3]));
 }
@@ -405,7 +396,7 @@ fn a_checkpoint_that_is_none_fails_the_task_whatever_becomes_of_invalid_lines() 
         );
         sandbox.write_task(&input, &[acknowledges(&sandbox, "out")], &stream);
         let at = "a checkpoint that is none: line 4, which begins at byte 57,";
-        says(&sandbox.run_task(), "1", &[at, says_what]);
+        sandbox.run_task().said(1, &[at, says_what]);
         assert_eq!(arrived(&sandbox, "out"), [1, 2, 3]);
         // It may hold what nobody is to read.
         assert_eq!(sandbox.read_or_empty("dead"), b"");
@@ -414,7 +405,7 @@ fn a_checkpoint_that_is_none_fails_the_task_whatever_becomes_of_invalid_lines() 
     let sandbox = Sandbox::new();
     let input = input_that(&sandbox, "echo '{\"checkpoint\":1,\"data\":{\"seq\":4}}'");
     sandbox.write_task(&input, &[acknowledges(&sandbox, "out")], AT_LEAST_ONCE);
-    says(&sandbox.run_task(), "0", &["4 lines after it will come again"]);
+    sandbox.run_task().said(0, &["4 lines after it will come again"]);
     assert_eq!(arrived(&sandbox, "out"), [1, 2, 3, 4]);
 }
 
@@ -428,6 +419,6 @@ fn a_last_acknowledgement_without_a_newline_counts() {
     );
     sandbox.write_task(&counter(3), &[Block::path("./output")], AT_LEAST_ONCE);
     let outcome = sandbox.run_task();
-    says(&outcome, "0", &["done\n", "1 checkpoint stored"]);
+    outcome.said(0, &["done\n", "1 checkpoint stored"]);
     assert!(!outcome.stdout.contains("ack"), "{}", outcome.stdout);
 }

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Block, Outcome, Sandbox, eventually, task};
+use crate::harness::{Block, Sandbox, eventually, task};
 
 const STREAM: &str = "    validate = \"full\"\n    on_invalid = \"dead_letter\"\n    dead_letter = \"dead/letters\"\n    max_line = \"2KiB\"";
 /// Which takes what the one above does not.
@@ -25,7 +25,7 @@ fn five_letters(sandbox: &Sandbox) {
     let text = [b"{\"data\":}\n\x01\xff\n{\"no\":1}\n", long.as_bytes(), b"\n{\"data\":1}\n{\"da"]
         .concat();
     sandbox.write_task(&source(&text), &[sink(sandbox)], STREAM);
-    says(&sandbox.run_task(), "0", &["1 line (11 B) written to sink, 5 lines rejected"]);
+    sandbox.run_task().said(0, &["1 line (11 B) written to sink, 5 lines rejected"]);
     assert_eq!(sandbox.read("out"), b"{\"data\":1}\n");
     std::fs::remove_file(sandbox.path("out")).unwrap();
 }
@@ -33,15 +33,6 @@ fn five_letters(sandbox: &Sandbox) {
 /// Has the task's outputs and stream changed; its input is not started by a replay.
 fn change(sandbox: &Sandbox, outputs: &[Block], stream: &str) {
     sandbox.write_task(&Block::script(&["exit 9"]), outputs, stream);
-}
-
-#[track_caller]
-fn says(outcome: &Outcome, status: &str, parts: &[&str]) {
-    assert_eq!(outcome.status, status, "{outcome:?}");
-    for part in parts {
-        let there = outcome.stderr.contains(part) || outcome.stdout.contains(part);
-        assert!(there, "{part:?} is missing in {outcome:?}");
-    }
 }
 
 /// The letters of a task as programs see them.
@@ -63,7 +54,7 @@ fn names(sandbox: &Sandbox) -> Vec<String> {
 fn letters_are_listed_and_shown() {
     let sandbox = Sandbox::new();
     five_letters(&sandbox);
-    says(&sandbox.run(&["dlq", "list"]), "0", &["TASK", "LETTERS", "t     5 ", "dead/letters"]);
+    sandbox.run(&["dlq", "list"]).said(0, &["TASK", "LETTERS", "t     5 ", "dead/letters"]);
     let listed: Value =
         serde_json::from_str(&sandbox.run(&["dlq", "list", "--json"]).stdout).unwrap();
     let listed = &listed[0];
@@ -73,9 +64,8 @@ fn letters_are_listed_and_shown() {
     assert!(listed["oldest"].is_string() && listed["error"].is_null(), "{listed}");
 
     let shown = sandbox.run(&["dlq", "show", "t"]);
-    says(
-        &shown,
-        "0",
+    shown.said(
+        0,
         &[
             "UTC  source, line 1, byte 0: ",
             "\n    {\"data\":}\n",
@@ -86,7 +76,7 @@ fn letters_are_listed_and_shown() {
         ],
     );
     let limited = sandbox.run(&["dlq", "show", "t", "--limit", "1"]);
-    says(&limited, "0", &["4 letters earlier; --limit shows more\n", "    {\"da\n"]);
+    limited.said(0, &["4 letters earlier; --limit shows more\n", "    {\"da\n"]);
     assert!(!limited.stdout.contains("max_line"), "{}", limited.stdout);
     let as_they_are = sandbox.command(&["dlq", "show", "t", "--json"]).output().unwrap();
     assert_eq!(as_they_are.stdout, sandbox.read("dead/letters"));
@@ -99,7 +89,7 @@ fn letters_are_listed_and_shown() {
     torn.truncate(torn.len() - 10);
     sandbox.write("dead/letters", torn);
     let shown = sandbox.run(&["dlq", "show", "t"]);
-    says(&shown, "0", &["longer than max_line", "1 line in these files cannot be read as letters"]);
+    shown.said(0, &["longer than max_line", "1 line in these files cannot be read as letters"]);
     assert_eq!(letters(&sandbox, "t").len(), 4);
 }
 
@@ -109,12 +99,12 @@ fn letters_are_sent_again_unchanged_and_parts_of_lines_stay() {
     five_letters(&sandbox);
     let rest = "2 others stay: they hold only a part of their line";
     let dry = sandbox.run(&["dlq", "replay", "t", "--dry-run"]);
-    says(&dry, "0", &["3 letters (", "of task `t` would be sent to sink; ", rest]);
+    dry.said(0, &["3 letters (", "of task `t` would be sent to sink; ", rest]);
     assert_eq!(letters(&sandbox, "t").len(), 5);
 
     // Nothing was changed: they fail again.
     let again = sandbox.run(&["dlq", "replay", "t"]);
-    says(&again, "0", &["✅ Task \"t\": 0 letters replayed, 3 failed again, 2 kept\n"]);
+    again.said(0, &["✅ Task \"t\": 0 letters replayed, 3 failed again, 2 kept\n"]);
     let kept = letters(&sandbox, "t");
     assert_eq!(kept.len(), 5);
     let replayed = kept.iter().filter(|letter| letter["provider"] == "dead-letters");
@@ -124,17 +114,17 @@ fn letters_are_sent_again_unchanged_and_parts_of_lines_stay() {
 
     change(&sandbox, &[sink(&sandbox)], LAX);
     let sent = sandbox.run(&["dlq", "replay", "t"]);
-    says(&sent, "0", &["✅ Task \"t\": 3 letters replayed, 0 failed again, 2 kept\n"]);
+    sent.said(0, &["✅ Task \"t\": 3 letters replayed, 0 failed again, 2 kept\n"]);
     assert_eq!(sandbox.read("out"), b"{\"data\":}\n\x01\xff\n{\"no\":1}\n");
     assert_eq!(letters(&sandbox, "t").len(), 2);
     assert_eq!(names(&sandbox), ["letters"]);
     let nothing = sandbox.run(&["dlq", "replay", "t"]);
-    says(&nothing, "0", &["task `t` has no dead letters that can be sent; 2 others stay"]);
+    nothing.said(0, &["task `t` has no dead letters that can be sent; 2 others stay"]);
 
-    says(&sandbox.run(&["dlq", "drop", "t"]), "2", &["needs a yes", "give --yes"]);
-    says(&sandbox.run(&["dlq", "drop", "t", "--yes"]), "0", &["2 letters of task `t` removed"]);
-    says(&sandbox.run(&["dlq", "drop", "t", "--yes"]), "0", &["task `t` has no dead letters"]);
-    says(&sandbox.run(&["dlq", "show", "t"]), "0", &["task `t` has no dead letters"]);
+    sandbox.run(&["dlq", "drop", "t"]).said(2, &["needs a yes", "give --yes"]);
+    sandbox.run(&["dlq", "drop", "t", "--yes"]).said(0, &["2 letters of task `t` removed"]);
+    sandbox.run(&["dlq", "drop", "t", "--yes"]).said(0, &["task `t` has no dead letters"]);
+    sandbox.run(&["dlq", "show", "t"]).said(0, &["task `t` has no dead letters"]);
 }
 
 #[test]
@@ -145,7 +135,7 @@ fn the_filter_applies_to_letters_too() {
     change(&sandbox, &[sink(&sandbox)], &stream);
     let sent = sandbox.run(&["dlq", "replay", "t"]);
     let count = "0 letters replayed, 2 failed again, 2 kept, 1 filtered out";
-    says(&sent, "0", &[count]);
+    sent.said(0, &[count]);
     assert_eq!(letters(&sandbox, "t").len(), 4);
 }
 
@@ -156,7 +146,7 @@ fn after_a_failure_all_stay_for_the_next_replay() {
     let crash = Block::script(&["ready", "read 2", "exit 5"]);
     change(&sandbox, &[crash], LAX);
     let failed = sandbox.run(&["dlq", "replay", "t"]);
-    says(&failed, "1", &["output provider `sink`", "3 letters stay for the next one"]);
+    failed.said(1, &["output provider `sink`", "3 letters stay for the next one"]);
     assert_eq!(letters(&sandbox, "t").len(), 5);
 
     // Killed in the middle; meanwhile there are new ones.
@@ -176,11 +166,11 @@ fn after_a_failure_all_stay_for_the_next_replay() {
 
     let outputs = [sink(&sandbox)];
     sandbox.write_task(&source(b"new\n"), &outputs, STREAM);
-    says(&sandbox.run_task(), "0", &["1 line rejected"]);
+    sandbox.run_task().said(0, &["1 line rejected"]);
     assert_eq!(letters(&sandbox, "t").len(), 6);
     change(&sandbox, &outputs, LAX);
     let sent = sandbox.run(&["dlq", "replay", "t"]);
-    says(&sent, "0", &["4 letters replayed, 0 failed again, 2 kept"]);
+    sent.said(0, &["4 letters replayed, 0 failed again, 2 kept"]);
     assert_eq!(sandbox.read("out"), b"{\"data\":}\n\x01\xff\n{\"no\":1}\nnew\n");
     assert_eq!(names(&sandbox), ["letters"]);
 }
@@ -196,7 +186,7 @@ fn a_stop_is_no_end_of_a_replay() {
         "#!/bin/sh\nread -r command\necho '{\"status\":\"ready\"}'\ncat lines\n",
     );
     sandbox.write_task(&input, &[sink(&sandbox)], STREAM);
-    says(&sandbox.run_task(), "0", &["2,000 lines rejected"]);
+    sandbox.run_task().said(0, &["2,000 lines rejected"]);
     // It takes a little, and no more until it is told: the rest does not fit into pipes and buffer.
     let (note, go) = (sandbox.at("begun"), sandbox.at("go"));
     let steps = ["ready", "read 1", &format!("touch {note}"), &format!("wait {go}"), "read-all"];
@@ -226,15 +216,15 @@ fn letters_of_other_tasks_are_left_alone() {
     };
     tasks(STREAM);
     for name in ["a", "b", "a"] {
-        says(&sandbox.run(&["run", name]), "0", &["rejected"]);
+        sandbox.run(&["run", name]).said(0, &["rejected"]);
     }
     tasks(LAX);
     let sent = sandbox.run(&["dlq", "replay", "a"]);
-    says(&sent, "0", &["4 letters replayed, 0 failed again, 0 kept"]);
+    sent.said(0, &["4 letters replayed, 0 failed again, 0 kept"]);
     assert_eq!(sandbox.read("out-a"), b"one\ntwo\none\ntwo\n");
     assert_eq!((letters(&sandbox, "a").len(), letters(&sandbox, "b").len()), (0, 1));
-    says(&sandbox.run(&["dlq", "drop", "a", "--yes"]), "0", &["has no dead letters"]);
-    says(&sandbox.run(&["dlq", "replay", "b"]), "0", &["1 letter replayed"]);
+    sandbox.run(&["dlq", "drop", "a", "--yes"]).said(0, &["has no dead letters"]);
+    sandbox.run(&["dlq", "replay", "b"]).said(0, &["1 letter replayed"]);
     assert_eq!(sandbox.read("out-b"), b"three\n");
 }
 
@@ -246,12 +236,12 @@ fn a_replay_makes_room_in_files_that_are_full() {
     let outputs = [sink(&sandbox)];
     sandbox.write_task(&source(text.as_bytes()), &outputs, &format!("{STREAM}{limits}"));
     let full = sandbox.run_task();
-    says(&full, "1", &["all 2 files have their 1024 bytes", "dstream dlq replay TASK"]);
+    full.said(1, &["all 2 files have their 1024 bytes", "dstream dlq replay TASK"]);
     let count = letters(&sandbox, "t").len();
     assert!(count > 1 && count < 8, "{count}");
     change(&sandbox, &outputs, &format!("{LAX}{limits}"));
     let sent = format!("{count} letters replayed");
-    says(&sandbox.run(&["dlq", "replay", "t"]), "0", &[&sent]);
+    sandbox.run(&["dlq", "replay", "t"]).said(0, &[&sent]);
     assert_eq!(sandbox.read("out").len(), count * 401);
     assert_eq!(names(&sandbox), ["letters"]);
 }
@@ -269,14 +259,14 @@ fn with_checkpoints_a_letter_is_gone_when_all_outputs_have_it_and_the_tasks_own_
         Block::fixture("bash/acknowledges.sh").with(&env).named("acknowledges")
     };
     sandbox.write_task(&Block::path("./source"), &[silent("")], &at_least_once(STREAM));
-    says(&sandbox.run_task(), "0", &["1 line rejected"]);
+    sandbox.run_task().said(0, &["1 line rejected"]);
     let state = || sandbox.run(&["state", "show", "t"]).stdout;
     assert_eq!(state(), "7\n");
     change(&sandbox, &[silent(", HOLD_ACKS = \"1\"")], &at_least_once(LAX));
     let held = sandbox.run(&["dlq", "replay", "t"]);
-    says(&held, "1", &["the replay was not brought to its end; 1 letter stays for the next one"]);
+    held.said(1, &["the replay was not brought to its end; 1 letter stays for the next one"]);
     change(&sandbox, &[silent("")], &at_least_once(LAX));
-    says(&sandbox.run(&["dlq", "replay", "t"]), "0", &["1 letter replayed"]);
+    sandbox.run(&["dlq", "replay", "t"]).said(0, &["1 letter replayed"]);
     assert_eq!(sandbox.read("out"), b"one\none\n");
     assert_eq!(state(), "7\n");
     assert_eq!(names(&sandbox), ["letters"]);
@@ -285,18 +275,18 @@ fn with_checkpoints_a_letter_is_gone_when_all_outputs_have_it_and_the_tasks_own_
 #[test]
 fn who_keeps_no_letters_is_told_how_to() {
     let sandbox = Sandbox::task(&Block::builtin("counter"), &[Block::builtin("null")]);
-    says(&sandbox.run(&["dlq", "list"]), "0", &["no task keeps dead letters\n"]);
+    sandbox.run(&["dlq", "list"]).said(0, &["no task keeps dead letters\n"]);
     for command in [&["dlq", "show", "t"][..], &["dlq", "replay", "t"], &["dlq", "drop", "t"]] {
         let outcome = sandbox.run(command);
-        says(&outcome, "2", &["task `t` keeps no dead letters", "hint: on_invalid = "]);
+        outcome.said(2, &["task `t` keeps no dead letters", "hint: on_invalid = "]);
     }
-    says(&sandbox.run(&["dlq", "show", "u"]), "2", &["has no task `u`"]);
+    sandbox.run(&["dlq", "show", "u"]).said(2, &["has no task `u`"]);
     // The provider that reads letters is none for configurations.
     let task = Block::builtin("dead-letters").config("files = []");
     let sandbox = Sandbox::task(&task, &[Block::builtin("null")]);
-    says(&sandbox.run_task(), "2", &["dead-letters"]);
+    sandbox.run_task().said(2, &["dead-letters"]);
     let stream = "    on_invalid = \"dead_letter\"\n    dead_letter = \"/dev/null\"";
     let sandbox = Sandbox::stream(&Block::builtin("counter"), &[Block::builtin("null")], stream);
-    says(&sandbox.run(&["dlq", "list"]), "0", &["t     0 "]);
-    says(&sandbox.run(&["dlq", "replay", "t"]), "0", &["has no dead letters"]);
+    sandbox.run(&["dlq", "list"]).said(0, &["t     0 "]);
+    sandbox.run(&["dlq", "replay", "t"]).said(0, &["has no dead letters"]);
 }

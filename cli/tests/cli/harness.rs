@@ -426,6 +426,17 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// This status, and each of these parts in what it said.
+    #[track_caller]
+    pub(crate) fn said(&self, status: i32, parts: &[&str]) -> &Self {
+        assert_eq!(self.status, status.to_string(), "{self:?}");
+        for part in parts {
+            let there = self.stdout.contains(part) || self.stderr.contains(part);
+            assert!(there, "{part:?} is missing in {self:?}");
+        }
+        self
+    }
+
     /// All three, exactly.
     #[track_caller]
     pub(crate) fn is(&self, status: i32, stdout: &str, stderr: &str) {

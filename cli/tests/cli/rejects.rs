@@ -36,15 +36,6 @@ fn with(stream: &str, more: &str) -> (Sandbox, Outcome) {
     (sandbox, outcome)
 }
 
-#[track_caller]
-fn says(outcome: &Outcome, status: &str, parts: &[&str]) {
-    assert_eq!(outcome.status, status, "{outcome:?}");
-    for part in parts {
-        let there = outcome.stderr.contains(part) || outcome.stdout.contains(part);
-        assert!(there, "{part:?} is missing in {outcome:?}");
-    }
-}
-
 fn text(sandbox: &Sandbox, name: &str) -> String {
     String::from_utf8(sandbox.read_or_empty(name)).unwrap()
 }
@@ -54,24 +45,20 @@ fn a_line_that_an_output_gives_back_is_a_dead_letter_and_can_be_sent_again() {
     for delivery in ["", AT_LEAST_ONCE] {
         let (sandbox, outcome) = with(&format!("{DEAD}{delivery}"), "");
         let told = "this output rejects a line: it is bad: kept as a dead letter";
-        says(&outcome, "0", &[told, "3 lines (", "1 line rejected by sink"]);
+        outcome.said(0, &[told, "3 lines (", "1 line rejected by sink"]);
         assert!(!outcome.stdout.contains("reject"), "{}", outcome.stdout);
         assert_eq!(text(&sandbox, "out"), GOOD);
         let letter: Value = serde_json::from_slice(&sandbox.read("dead/letters")).unwrap();
         assert_eq!((&letter["provider"], &letter["reason"]), (&json!("sink"), &json!("it is bad")));
         assert_eq!((&letter["line"], &letter["line_number"]), (&json!(BAD), &Value::Null));
-        says(
-            &sandbox.run(&["dlq", "show", "t"]),
-            "0",
-            &["UTC  sink: it is bad\n    {\"data\": \"bad"],
-        );
+        sandbox.run(&["dlq", "show", "t"]).said(0, &["UTC  sink: it is bad\n    {\"data\": \"bad"]);
         let again = sandbox.run(&["dlq", "replay", "t"]);
-        says(&again, "0", &["0 letters replayed, 1 failed again, 0 kept"]);
+        again.said(0, &["0 letters replayed, 1 failed again, 0 kept"]);
         let env = format!("env = {{ SINK = {:?} }}", sandbox.at("out"));
         let takes_all = Block::fixture("bash/acknowledges.sh").with(&env);
         sandbox.write_task(&source(&sandbox), &[takes_all], &format!("{DEAD}{delivery}"));
         let sent = sandbox.run(&["dlq", "replay", "t"]);
-        says(&sent, "0", &["1 letter replayed, 0 failed again, 0 kept"]);
+        sent.said(0, &["1 letter replayed, 0 failed again, 0 kept"]);
         assert_eq!(text(&sandbox, "out"), format!("{GOOD}{BAD}\n"));
     }
 }
@@ -79,7 +66,7 @@ fn a_line_that_an_output_gives_back_is_a_dead_letter_and_can_be_sent_again() {
 #[test]
 fn it_goes_by_on_invalid() {
     let (sandbox, outcome) = with("    on_invalid = \"drop\"", "");
-    says(&outcome, "0", &["rejects a line: it is bad: dropped", "1 line rejected by sink"]);
+    outcome.said(0, &["rejects a line: it is bad: dropped", "1 line rejected by sink"]);
     assert_eq!(text(&sandbox, "out"), GOOD);
     let command = text(&sandbox, "out.commands");
     let asked = "\"protocol\":{\"version\":1,\"features\":[\"reject\"]}}\n";
@@ -88,18 +75,18 @@ fn it_goes_by_on_invalid() {
     // What it says after the line is of no account: the line comes again.
     let (sandbox, outcome) = with(&AT_LEAST_ONCE[1..], "");
     let hint = "hint: on_invalid = \"drop\" or \"dead_letter\" leaves such lines out";
-    says(&outcome, "1", &["output provider `sink` rejected a line: it is bad", hint]);
-    says(&sandbox.run(&["state", "show", "t"]), "1", &["there is no checkpoint"]);
+    outcome.said(1, &["output provider `sink` rejected a line: it is bad", hint]);
+    sandbox.run(&["state", "show", "t"]).said(1, &["there is no checkpoint"]);
 }
 
 #[test]
 fn who_was_not_asked_or_has_not_said_so_prints_for_people() {
     let printed = format!("{{\"reject\":{{\"reason\":\"it is bad\",\"envelope\":{BAD}}}}}\n");
     let (sandbox, outcome) = with("", "");
-    says(&outcome, "0", &[&printed]);
+    outcome.said(0, &[&printed]);
     assert_eq!(text(&sandbox, "out.commands"), "{\"command\":\"run\",\"config\":{}}\n");
     let (sandbox, outcome) = with(DEAD, ", CAPABILITIES = \"[]\"");
-    says(&outcome, "0", &[&printed]);
+    outcome.said(0, &[&printed]);
     assert_eq!(sandbox.read("dead/letters"), b"");
 }
 
@@ -113,7 +100,7 @@ fn the_statistics_count_it() {
     assert_eq!(last["outputs"][0]["lines_rejected"], 1, "{last}");
     assert_eq!(last["lines_rejected"], 0);
     let outcome = sandbox.run(&["run", "t", "--stats"]);
-    says(&outcome, "0", &["to sink, 1 line rejected by it\n"]);
+    outcome.said(0, &["to sink, 1 line rejected by it\n"]);
 }
 
 /// The disk promises nothing: an acknowledgement behind a letter does not count.
@@ -127,8 +114,8 @@ fn an_acknowledgement_counts_when_the_letters_before_it_are_on_the_disk() {
     let mut denied = Command::new(deny_syscalls());
     denied.args(["sync", DSTREAM, "run", "t"]).current_dir(sandbox.path(""));
     let outcome = sandbox.start_command(denied).outcome();
-    says(&outcome, "1", &["output provider `sink` cannot have its invalid lines kept in"]);
-    says(&outcome, "1", &["0 checkpoints stored"]);
+    outcome.said(1, &["output provider `sink` cannot have its invalid lines kept in"]);
+    outcome.said(1, &["0 checkpoints stored"]);
     let state = "cannot have its checkpoints stored";
     assert!(!outcome.stderr.contains(state), "it comes later: {}", outcome.stderr);
 }
@@ -154,12 +141,12 @@ fn a_long_line_comes_back_whole_and_a_longer_one_is_an_error() {
         )
     };
     let (sandbox, outcome) = saying(&long(1_000_000));
-    says(&outcome, "0", &["after\n", "1 line rejected by says"]);
+    outcome.said(0, &["after\n", "1 line rejected by says"]);
     assert!(!outcome.stdout.contains("xx"), "nothing of it is for people");
     let letter: Value = serde_json::from_slice(&sandbox.read("dead/letters")).unwrap();
     assert_eq!(letter["line"].as_str().unwrap(), "x".repeat(1_000_000));
     let (sandbox, outcome) = saying(&long(3_000_000));
-    says(&outcome, "1", &["cannot be understood: it has more than 2162688 bytes", "after\n"]);
+    outcome.said(1, &["cannot be understood: it has more than 2162688 bytes", "after\n"]);
     assert!(!outcome.stdout.contains("xx"), "nothing of it is for people");
     assert_eq!(sandbox.read("dead/letters"), b"");
 }
@@ -168,5 +155,5 @@ fn a_long_line_comes_back_whole_and_a_longer_one_is_an_error() {
 fn what_cannot_be_understood_is_an_error() {
     let (_, outcome) = saying("echo '{\"reject\":{\"reason\":\"r\"}}'");
     let what = "output provider `says` gave a line back in a way that cannot be understood: it needs one of `envelope`, `line` and `line_base64`";
-    says(&outcome, "1", &[what]);
+    outcome.said(1, &[what]);
 }

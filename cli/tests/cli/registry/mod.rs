@@ -86,17 +86,6 @@ impl Sandbox {
 }
 
 impl Outcome {
-    /// This status, and each of these parts in what it said.
-    #[track_caller]
-    pub(crate) fn said(&self, status: i32, parts: &[&str]) -> &Self {
-        assert_eq!(self.status, status.to_string(), "{self:?}");
-        for part in parts {
-            let there = self.stdout.contains(part) || self.stderr.contains(part);
-            assert!(there, "{part:?} is missing in {self:?}");
-        }
-        self
-    }
-
     /// stdout as JSON, after a success.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
