@@ -334,3 +334,26 @@ fn a_stop_while_an_output_begins_anew_waits_for_nobody() {
     running.outcome().has(1, "", &["and never written to `out`"]);
     assert!(sandbox.path("ended").exists(), "it saw the end of its stdin");
 }
+
+#[test]
+fn an_input_that_has_gone_while_an_output_was_away_is_heard() {
+    let sandbox = Sandbox::new();
+    sandbox.write_executable(
+        "input",
+        "#!/bin/sh\nread -r command\ntouch commanded\nwhile [ ! -e dead ]; do sleep 0.05; done\nsleep 0.2\n\
+         echo '{\"status\":\"ready\"}'\necho '{\"data\":{\"seq\":1}}'\n",
+    );
+    sandbox.write_executable(
+        "output",
+        "#!/bin/sh\nread -r command\necho '{\"status\":\"ready\"}'\n\
+         if [ ! -e dead ]; then while [ ! -e commanded ]; do sleep 0.05; done; touch dead; exit 3; fi\nexec cat > out\n",
+    );
+    // Longer than it takes to find that a process has gone and left its pipe to others.
+    let restart = "restart {\n      policy = \"on_failure\"\n      backoff_min = \"3s\"\n    }";
+    let output = Block::path("./output").named("out").with(restart);
+    sandbox.write_task(&Block::path("./input").named("in"), &[output], "");
+    let outcome = sandbox.run_task();
+    outcome.has(0, SUCCEEDED, &["starting again in", "1 line"]);
+    assert!(!outcome.stderr.contains("keeps its stdout"), "{}", outcome.stderr);
+    assert_eq!(seqs(&sandbox), [1]);
+}

@@ -282,8 +282,9 @@ impl Relay {
         }
     }
 
-    /// After [`RelayEvent::SinkBroken`]: goes on with another sink, beginning with the first line
-    /// that was not written whole. What was written and not read before is lost.
+    /// Goes on with another sink, beginning with the first line that was not written whole. What was
+    /// written and not read before is lost. Usually after [`RelayEvent::SinkBroken`], which is told
+    /// in any case.
     pub fn replace_sink(&mut self, index: usize, sink: OwnedFd) {
         let sink = Arc::new(File::from(sink));
         self.sinks[index] = Arc::downgrade(&sink);

@@ -26,6 +26,8 @@ pub(super) struct Queue {
     batches: Receiver<Batch>,
     /// There where a pipe that breaks can be replaced.
     orders: Option<Receiver<Order>>,
+    /// Came before it was asked for.
+    next_sink: Option<Arc<File>>,
     /// Taken out and not written yet.
     pub(super) waiting: Vec<Batch>,
 }
@@ -42,7 +44,8 @@ pub(super) enum Next {
 
 impl Queue {
     pub(super) fn new(batches: Receiver<Batch>, orders: Option<Receiver<Order>>) -> Self {
-        Self { batches, orders, waiting: Vec::with_capacity(WRITE_BATCHES_MAX) }
+        let waiting = Vec::with_capacity(WRITE_BATCHES_MAX);
+        Self { batches, orders, next_sink: None, waiting }
     }
 
     pub(super) fn is_replaceable(&self) -> bool {
@@ -59,7 +62,12 @@ impl Queue {
             select! {
                 recv(self.batches) -> batch => break batch,
                 recv(orders) -> order => match order {
-                    Ok(_) => return Next::LetGo,
+                    Ok(order) => {
+                        if let Order::Replace(sink) = order {
+                            self.next_sink = Some(sink);
+                        }
+                        return Next::LetGo;
+                    }
                     Err(_) => self.orders = None, // whoever could replace it has gone
                 },
             }
@@ -103,21 +111,20 @@ impl Queue {
         index: usize,
     ) -> Option<Arc<File>> {
         let output = &counters.outputs[index];
-        loop {
+        while self.next_sink.is_none() {
             match self.orders.as_ref()?.recv() {
                 Ok(Order::LetGo) => {} // it has found out by itself
-                Ok(Order::Replace(sink)) => {
-                    counters.lose(index);
-                    output.abandoned.store(false, Release);
-                    output.waiting.store(false, Release);
-                    return Some(sink);
-                }
+                Ok(Order::Replace(sink)) => self.next_sink = Some(sink),
                 Err(_) => {
                     output.broken.store(true, Release);
                     return None;
                 }
             }
         }
+        counters.lose(index);
+        output.abandoned.store(false, Release);
+        output.waiting.store(false, Release);
+        self.next_sink.take()
     }
 
     /// Takes what still comes and forgets it: each holds a block that the reader may be waiting for.

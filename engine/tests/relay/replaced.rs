@@ -120,3 +120,22 @@ fn another_source_goes_on_with_the_stream() {
         assert_eq!(*left_out, [(2, 4, false), (3, 9, true), (8, 35, true)]);
     }
 }
+
+#[test]
+fn a_pipe_that_comes_before_the_old_one_was_left_is_taken() {
+    for transport in TRANSPORTS {
+        let mut running = Running::replaceable(transport, 1);
+        drop(running.outputs.pop());
+        let (output, sink) = std::io::pipe().unwrap();
+        running.relay.replace_sink(0, sink.into());
+        assert!(matches!(running.events.recv().unwrap(), RelayEvent::SinkBroken(0, _)));
+        running.input.write_all(b"one\n").unwrap();
+        let (_, closed) = std::io::pipe().unwrap();
+        running.input = closed;
+        assert!(matches!(running.events.recv().unwrap(), RelayEvent::SourceEnded));
+        running.relay.end_source();
+        let (_, output_ends) = running.ends();
+        assert!(matches!(output_ends[0], OutputEnd::Complete));
+        assert_eq!(read_some(output, u64::MAX), b"one\n");
+    }
+}

@@ -326,6 +326,8 @@ impl Dispatcher<'_> {
         }
         let again = Instant::now() + HELD_PIPE_WAIT;
         match &self.relay {
+            // It is there to be read as soon as every output is.
+            None if self.source.is_some() => self.timers.set(again, Timer::HeldPipe),
             Some(relay) if !relay.is_source_held() => self.timers.set(again, Timer::HeldPipe),
             Some(relay) if self.held_pipe_killed => {
                 let provider = &self.task.input.name;

@@ -49,6 +49,7 @@ impl Dispatcher<'_> {
         let Some(pause) = self.next_pause(id, true) else { return Some(failure) };
         self.members[id].restarting =
             Some(Restarting { pause, failure: Some(failure), is_due: false });
+        self.members[id].stdin = None; // lines are not for this process any more
         self.terminate(id);
         self.restart_when_gone(id);
         None
