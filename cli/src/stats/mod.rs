@@ -177,6 +177,7 @@ mod tests {
         assert_eq!(object["final"], true);
         assert_eq!(object["lines"], 1_234_567);
         assert_eq!(object["lines_rejected"], 1);
+        assert_eq!(object["outputs"][0]["lines_rejected"], 2);
         assert_eq!(object["latency_us"]["p99.9"], 12_000);
         assert_eq!(object["bottleneck"], "output");
         assert_eq!(object["outputs"][0]["name"], "lake");
