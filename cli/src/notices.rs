@@ -144,6 +144,9 @@ impl Observer for LogNotices {
                     "this {side} has neither read nor written for {timeout} s though there is something to do"
                 );
             }
+            Notice::AwaitingEarlier => {
+                info!(task, "waiting for the providers of an earlier run, which has died, to end");
+            }
             Notice::StillStoring => {
                 warn!(task, "the last checkpoint is not stored yet; Ctrl-C ends the wait");
             }

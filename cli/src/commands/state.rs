@@ -3,14 +3,14 @@
 use std::io::Read;
 use std::process::ExitCode;
 
-use dstream_engine::delivery::{StateError, StateStore, Stored};
+use dstream_engine::delivery::{StateError, StateStore, Stored, TaskState};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::arguments::Global;
 use crate::arguments::state::State;
 use crate::failures::Problem;
-use crate::{configuration, exit};
+use crate::{configuration, exit, logging};
 
 /// Bytes of a checkpoint from stdin: more than any that a run would keep.
 const CHECKPOINT_BYTES_MAX: u64 = 4 << 20;
@@ -81,7 +81,7 @@ fn show(global: &Global, task: &str, json: bool) -> Result<ExitCode, u8> {
 
 fn reset(global: &Global, task: &str) -> Result<ExitCode, u8> {
     let (store, _) = store(global)?;
-    let state = store.claim(task).map_err(|error| failed(&error))?;
+    let state = claim(&store, task)?;
     // One that is damaged can be forgotten, but not put back.
     let before = state.checkpoint().ok().flatten();
     if !state.reset().map_err(|error| failed(&error))? {
@@ -107,9 +107,18 @@ fn set(global: &Global, task: &str, text: &str) -> Result<ExitCode, u8> {
         problem.print();
         exit::USAGE
     })?;
-    let state = store.claim(task).map_err(|error| failed(&error))?;
+    let state = claim(&store, task)?;
     state.save(&checkpoint).map_err(|error| failed(&error))?;
     Ok(super::print(&format!("task `{task}` goes on from {checkpoint}\n")))
+}
+
+fn claim(store: &StateStore, task: &str) -> Result<TaskState, u8> {
+    let waiting = || {
+        logging::say(&format!(
+            "waiting for the providers of a run of task `{task}`, which has died, to end"
+        ));
+    };
+    store.claim(task, waiting).map_err(|error| failed(&error))
 }
 
 fn checkpoint(text: &str) -> Result<Box<RawValue>, Problem> {

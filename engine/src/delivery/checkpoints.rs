@@ -243,7 +243,7 @@ mod tests {
     fn kept(outputs: usize, store: &StateStore) -> (Arc<Checkpoints>, Receiver<Option<String>>) {
         let checkpoints = Checkpoints::new(outputs);
         let (tell, ended) = bounded(1);
-        let state = store.claim("t").unwrap();
+        let state = store.claim("t", || {}).unwrap();
         let end = move |end: Result<(), StateError>| {
             tell.send(end.err().map(|error| error.to_string())).unwrap();
         };

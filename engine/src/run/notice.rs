@@ -49,6 +49,8 @@ pub enum Notice<'a> {
     StillAtWork { provider: &'a str, after: Duration },
     /// It is still running although its work is over; `left` until it is killed.
     StillRunning { side: Side, provider: &'a str, left: Option<Duration> },
+    /// An earlier run of the task has died, and its providers have not ended yet.
+    AwaitingEarlier,
     /// Everybody has left, and the last checkpoint is not stored yet.
     StillStoring,
     /// Its grace is over: it was sent SIGTERM, and will be killed in a moment.

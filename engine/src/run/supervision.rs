@@ -27,7 +27,8 @@ pub fn run_supervised(task: &Task, context: &RunContext) -> RunReport {
         return run_task(task, context, Ok(None));
     }
     // Between two attempts nobody else must go on from where this one was.
-    let state = match context.state.claim(&task.name) {
+    let waiting = || context.observer.notice(&Notice::AwaitingEarlier);
+    let state = match context.state.claim(&task.name, waiting) {
         Ok(state) => Arc::new(state),
         Err(error) => return run_task(task, context, Err(error)),
     };

@@ -155,7 +155,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn start(disk: &'a mut Disk, chance: &'a mut Chance, is_deadly: bool) -> Self {
-        let state = disk.store.claim("t").unwrap();
+        let state = disk.store.claim("t", || {}).unwrap();
         let at = state.checkpoint().unwrap().map_or(0, |checkpoint| number(checkpoint.get()));
         assert!(at >= disk.forgotten, "lines up to {} are gone", disk.forgotten);
         disk.again += disk.given.saturating_sub(at);

@@ -20,6 +20,9 @@ const LOOK_WAIT: Duration = Duration::from_millis(100);
 /// How long the providers of a run that has died may take to end: its guard holds the lock as long.
 const ENDING_WAIT: Duration = GUARD_GRACE.saturating_add(Duration::from_secs(3));
 
+/// After how long somebody who waits for them is told so: most have gone by then.
+const ENDING_TOLD_AFTER: Duration = Duration::from_millis(300);
+
 /// How often a lock that is held is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(10);
 
@@ -42,12 +45,14 @@ pub(super) enum NotLocked {
 }
 
 impl Lock {
-    /// Takes it for this process. Waits for the providers of a run that has died.
-    pub(super) fn take(path: &Path) -> Result<Self, NotLocked> {
+    /// Takes it for this process. Waits for the providers of a run that has died, and calls `waiting`
+    /// once if that takes a while.
+    pub(super) fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self, NotLocked> {
         let mut options = File::options();
         let options = options.create(true).truncate(false).read(true).write(true).mode(0o600);
         let mut file = open_plain(options, path).map_err(NotLocked::Io)?;
         let begun = Instant::now();
+        let mut waiting = Some(waiting);
         while let Err(error) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             if error != Errno::WOULDBLOCK {
                 return Err(NotLocked::Io(error.into()));
@@ -56,6 +61,9 @@ impl Lock {
             let patience = if holder.is_some() { LOOK_WAIT } else { ENDING_WAIT };
             if begun.elapsed() >= patience {
                 return Err(holder.map_or(NotLocked::Ending, NotLocked::Held));
+            }
+            if holder.is_none() && begun.elapsed() >= ENDING_TOLD_AFTER {
+                waiting.take().into_iter().for_each(|tell| tell());
             }
             thread::sleep(TRY_AGAIN);
         }

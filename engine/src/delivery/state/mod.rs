@@ -114,15 +114,16 @@ impl StateStore {
         &self.folder
     }
 
-    /// Takes hold of a task's state.
+    /// Takes hold of a task's state. If an earlier run has died, waits for the end of its providers,
+    /// some seconds at most; `waiting` is called once when that is not over in a moment.
     ///
     /// # Errors
     ///
     /// If another run holds it, or the folder cannot be written.
-    pub fn claim(&self, task: &str) -> Result<TaskState, StateError> {
+    pub fn claim(&self, task: &str, waiting: impl FnOnce()) -> Result<TaskState, StateError> {
         make_folder(&self.folder).map_err(at("creating the folder", &self.folder))?;
         let lock_path = self.path(task, "lock");
-        let lock = Lock::take(&lock_path).map_err(|error| match error {
+        let lock = Lock::take(&lock_path, waiting).map_err(|error| match error {
             NotLocked::Held(holder) => StateError::Held { task: task.to_owned(), holder },
             NotLocked::Ending => StateError::Ending { task: task.to_owned() },
             NotLocked::Io(error) => at("locking", &lock_path)(error),
@@ -304,7 +305,7 @@ mod tests {
             (&long, "1"),
             (&like_it, "2"),
         ] {
-            let state = store.claim(task).unwrap();
+            let state = store.claim(task, || {}).unwrap();
             assert!(state.checkpoint().unwrap().is_none());
             state.save(&value("1")).unwrap();
             state.save(&value(text)).unwrap();
@@ -313,8 +314,8 @@ mod tests {
         assert_eq!(store.tasks().unwrap(), ["b", odd, &like_it, &long]);
         assert_eq!(store.read(&long).unwrap().unwrap().checkpoint.get(), "1");
         assert_eq!(store.read("b").unwrap().unwrap().checkpoint.get(), "null");
-        assert!(store.claim(odd).unwrap().reset().unwrap());
-        assert!(!store.claim(odd).unwrap().reset().unwrap());
+        assert!(store.claim(odd, || {}).unwrap().reset().unwrap());
+        assert!(!store.claim(odd, || {}).unwrap().reset().unwrap());
         assert_eq!(store.tasks().unwrap(), ["b", &like_it, &long]);
     }
 
@@ -322,32 +323,30 @@ mod tests {
     fn two_runs_of_a_task_exclude_each_other() {
         let folder = tempfile::tempdir().unwrap();
         let store = StateStore::new(folder.path());
-        let first = store.claim("t").unwrap();
-        let refused = store.claim("t").unwrap_err().to_string();
+        let first = store.claim("t", || {}).unwrap();
+        let refused = store.claim("t", || {}).unwrap_err().to_string();
         assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
         assert_eq!(store.holder("t"), Some(std::process::id()));
-        store.claim("other").unwrap();
+        store.claim("other", || {}).unwrap();
         drop(first);
         assert_eq!(store.holder("t"), None);
-        store.claim("t").unwrap();
+        store.claim("t", || {}).unwrap();
     }
 
     #[test]
     fn a_lock_that_was_shared_holds_until_its_last_owner_has_gone() {
         let folder = tempfile::tempdir().unwrap();
         let store = StateStore::new(folder.path());
-        let first = store.claim("t").unwrap();
+        let first = store.claim("t", || {}).unwrap();
         let shared = first.share_lock().unwrap();
         drop(first);
-        assert!(matches!(store.claim("t"), Err(StateError::Held { .. })));
-        // Its process has died, as far as anybody can tell: it is waited for.
+        assert!(matches!(store.claim("t", || {}), Err(StateError::Held { .. })));
+        // Its process has died, as far as anybody can tell: it is waited for, and said so.
         fs::write(folder.path().join("t.lock"), "2147483646\n").unwrap();
         let waits = std::thread::spawn({
             let store = store.clone();
-            move || store.claim("t").map(drop)
+            move || store.claim("t", move || drop(shared)).map(drop)
         });
-        assert!(!waits.is_finished());
-        drop(shared);
         waits.join().unwrap().unwrap();
     }
 
@@ -355,7 +354,7 @@ mod tests {
     fn who_only_looks_does_not_keep_others_out() {
         let folder = tempfile::tempdir().unwrap();
         let store = StateStore::new(folder.path());
-        drop(store.claim("t").unwrap());
+        drop(store.claim("t", || {}).unwrap());
         std::thread::scope(|scope| {
             let looks = scope.spawn(|| {
                 (0..20_000).for_each(|_| {
@@ -363,7 +362,7 @@ mod tests {
                 })
             });
             while !looks.is_finished() {
-                drop(store.claim("t").unwrap());
+                drop(store.claim("t", || {}).unwrap());
             }
         });
     }
@@ -372,10 +371,10 @@ mod tests {
     fn without_its_lock_nothing_is_stored() {
         let folder = tempfile::tempdir().unwrap();
         let store = StateStore::new(folder.path());
-        let state = store.claim("t").unwrap();
+        let state = store.claim("t", || {}).unwrap();
         state.save(&value("1")).unwrap();
         fs::remove_file(folder.path().join("t.lock")).unwrap();
-        let other = store.claim("t").unwrap();
+        let other = store.claim("t", || {}).unwrap();
         assert!(matches!(state.save(&value("2")), Err(StateError::LockGone { .. })));
         other.save(&value("3")).unwrap();
         assert_eq!(store.read("t").unwrap().unwrap().checkpoint.get(), "3");
@@ -392,7 +391,7 @@ mod tests {
         for name in ["t.lock", "t.json"] {
             symlink(&target, store.folder().join(name)).unwrap();
         }
-        let refused = store.claim("t").unwrap_err().to_string();
+        let refused = store.claim("t", || {}).unwrap_err().to_string();
         assert!(refused.ends_with("it is a symbolic link"), "{refused}");
         assert!(store.read("t").is_err() && store.holder("t").is_none());
         fs::remove_file(store.folder().join("t.lock")).unwrap();
@@ -400,10 +399,10 @@ mod tests {
         let pipe = store.folder().join("t.lock");
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         assert!(store.holder("t").is_none(), "nor waited for");
-        assert!(store.claim("t").is_err());
+        assert!(store.claim("t", || {}).is_err());
         fs::remove_file(pipe).unwrap();
         symlink(&target, store.folder().join("t.json.new")).unwrap();
-        let state = store.claim("t").unwrap();
+        let state = store.claim("t", || {}).unwrap();
         state.save(&value("1")).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
         let file = store.folder().join("t.json").symlink_metadata().unwrap();
@@ -414,7 +413,7 @@ mod tests {
     fn whatever_fails_and_whenever_one_of_the_two_is_there_whole() {
         let folder = tempfile::tempdir().unwrap();
         let store = StateStore::new(folder.path());
-        let state = store.claim("t").unwrap();
+        let state = store.claim("t", || {}).unwrap();
         state.save(&value("1")).unwrap();
         for (step, after) in [
             (Step::Create, "1"),
@@ -438,7 +437,7 @@ mod tests {
     fn any_damage_is_an_error_and_never_a_beginning() {
         let folder = tempfile::tempdir().unwrap();
         let store = StateStore::new(folder.path());
-        let state = store.claim("t").unwrap();
+        let state = store.claim("t", || {}).unwrap();
         state.save(&value(r#"{"at":7}"#)).unwrap();
         let whole = fs::read(&state.path).unwrap();
         for length in 0..whole.len() {
