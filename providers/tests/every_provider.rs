@@ -1,7 +1,7 @@
 use dstream_providers::{PROVIDERS, ProviderInfo, Side};
 use rustix::process::Signal;
 
-use crate::process::{READY, Running, run};
+use crate::process::{READY, Running, ready, run};
 
 /// The least that it has to be told.
 fn config(provider: &ProviderInfo) -> serde_json::Value {
@@ -146,7 +146,7 @@ fn leave(
     is_told_to_leave: bool,
 ) -> crate::process::Ended {
     let mut running = Running::start(provider, &format!("{config}\n"));
-    assert_eq!(running.line(), READY);
+    assert_eq!(running.line(), ready(provider));
     running.write(stream);
     let said = if is_told_to_leave {
         running.signal(Signal::TERM);
@@ -164,8 +164,9 @@ fn leave(
 #[test]
 fn the_ready_line_comes_before_anything_else_happens() {
     for provider in PROVIDERS {
-        let mut running = Running::start(&named(provider), &format!("{}\n", config(provider)));
-        assert_eq!(running.line(), READY, "{}", provider.name);
+        let name = named(provider);
+        let mut running = Running::start(&name, &format!("{}\n", config(provider)));
+        assert_eq!(running.line(), ready(&name), "{name}");
     }
 }
 

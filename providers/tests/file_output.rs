@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Ended, READY, Running, run};
+use crate::process::{Ended, READY_REJECTS, Running, run};
 
 const OUTPUT: &str = "output file";
 
@@ -83,7 +83,7 @@ fn a_line_can_be_read_as_soon_as_it_was_written() {
     let folder = folder();
     let path = folder.path().join("out.jsonl");
     let mut output = Running::start(OUTPUT, &command(&json!({ "path": path })));
-    assert_eq!(output.line(), READY);
+    assert_eq!(output.line(), READY_REJECTS);
     for number in 0..3 {
         output.write(&envelope("t", number));
         while fs::read_to_string(&path).unwrap_or_default() != envelopes(0..number + 1) {
@@ -102,6 +102,23 @@ fn data_alone_is_written_as_it_stands() {
     let ended = run(OUTPUT, command(&config) + "{\"data\":1}\nno envelope\n");
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("a line is no envelope"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_line_without_data_is_given_back_where_that_is_wanted() {
+    let folder = folder();
+    let config = json!({ "path": folder.path().join("out.jsonl"), "format": "data" });
+    let protocol = json!({ "version": 1, "features": ["checkpoint", "reject"] });
+    let command = json!({ "command": "run", "config": config, "protocol": protocol });
+    let lines = "{\"data\":1}\nno envelope\n{\"checkpoint\":{\"id\":7}}\n{\"data\":2}\n";
+    let ended = run(OUTPUT, format!("{command}\n{lines}"));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let reason = "it is no envelope, so it has no data to write";
+    let said = format!(
+        "{{\"reject\":{{\"reason\":\"{reason}\",\"line\":\"no envelope\"}}}}\n{{\"ack\":{{\"id\":7}}}}\n"
+    );
+    assert!(ended.stdout.ends_with(&said), "{}", ended.stdout);
+    assert_eq!(files(folder.path())["out.jsonl"], "1\n2\n");
 }
 
 #[test]
@@ -134,7 +151,7 @@ fn a_file_is_finished_when_its_time_has_come_though_no_line_comes() {
     let folder = folder();
     let config = json!({ "path": folder.path().join("out.jsonl"), "rotate_seconds": 1 });
     let mut output = Running::start(OUTPUT, &command(&config));
-    assert_eq!(output.line(), READY);
+    assert_eq!(output.line(), READY_REJECTS);
     output.write(&envelopes(0..2));
     while names(folder.path()) != ["out-000001.jsonl"] {
         assert!(output.is_running());
@@ -197,7 +214,7 @@ fn killed_at_any_time_nothing_is_missing_that_was_acknowledged() {
         let (mut from, mut acknowledged) = (0, Vec::new());
         for round in 0..3 {
             let mut output = Running::start(OUTPUT, &command(&config));
-            assert_eq!(output.line(), READY);
+            assert_eq!(output.line(), READY_REJECTS);
             for id in 0..=round {
                 output.write(&envelopes(from..from + 500));
                 output.write(&format!("{{\"checkpoint\":{{\"id\":{id}}}}}\n"));
@@ -233,7 +250,7 @@ fn a_file_that_another_process_writes_is_left_alone() {
     let folder = folder();
     let config = json!({ "path": folder.path().join("out.jsonl"), "rotate_lines": 100 });
     let mut first = Running::start(OUTPUT, &command(&config));
-    assert_eq!(first.line(), READY);
+    assert_eq!(first.line(), READY_REJECTS);
     first.write(&envelopes(0..1));
     first.write("{\"checkpoint\":{\"id\":1}}\n");
     assert_eq!(first.line(), "{\"ack\":{\"id\":1}}\n");

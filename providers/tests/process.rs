@@ -6,9 +6,18 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// The first line of every provider that starts.
+/// The first line of nearly every provider that starts.
 pub(crate) const READY: &str =
     "{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\"]}\n";
+
+/// That of an output that can give lines back.
+pub(crate) const READY_REJECTS: &str =
+    "{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\",\"reject\"]}\n";
+
+/// The first line of this one (`input counter`).
+pub(crate) fn ready(provider: &str) -> &'static str {
+    if provider == "output file" { READY_REJECTS } else { READY }
+}
 
 /// What a provider left behind.
 #[derive(Debug)]
@@ -22,7 +31,8 @@ pub(crate) struct Ended {
 impl Ended {
     /// Everything after the handshake.
     pub(crate) fn stream(&self) -> &str {
-        let stream = self.stdout.strip_prefix(READY);
+        let ready = [READY, READY_REJECTS];
+        let stream = ready.iter().find_map(|ready| self.stdout.strip_prefix(ready));
         stream.unwrap_or_else(|| panic!("not ready: {self:?}"))
     }
 

@@ -64,6 +64,28 @@ fn a_line_that_an_output_gives_back_is_a_dead_letter_and_can_be_sent_again() {
 }
 
 #[test]
+fn the_file_output_gives_back_what_has_no_data() {
+    let sandbox = Sandbox::new();
+    let source = source(&sandbox);
+    let no_data = text(&sandbox, "source").replace(BAD, "{\"id\":7}");
+    sandbox.write_executable("source", no_data);
+    let file = |format: &str| {
+        let path = format!("path = {:?}", sandbox.at("out"));
+        Block::builtin("file").config(&path).config(&format!("format = {format:?}"))
+    };
+    let stream = format!("{DEAD}{AT_LEAST_ONCE}\n    validate = \"off\"");
+    sandbox.write_task(&source, &[file("data")], &stream);
+    let told = "it is no envelope, so it has no data to write: kept as a dead letter";
+    sandbox.run_task().said(0, &[told, "1 line rejected by sink"]);
+    assert_eq!(text(&sandbox, "out"), "1\n2\n");
+    sandbox.run(&["state", "show", "t"]).is(0, "8\n", "");
+    sandbox.run(&["dlq", "replay", "t"]).said(0, &["0 letters replayed, 1 failed again, 0 kept"]);
+    sandbox.write_task(&source, &[file("envelope")], &stream);
+    sandbox.run(&["dlq", "replay", "t"]).said(0, &["1 letter replayed, 0 failed again, 0 kept"]);
+    assert_eq!(text(&sandbox, "out"), "1\n2\n{\"id\":7}\n");
+}
+
+#[test]
 fn it_goes_by_on_invalid() {
     let (sandbox, outcome) = with("    on_invalid = \"drop\"", "");
     outcome.said(0, &["rejects a line: it is bad: dropped", "1 line rejected by sink"]);

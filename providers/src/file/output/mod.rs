@@ -30,7 +30,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use dstream_sdk::{Batch, Command, Envelope, LifecycleResult, Output, ProviderError, Stop};
+use dstream_sdk::{
+    Batch, Command, Envelope, LifecycleResult, Output, ProviderError, Rejecter, Stop,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -107,6 +109,8 @@ struct State {
     current: Template,
     second: i64,
     files: Files,
+    /// Takes lines that have no data.
+    rejecter: Option<Rejecter>,
     /// What has failed while no line came.
     failure: Option<ProviderError>,
 }
@@ -159,9 +163,14 @@ fn write(
         (Format::Envelope, _) => state.files.add(&path, line),
         (Format::Data, Some(parts)) => state.files.add(&path, parts.data.get().as_bytes()),
         (Format::Data, None) if line.trim_ascii().is_empty() => Ok(()),
-        (Format::Data, None) => Err(ProviderError::permanent(
-            "a line is no envelope, so it has no data to write; `format = \"envelope\"` writes any line",
-        )),
+        (Format::Data, None) => match &state.rejecter {
+            Some(rejecter) if rejecter.is_asked() => {
+                rejecter.reject(line, "it is no envelope, so it has no data to write")
+            }
+            _ => Err(ProviderError::permanent(
+                "a line is no envelope, so it has no data to write; `format = \"envelope\"` writes any line",
+            )),
+        },
     }
 }
 
@@ -185,6 +194,7 @@ impl Output for FileOutput {
                 template,
                 second: now.as_second(),
                 files: Files::new(settings),
+                rejecter: None,
                 failure: None,
             })),
         })
@@ -205,6 +215,12 @@ impl Output for FileOutput {
         };
         // Without it files are finished when the next line comes.
         let _ = thread::Builder::new().name("clock".to_owned()).spawn(watch);
+    }
+
+    const REJECTS: bool = true;
+
+    fn reject_to(&mut self, rejecter: Rejecter) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).rejecter = Some(rejecter);
     }
 
     fn write(&mut self, envelope: Envelope<'_>) -> Result<(), ProviderError> {
