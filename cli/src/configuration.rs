@@ -4,10 +4,12 @@ use std::io;
 use std::path::Path;
 
 use dstream_engine::config::{
-    BuiltinProvider, Diagnostics, Document, Settings, Side, Surroundings, Task, TaskError,
+    BuiltinProvider, ConfigRefusal, Diagnostics, Document, Settings, Side, Step, Surroundings,
+    Task, TaskError,
 };
 use dstream_engine::delivery::StateStore;
-use dstream_providers::{PROVIDERS, Side as ProviderSide};
+use dstream_providers::{ConfigStep, PROVIDERS, Side as ProviderSide};
+use serde_json::{Map, Value};
 use tracing::warn;
 
 use crate::arguments::Global;
@@ -181,8 +183,24 @@ pub(crate) fn surroundings(global: &Global) -> Surroundings {
         var_files: global.var_files.clone(),
         base_dir: folder.unwrap_or(Path::new("")).to_owned(),
         builtins: builtins.collect(),
+        check_builtin: Some(check_builtin),
         ..Surroundings::default()
     }
+}
+
+fn check_builtin(side: Side, name: &str, config: &Map<String, Value>) -> Result<(), ConfigRefusal> {
+    let side = match side {
+        Side::Input => ProviderSide::Input,
+        Side::Output => ProviderSide::Output,
+    };
+    let step = |step| match step {
+        ConfigStep::Field(name) => Step::Key(name),
+        ConfigStep::Index(index) => Step::Index(index),
+    };
+    dstream_providers::check(side, name, config).map_err(|problem| ConfigRefusal {
+        path: problem.path.into_iter().map(step).collect(),
+        message: problem.message,
+    })
 }
 
 fn invalid(problems: &Diagnostics) -> Invalid {

@@ -62,6 +62,14 @@ pub(crate) struct Console {
 impl Output for Console {
     type Config = Config;
 
+    fn check(config: &Config) -> Result<(), ProviderError> {
+        if config.resource_count > RESOURCES_MAX {
+            let message = format!("resource_count must be at most {RESOURCES_MAX}");
+            return Err(ProviderError::config(message));
+        }
+        Ok(())
+    }
+
     fn start(config: Config) -> Result<Self, ProviderError> {
         log::debug!("starting with output_format={:?}", config.output_format);
         Ok(Self { format: config.output_format, number: 0, printer: Printer::stdout()? })
@@ -82,10 +90,6 @@ impl Output for Console {
 
     fn lifecycle(command: Command, config: Config) -> LifecycleResult {
         let count = config.resource_count;
-        if count > RESOURCES_MAX {
-            let message = format!("resource_count must be at most {RESOURCES_MAX}");
-            return LifecycleResult::error(message);
-        }
         let plural = if count == 1 { "" } else { "s" };
         let (status, done) = match command {
             Command::Init => ("initialized", "created"),
@@ -170,11 +174,8 @@ mod tests {
 
     #[test]
     fn more_resources_than_one_answer_should_hold_are_refused() {
-        let answer = |count| {
-            let config = Config { resource_count: count, ..Config::default() };
-            Console::lifecycle(Command::Status, config)
-        };
-        assert!(!answer(RESOURCES_MAX).is_error());
-        assert!(answer(RESOURCES_MAX + 1).is_error());
+        let check = |count| Console::check(&Config { resource_count: count, ..Config::default() });
+        assert!(check(RESOURCES_MAX).is_ok());
+        assert!(check(RESOURCES_MAX + 1).is_err());
     }
 }

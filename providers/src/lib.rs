@@ -13,7 +13,9 @@ mod position;
 use std::fmt;
 use std::process::ExitCode;
 
-use dstream_sdk::{input, output};
+pub use dstream_sdk::{ConfigProblem, ConfigStep};
+use dstream_sdk::{Input, Output, input, output};
+use serde_json::{Map, Value};
 
 /// Which block may name a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,59 +56,57 @@ pub struct ProviderInfo {
     /// What it is for, in one line.
     pub summary: &'static str,
     run: fn() -> ExitCode,
+    check: Check,
+}
+
+type Check = fn(&Map<String, Value>) -> Result<(), ConfigProblem>;
+
+const fn an_input<I: Input>(name: &'static str, summary: &'static str) -> ProviderInfo {
+    let (run, check) = (input::run::<I>, input::check::<I>);
+    ProviderInfo { name, side: Side::Input, summary, run, check }
+}
+
+const fn an_output<O: Output>(name: &'static str, summary: &'static str) -> ProviderInfo {
+    let (run, check) = (output::run::<O>, output::check::<O>);
+    ProviderInfo { name, side: Side::Output, summary, run, check }
 }
 
 /// All of them.
 pub const PROVIDERS: &[ProviderInfo] = &[
-    ProviderInfo {
-        name: "counter",
-        side: Side::Input,
-        summary: "counts up, one envelope an interval",
-        run: input::run::<counter::Counter>,
-    },
-    ProviderInfo {
-        name: "generate",
-        side: Side::Input,
-        summary: "writes made-up envelopes, as fast as they are taken or at a rate",
-        run: input::run::<generate::Generate>,
-    },
-    ProviderInfo {
-        name: "file",
-        side: Side::Input,
-        summary: "reads the lines of files, and follows them as they grow",
-        run: input::run::<file::FileInput>,
-    },
-    ProviderInfo {
-        name: "console",
-        side: Side::Output,
-        summary: "prints envelopes for people",
-        run: output::run::<console::Console>,
-    },
-    ProviderInfo {
-        name: "file",
-        side: Side::Output,
-        summary: "writes envelopes to files, rotated and compressed if asked for",
-        run: output::run::<file::FileOutput>,
-    },
-    ProviderInfo {
-        name: "null",
-        side: Side::Output,
-        summary: "counts envelopes and discards them",
-        run: output::run::<null::Null>,
-    },
+    an_input::<counter::Counter>("counter", "counts up, one envelope an interval"),
+    an_input::<generate::Generate>(
+        "generate",
+        "writes made-up envelopes, as fast as they are taken or at a rate",
+    ),
+    an_input::<file::FileInput>("file", "reads the lines of files, and follows them as they grow"),
+    an_output::<console::Console>("console", "prints envelopes for people"),
+    an_output::<file::FileOutput>(
+        "file",
+        "writes envelopes to files, rotated and compressed if asked for",
+    ),
+    an_output::<null::Null>("null", "counts envelopes and discards them"),
 ];
 
 /// Those that DStream itself puts into a run: no configuration can name them.
-const INTERNAL: &[ProviderInfo] = &[ProviderInfo {
-    name: "dead-letters",
-    side: Side::Input,
-    summary: "writes the lines of dead letters",
-    run: input::run::<dead_letters::DeadLetters>,
-}];
+const INTERNAL: &[ProviderInfo] =
+    &[an_input::<dead_letters::DeadLetters>("dead-letters", "writes the lines of dead letters")];
 
 /// Is the provider of that side and name, on this process's stdin and stdout. None if there is no
 /// such one.
 pub fn run(side: Side, name: &str) -> Option<ExitCode> {
-    let fits = |provider: &&ProviderInfo| provider.side == side && provider.name == name;
-    PROVIDERS.iter().chain(INTERNAL).find(fits).map(|provider| (provider.run)())
+    find(side, name).map(|provider| (provider.run)())
+}
+
+/// What the provider of that side and name would say of this config before it opens anything.
+///
+/// # Errors
+///
+/// The first thing that is wrong with it, and where.
+pub fn check(side: Side, name: &str, config: &Map<String, Value>) -> Result<(), ConfigProblem> {
+    find(side, name).map_or(Ok(()), |provider| (provider.check)(config))
+}
+
+fn find(side: Side, name: &str) -> Option<&'static ProviderInfo> {
+    let mut all = PROVIDERS.iter().chain(INTERNAL);
+    all.find(|provider| provider.side == side && provider.name == name)
 }

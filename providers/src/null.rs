@@ -39,11 +39,17 @@ pub(crate) struct Null {
 impl Output for Null {
     type Config = Config;
 
+    fn check(config: &Config) -> Result<(), ProviderError> {
+        match config {
+            Config { rate: 0, .. } | Config { delay_ms: 0, .. } => Ok(()),
+            _ => Err(ProviderError::config("rate and delay_ms exclude each other")),
+        }
+    }
+
     fn start(config: Config) -> Result<Self, ProviderError> {
         let step = match config {
             Config { rate: 0, delay_ms } => Duration::from_millis(delay_ms),
-            Config { rate, delay_ms: 0 } => Duration::from_nanos(1_000_000_000 / rate),
-            _ => return Err(ProviderError::config("rate and delay_ms exclude each other")),
+            Config { rate, .. } => Duration::from_nanos(1_000_000_000 / rate),
         };
         Ok(Self { envelopes: 0, bytes: 0, step, due: Instant::now(), stop: Stop::new() })
     }

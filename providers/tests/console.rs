@@ -97,5 +97,5 @@ fn answers_the_lifecycle_commands() {
     assert_eq!(plan["changes"].as_array().unwrap().len(), 3, "the documentation says 3");
     let refused = run("output console", r#"{"command":"plan","config":{"resource_count":10001}}"#);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.answer()["error"].as_str().unwrap().contains("at most 10000"));
+    assert!(refused.answer()["message"].as_str().unwrap().contains("at most 10000"));
 }

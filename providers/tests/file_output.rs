@@ -278,7 +278,7 @@ fn what_cannot_be_written_is_an_error_and_not_acknowledged() {
 #[test]
 fn what_is_wrong_is_said_before_anything_is_written() {
     for (config, said) in [
-        (json!({}), "names no file"),
+        (json!({}), "path: say which file"),
         (json!({ "path": "out/{table}" }), "there is no `{table}`"),
         (json!({ "path": "x", "rotate_lines": 0 }), "rotate_lines must be more than 0"),
         (json!({ "path": "x", "compress": "lz4" }), "`compress` must be one of"),

@@ -18,10 +18,14 @@ struct Ticker {
 impl Input for Ticker {
     type Config = Self;
 
-    fn start(config: Self) -> Result<Self, ProviderError> {
+    fn check(config: &Self) -> Result<(), ProviderError> {
         if config.interval_ms == 0 {
             return Err(ProviderError::config("interval_ms must be more than 0"));
         }
+        Ok(())
+    }
+
+    fn start(config: Self) -> Result<Self, ProviderError> {
         log::info!("ticking every {} ms", config.interval_ms);
         Ok(config)
     }

@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::batches::Batches;
 use crate::checkpoint::Stored;
 use crate::command::{Command, Invocation};
+use crate::config::{self, ConfigProblem};
 use crate::error::ProviderError;
 use crate::handshake;
 use crate::log;
@@ -22,7 +23,19 @@ pub trait Input: Sized {
     /// names the nearest.
     type Config: DeserializeOwned;
 
-    /// Checks the configuration and opens what is needed; DStream learns that the provider is ready
+    /// Says what is wrong with a configuration whose fields are right one by one, such as two that
+    /// exclude each other. Called before [`start`](Self::start), and by [`input::check`](crate::input::check),
+    /// anywhere and at any time: it opens, changes and logs nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the person who wrote the configuration should know.
+    fn check(config: &Self::Config) -> Result<(), ProviderError> {
+        let _ = config;
+        Ok(())
+    }
+
+    /// Opens what is needed; DStream learns that the provider is ready
     /// when it returns. SIGTERM ends the process while it is at it.
     ///
     /// # Errors
@@ -57,6 +70,16 @@ pub trait Input: Sized {
     fn stream(self, out: &mut EnvelopeWriter, stop: &Stop) -> Result<(), ProviderError>;
 }
 
+/// Whether a `config` is one that the provider would start with, as far as it can tell without looking
+/// at anything else. For programs that have providers built in, and for tests.
+///
+/// # Errors
+///
+/// The first thing that is wrong, and where.
+pub fn check<I: Input>(config: &Map<String, Value>) -> Result<(), ConfigProblem> {
+    config::check(config, I::check)
+}
+
 /// Is the provider: reads the command from stdin, does the handshake, streams, and returns the exit
 /// status for `main` to return.
 ///
@@ -83,7 +106,9 @@ fn prepare<I: Input>() -> Result<(I, Stop, EnvelopeWriter), ProviderError> {
         let message = format!("an input has no {}: it only runs", invocation.command);
         return Err(ProviderError::config(message));
     }
-    let mut input = I::start(invocation.config()?)?;
+    let config = invocation.config()?;
+    I::check(&config)?;
+    let mut input = I::start(config)?;
     let mut out = EnvelopeWriter::stdout()?;
     if I::RESUMES && invocation.protocol.has_checkpoints() {
         input.resume(invocation.checkpoint)?;

@@ -69,6 +69,7 @@ mod writer;
 
 pub use batches::LINE_BYTES_MAX;
 pub use command::Command;
+pub use config::{ConfigProblem, ConfigStep};
 pub use envelope::{Batch, Envelope, Parts};
 pub use error::{ErrorClass, ProviderError};
 pub use input::Input;

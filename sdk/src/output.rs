@@ -4,11 +4,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use signal_hook::consts::SIGTERM;
 
 use crate::batches::Batches;
 use crate::checkpoint::{Barrier, barriers};
 use crate::command::{Command, Invocation, Protocol};
+use crate::config::{self, ConfigProblem};
 use crate::envelope::{Batch, Envelope};
 use crate::error::ProviderError;
 use crate::handshake;
@@ -32,7 +34,20 @@ pub trait Output: Sized {
     /// names the nearest.
     type Config: DeserializeOwned;
 
-    /// Checks the configuration and opens what is needed; DStream learns that the provider is ready
+    /// Says what is wrong with a configuration whose fields are right one by one, such as two that
+    /// exclude each other. Called before [`start`](Self::start) and
+    /// [`lifecycle`](Self::lifecycle), and by [`output::check`](crate::output::check),
+    /// anywhere and at any time: it opens, changes and logs nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the person who wrote the configuration should know.
+    fn check(config: &Self::Config) -> Result<(), ProviderError> {
+        let _ = config;
+        Ok(())
+    }
+
+    /// Opens what is needed; DStream learns that the provider is ready
     /// when it returns. SIGTERM ends the process while it is at it.
     ///
     /// # Errors
@@ -117,6 +132,16 @@ pub trait Output: Sized {
     }
 }
 
+/// Whether a `config` is one that the provider would start with, as far as it can tell without looking
+/// at anything else. For programs that have providers built in, and for tests.
+///
+/// # Errors
+///
+/// The first thing that is wrong, and where.
+pub fn check<O: Output>(config: &Map<String, Value>) -> Result<(), ConfigProblem> {
+    config::check(config, O::check)
+}
+
 /// Is the provider: reads the command from stdin, does what it says, and returns the exit status for
 /// `main` to return.
 ///
@@ -144,6 +169,7 @@ fn prepare<O: Output>() -> Result<Task<O>, ProviderError> {
     let mut stdin = Batches::new(Stdin::open()?);
     let invocation = Invocation::parse(stdin.next_line()?.unwrap_or_default())?;
     let config = invocation.config()?;
+    O::check(&config)?;
     Ok(match invocation.command {
         Command::Run => Task::Stream(O::start(config)?, stdin, invocation.protocol),
         command => Task::Answered(O::lifecycle(command, config)),

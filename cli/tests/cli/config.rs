@@ -1,7 +1,7 @@
 //! Wrong configurations: exit status 2, every problem at its place, nothing started. The messages
 //! themselves are compared beside the loader; here only that they reach the person.
 
-use crate::harness::{Block, Sandbox};
+use crate::harness::{Block, Sandbox, task};
 
 #[test]
 fn a_missing_file_is_named() {
@@ -83,6 +83,35 @@ fn a_block_has_exactly_one_provider() {
 fn the_old_plugins_are_told_how_to_move() {
     let outcome = Sandbox::hcl("task \"t\" {\n  type = \"plugin\"\n}\n").run(&["run", "t"]);
     outcome.has(2, "", &["plugin", "providers"]);
+}
+
+#[test]
+fn the_config_of_a_built_in_provider_is_checked_before_anything_starts() {
+    let input = Block::builtin("generate").config("rat = 5");
+    let file = Block::builtin("file").named("files").config("path = [1]");
+    let null = Block::builtin("null").config("rate = 1").config("delay_ms = 1");
+    let sandbox = Sandbox::task(&input, &[file, null]);
+    let problems = [
+        "the config of `generate` is wrong: there is no field `rat`; did you mean `rate`?",
+        "dstream.hcl:6:7",
+        "the config of `file` is wrong: `path` must be a text, not a list",
+        "the config of `null` is wrong: rate and delay_ms exclude each other",
+    ];
+    for args in [&["validate"][..], &["run", "t"], &["plan", "t"]] {
+        sandbox.run(args).has(2, "", &problems);
+    }
+}
+
+#[test]
+fn a_secret_in_the_config_of_a_built_in_provider_is_not_shown() {
+    let input = Block::builtin("file").config("path = \"/in/${var.key}/[\"");
+    let sandbox = Sandbox::new();
+    let variable = "variable \"key\" {\n  default   = \"hunter22\"\n  sensitive = true\n}\n";
+    let task = task("t", &input, &[Block::builtin("null")], "");
+    sandbox.write("dstream.hcl", format!("{variable}{task}"));
+    let outcome = sandbox.run(&["validate"]);
+    outcome.has(2, "", &["the config of `file` is wrong", "is not a glob"]);
+    assert!(!outcome.stderr.contains("hunter22"), "{outcome:?}");
 }
 
 #[test]

@@ -204,12 +204,14 @@ impl Document {
             } else {
                 names.evaluate_given(&values);
             }
+            let log = values.log;
             let mut tasks = read_tasks(&self.declared, values, surroundings, tasks);
-            let secrets = values.log.secrets();
+            let secrets = log.secrets();
             for task in &mut tasks {
                 task.secrets = secrets.clone();
                 for block in task.outputs.iter_mut().chain([&mut task.input]) {
                     block.places.secrets = secrets.clone();
+                    block.ask_builtin(surroundings).into_iter().for_each(|it| log.push(it));
                 }
             }
             tasks

@@ -33,7 +33,7 @@ pub(crate) use nearest::{did_you_mean, is_same_name, listed};
 pub use places::{ConfigPlaces, Step};
 pub use secrets::Secrets;
 pub use settings::{Mirror, Settings, TrustPattern, TrustPolicy};
-pub use surroundings::{BuiltinProvider, Surroundings};
+pub use surroundings::{BuiltinProvider, CheckBuiltin, ConfigRefusal, Surroundings};
 pub use task::{
     CheckpointInterval, ConfigFormat, Delivery, Handshake, OnInvalid, ProviderBlock, Restart,
     RestartPolicy, Side, StreamOptions, Task, Validate,

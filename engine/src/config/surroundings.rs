@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::Side;
+use serde_json::{Map, Value};
+
+use super::{Side, Step};
 
 /// A provider that is part of the `dstream` binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,18 @@ pub struct BuiltinProvider {
     /// Which block may name it.
     pub side: Side,
 }
+
+/// What a built-in provider has against its `config`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigRefusal {
+    /// The way to what is wrong; empty where that is more than one field.
+    pub path: Vec<Step>,
+    /// A lower-case sentence.
+    pub message: String,
+}
+
+/// Asks the built-in provider of that side and name about its `config`, without starting it.
+pub type CheckBuiltin = fn(Side, &str, &Map<String, Value>) -> Result<(), ConfigRefusal>;
 
 /// Everything from outside the file that its values can depend on.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +41,8 @@ pub struct Surroundings {
     pub base_dir: PathBuf,
     /// The built-in providers there are.
     pub builtins: Vec<BuiltinProvider>,
+    /// Whether their configs are as they should be; `None` leaves that to their start.
+    pub check_builtin: Option<CheckBuiltin>,
     /// The time that `now`, `date` and `timestamp` see; `None` takes the system's clock and zone.
     pub now: Option<jiff::Zoned>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{ConfigPlaces, Confinement, Secrets};
+use super::{ConfigPlaces, Confinement, Diagnostic, Secrets, Surroundings};
 use crate::filter::Filter;
 use crate::relay::Transport;
 use crate::resolve::ProviderRef;
@@ -74,6 +74,17 @@ pub struct ProviderBlock {
     pub restart: Restart,
     /// What it may use and reach.
     pub confinement: Confinement,
+}
+
+impl ProviderBlock {
+    /// What a built-in provider has against its config.
+    pub(super) fn ask_builtin(&self, surroundings: &Surroundings) -> Option<Diagnostic> {
+        let ProviderRef::Builtin(name) = &self.provider else { return None };
+        let check = surroundings.check_builtin?;
+        let refusal = check(self.side, name, &self.config).err()?;
+        let message = format!("the config of `{name}` is wrong: {}", refusal.message);
+        Some(self.places.error(&refusal.path, &message, None))
+    }
 }
 
 /// How the first line on a provider's stdin is written: `config_format`.

@@ -95,21 +95,22 @@ impl Lines {
 impl Input for Generate {
     type Config = Config;
 
+    fn check(config: &Config) -> Result<(), ProviderError> {
+        let message = match (&config.template, config.line_bytes) {
+            (Some(_), Some(_)) => "line_bytes and template exclude each other".to_owned(),
+            (None, Some(bytes)) if !(LINE_BYTES_MIN..=LINE_BYTES_MAX).contains(&bytes) => {
+                format!("line_bytes must be from {LINE_BYTES_MIN} to {LINE_BYTES_MAX}, not {bytes}")
+            }
+            _ => return Ok(()),
+        };
+        Err(ProviderError::config(message))
+    }
+
     fn start(config: Config) -> Result<Self, ProviderError> {
         let Config { count, rate, line_bytes, template, seed, write } = config;
-        let lines = match (template, line_bytes.unwrap_or(LINE_BYTES)) {
-            (Some(_), _) if line_bytes.is_some() => {
-                return Err(ProviderError::config("line_bytes and template exclude each other"));
-            }
-            (Some(template), _) => Lines::Template(Template::new(&template, seed)),
-            (None, bytes) if (LINE_BYTES_MIN..=LINE_BYTES_MAX).contains(&bytes) => {
-                Lines::Block(Block::new(bytes, seed))
-            }
-            (None, bytes) => {
-                return Err(ProviderError::config(format!(
-                    "line_bytes must be from {LINE_BYTES_MIN} to {LINE_BYTES_MAX}, not {bytes}"
-                )));
-            }
+        let lines = match template {
+            Some(template) => Lines::Template(Template::new(&template, seed)),
+            None => Lines::Block(Block::new(line_bytes.unwrap_or(LINE_BYTES), seed)),
         };
         log::info!("starting with count={count}, rate={rate}/s");
         Ok(Self { count, rate, write, lines, done: 0 })
@@ -196,12 +197,12 @@ mod tests {
 
     #[test]
     fn sizes_that_cannot_be_are_refused() {
-        let start = |config| Generate::start(config).map(|_| ()).map_err(|error| error.to_string());
-        let sized = |bytes| start(Config { line_bytes: Some(bytes), ..Config::default() });
+        let check = |config| Generate::check(&config).map_err(|error| error.to_string());
+        let sized = |bytes| check(Config { line_bytes: Some(bytes), ..Config::default() });
         assert!(sized(LINE_BYTES_MIN).is_ok());
         assert_eq!(sized(49), Err("line_bytes must be from 50 to 67108864, not 49".to_owned()));
         assert!(sized(LINE_BYTES_MAX + 1).is_err());
         let template = Some(Value::Null);
-        assert!(start(Config { line_bytes: Some(515), template, ..Config::default() }).is_err());
+        assert!(check(Config { line_bytes: Some(515), template, ..Config::default() }).is_err());
     }
 }

@@ -9,7 +9,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::map::Iter;
 use serde_json::{Map, Value};
 
-use super::error::{ConfigError, Step};
+use super::error::{ConfigError, ConfigStep};
 
 /// A value somewhere in the config.
 #[derive(Clone, Copy)]
@@ -168,7 +168,8 @@ impl<'de> MapAccess<'de> for Fields<'de> {
         let Some((name, value)) = self.current else {
             return Err(ConfigError::custom("a value was asked for before its name"));
         };
-        seed.deserialize(Item(value)).map_err(|error| error.within(Step::Field(name.to_owned())))
+        seed.deserialize(Item(value))
+            .map_err(|error| error.within(ConfigStep::Field(name.to_owned())))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -191,7 +192,9 @@ impl<'de> SeqAccess<'de> for List<'de> {
         let Some(item) = self.items.next() else { return Ok(None) };
         let index = self.index;
         self.index += 1;
-        seed.deserialize(Item(item)).map(Some).map_err(|error| error.within(Step::Index(index)))
+        seed.deserialize(Item(item))
+            .map(Some)
+            .map_err(|error| error.within(ConfigStep::Index(index)))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -223,7 +226,7 @@ impl<'de> Variant<'de> {
         read: impl FnOnce(Item<'de>) -> Result<T, ConfigError>,
     ) -> Result<T, ConfigError> {
         let content = self.content.unwrap_or(&Value::Null);
-        read(Item(content)).map_err(|error| error.within(Step::Field(self.name.to_owned())))
+        read(Item(content)).map_err(|error| error.within(ConfigStep::Field(self.name.to_owned())))
     }
 }
 

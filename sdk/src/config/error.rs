@@ -4,18 +4,30 @@ use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
 
-/// One step from the config to a value within it.
+/// One step from a `config` to a value within it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum ConfigStep {
+    /// To a field of an object.
     Field(String),
+    /// To an item of a list, from 0.
     Index(usize),
+}
+
+/// Why a provider refuses a `config`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// The way from the config to what is wrong; empty where that is more than one field. What is
+    /// missing is the last step.
+    pub path: Vec<ConfigStep>,
+    /// A lower-case sentence that names the field.
+    pub message: String,
 }
 
 /// A value that does not fit, with its path.
 #[derive(Debug)]
 pub(super) struct ConfigError {
     /// The innermost step first, as the error meets them on its way out.
-    path: Vec<Step>,
+    path: Vec<ConfigStep>,
     what: What,
 }
 
@@ -36,17 +48,26 @@ impl ConfigError {
     }
 
     /// The same error seen from one level further out.
-    pub(super) fn within(mut self, step: Step) -> Self {
+    pub(super) fn within(mut self, step: ConfigStep) -> Self {
         self.path.push(step);
         self
+    }
+
+    /// The same for others to show.
+    pub(super) fn problem(&self) -> ConfigProblem {
+        let mut path: Vec<ConfigStep> = self.path.iter().rev().cloned().collect();
+        if let What::NoField { name, .. } = &self.what {
+            path.push(ConfigStep::Field(name.clone()));
+        }
+        ConfigProblem { path, message: self.to_string() }
     }
 
     fn path(&self) -> String {
         let mut path = String::new();
         for step in self.path.iter().rev() {
             match step {
-                Step::Index(index) => path.push_str(&format!("[{index}]")),
-                Step::Field(name) => {
+                ConfigStep::Index(index) => path.push_str(&format!("[{index}]")),
+                ConfigStep::Field(name) => {
                     path.push_str(if path.is_empty() { "" } else { "." });
                     path.push_str(name);
                 }
@@ -83,11 +104,11 @@ impl Error for ConfigError {
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Self::new(What::Missing).within(Step::Field(name.to_owned()))
+        Self::new(What::Missing).within(ConfigStep::Field(name.to_owned()))
     }
 
     fn duplicate_field(name: &'static str) -> Self {
-        Self::new(What::Twice).within(Step::Field(name.to_owned()))
+        Self::new(What::Twice).within(ConfigStep::Field(name.to_owned()))
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+pub use self::error::{ConfigProblem, ConfigStep};
 use crate::error::ProviderError;
 
 /// Reads a config.
@@ -19,6 +20,21 @@ use crate::error::ProviderError;
 pub(crate) fn read<C: DeserializeOwned>(config: &Map<String, Value>) -> Result<C, ProviderError> {
     C::deserialize(deserializer::Object(config))
         .map_err(|error| ProviderError::config(format!("config: {error}")))
+}
+
+/// Whether a config can be read, and passes a provider's own `check`.
+///
+/// # Errors
+///
+/// The first thing that is wrong.
+pub(crate) fn check<C: DeserializeOwned>(
+    config: &Map<String, Value>,
+    check: impl FnOnce(&C) -> Result<(), ProviderError>,
+) -> Result<(), ConfigProblem> {
+    let config = C::deserialize(deserializer::Object(config)).map_err(|error| error.problem())?;
+    let whole =
+        |error: ProviderError| ConfigProblem { path: Vec::new(), message: error.to_string() };
+    check(&config).map_err(whole)
 }
 
 #[cfg(test)]

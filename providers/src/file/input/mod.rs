@@ -66,6 +66,20 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    fn patterns(&self) -> Result<Patterns, ProviderError> {
+        let none = "path: say which file, or which files by a glob";
+        match &self.path {
+            Some(_) if !self.paths.is_empty() => {
+                Err(ProviderError::config("path and paths exclude each other"))
+            }
+            Some(path) => Patterns::new(std::slice::from_ref(path)),
+            None if self.paths.is_empty() => Err(ProviderError::config(none)),
+            None => Patterns::new(&self.paths),
+        }
+    }
+}
+
 /// Where a file begins that no checkpoint knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,26 +101,19 @@ pub(crate) struct FileInput {
 impl Input for FileInput {
     type Config = Config;
 
-    fn start(config: Config) -> Result<Self, ProviderError> {
-        let Config { path, paths, start, follow, poll_interval_ms, format } = config;
-        let texts = match path {
-            Some(_) if !paths.is_empty() => {
-                return Err(ProviderError::config("path and paths exclude each other"));
-            }
-            Some(path) => vec![path],
-            None if paths.is_empty() => {
-                return Err(ProviderError::config(
-                    "path: say which file, or which files by a glob",
-                ));
-            }
-            None => paths,
-        };
-        if !(1..=POLL_INTERVAL_MS_MAX).contains(&poll_interval_ms) {
+    fn check(config: &Config) -> Result<(), ProviderError> {
+        let interval = config.poll_interval_ms;
+        if !(1..=POLL_INTERVAL_MS_MAX).contains(&interval) {
             return Err(ProviderError::config(format!(
-                "poll_interval_ms must be from 1 to {POLL_INTERVAL_MS_MAX}, not {poll_interval_ms}"
+                "poll_interval_ms must be from 1 to {POLL_INTERVAL_MS_MAX}, not {interval}"
             )));
         }
-        let patterns = Patterns::new(&texts)?;
+        config.patterns().map(drop)
+    }
+
+    fn start(config: Config) -> Result<Self, ProviderError> {
+        let patterns = config.patterns()?;
+        let Config { start, follow, poll_interval_ms, format, .. } = config;
         check_named(&patterns, follow)?;
         Ok(Self {
             patterns,

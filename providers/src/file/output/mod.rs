@@ -71,7 +71,10 @@ enum Format {
 }
 
 impl Config {
-    fn check(&self) -> Result<(Template, Settings), ProviderError> {
+    fn read(&self) -> Result<(Template, Settings), ProviderError> {
+        if self.path.is_empty() {
+            return Err(ProviderError::config("path: say which file"));
+        }
         let rotations = [
             ("rotate_bytes", self.rotate_bytes),
             ("rotate_lines", self.rotate_lines),
@@ -177,8 +180,12 @@ fn write(
 impl Output for FileOutput {
     type Config = Config;
 
+    fn check(config: &Config) -> Result<(), ProviderError> {
+        config.read().map(drop)
+    }
+
     fn start(config: Config) -> Result<Self, ProviderError> {
-        let (template, settings) = config.check()?;
+        let (template, settings) = config.read()?;
         if settings.is_numbered() {
             recovery::finish_left(&template, settings.fsync)?;
         }
@@ -257,7 +264,7 @@ impl Output for FileOutput {
     }
 
     fn lifecycle(command: Command, config: Config) -> LifecycleResult {
-        match config.check() {
+        match config.read() {
             Ok((template, _)) => lifecycle::answer(command, &template),
             Err(error) => LifecycleResult::error(error.to_string()),
         }
