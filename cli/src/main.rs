@@ -33,5 +33,6 @@ fn main() -> ExitCode {
         (Some(commands::GUARD), None, None) => return commands::guard(),
         _ => {}
     }
+    signals::outlive_file_limit();
     commands::dispatch(arguments::parse())
 }

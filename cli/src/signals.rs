@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, after, bounded, select};
 use dstream_engine::run::StopSignal;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 /// Signals that can be waiting at once: more change nothing.
@@ -103,6 +103,14 @@ impl Stops {
             recv(after(LAST_WORDS)) -> _ => {}
         }
     }
+}
+
+/// Has a file that would get larger than `ulimit -f` allows be an error of its write, with a name and
+/// a cause, and not the end of this process without a word. Caught, not ignored: what is started from
+/// here has the signal as it was.
+pub(crate) fn outlive_file_limit() {
+    // If it cannot be caught, it is as it was.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 /// The signals that mean something here: not those that whoever started this program has had it

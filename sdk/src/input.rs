@@ -14,7 +14,7 @@ use crate::error::ProviderError;
 use crate::handshake;
 use crate::log;
 use crate::stdio::Stdin;
-use crate::stop::Stop;
+use crate::stop::{self, Stop};
 use crate::writer::EnvelopeWriter;
 
 /// A provider that writes the stream.
@@ -83,9 +83,11 @@ pub fn check<I: Input>(config: &Map<String, Value>) -> Result<(), ConfigProblem>
 /// Is the provider: reads the command from stdin, does the handshake, streams, and returns the exit
 /// status for `main` to return.
 ///
-/// It takes over SIGTERM, SIGINT and the panic hook of the whole process.
+/// It takes over SIGTERM, SIGINT, SIGXFSZ (a file that gets larger than `ulimit -f` allows is an error
+/// of its write) and the panic hook of the whole process.
 pub fn run<I: Input>() -> ExitCode {
     log::panics();
+    stop::outlive_file_limit();
     let (input, stop, mut out) = match prepare::<I>() {
         Ok(prepared) => prepared,
         Err(error) => return handshake::refuse(&error),

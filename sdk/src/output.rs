@@ -18,7 +18,7 @@ use crate::lifecycle::LifecycleResult;
 use crate::log;
 use crate::reject::Rejecter;
 use crate::stdio::{Stdin, Stdout};
-use crate::stop::Stop;
+use crate::stop::{self, Stop};
 
 /// A provider that reads the stream.
 ///
@@ -145,9 +145,11 @@ pub fn check<O: Output>(config: &Map<String, Value>) -> Result<(), ConfigProblem
 /// Is the provider: reads the command from stdin, does what it says, and returns the exit status for
 /// `main` to return.
 ///
-/// It takes over SIGTERM, SIGINT and the panic hook of the whole process.
+/// It takes over SIGTERM, SIGINT, SIGXFSZ (a file that gets larger than `ulimit -f` allows is an error
+/// of its write) and the panic hook of the whole process.
 pub fn run<O: Output>() -> ExitCode {
     log::panics();
+    stop::outlive_file_limit();
     match prepare::<O>() {
         Ok(Task::Stream(output, stdin, asked)) => {
             handshake::exit_code(stream(output, stdin, &asked))

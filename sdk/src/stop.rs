@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 /// The longest single wait on a condition variable; longer ones are made of several.
@@ -26,6 +26,13 @@ struct Inner {
     /// Dropped with the request, which hangs up every [`Stop::bell`].
     bells: Mutex<Vec<PipeWriter>>,
     changed: Condvar,
+}
+
+/// Has a file that would get larger than `ulimit -f` allows be an error of its write, and not the end
+/// of the provider without a word.
+pub(crate) fn outlive_file_limit() {
+    // If the signal cannot be caught, it ends the process, as it would have.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 impl Stop {

@@ -142,6 +142,41 @@ fn an_acknowledgement_counts_when_the_letters_before_it_are_on_the_disk() {
     assert!(!outcome.stderr.contains(state), "it comes later: {}", outcome.stderr);
 }
 
+/// The number before ` lines` in the line of stderr that has this in it; 0 if there is none.
+fn told(outcome: &Outcome, what: &str) -> usize {
+    let Some(line) = outcome.stderr.lines().find(|line| line.contains(what)) else { return 0 };
+    let before = line.split(" lines").next().unwrap();
+    before.rsplit(' ').next().unwrap().replace(',', "").parse().unwrap()
+}
+
+#[test]
+fn lines_that_are_given_back_when_there_is_no_room_are_counted() {
+    const LINES: usize = 1_000;
+    let sandbox = Sandbox::new();
+    let lines = (0..LINES).map(|number| format!("{{\"data\":\"bad {number:04}\"}}\n"));
+    sandbox.write("lines", lines.collect::<String>());
+    sandbox.write_executable("source", format!("#!/bin/sh\nexec cat {}\n", sandbox.at("lines")));
+    let one_file = format!("{DEAD}\n    dead_letter_files = 1");
+    let small = format!("{one_file}\n    dead_letter_size = \"32KiB\"");
+    let limited = ["sh", "-c", "ulimit -f 64; exec \"$@\"", "sh"];
+    for (stream, wrapper, cause) in [
+        (&small, &[][..], "cause: it has its 32768 bytes"),
+        (&one_file, &limited, "cause: File too large"),
+    ] {
+        sandbox.write_task(&Block::path("./source"), &[sink(&sandbox, "")], stream);
+        let _ = std::fs::remove_dir_all(sandbox.path("dead"));
+        let outcome = sandbox.start_command(sandbox.wrapped(wrapper, &["run", "t"])).outcome();
+        let not_kept = "that could not be kept";
+        outcome.said(1, &["`sink` cannot have its invalid lines kept in", cause, not_kept]);
+        let kept = text(&sandbox, "dead/letters");
+        assert!(kept.ends_with('\n') && kept.len() > 30_000, "{} bytes", kept.len());
+        let accounted = kept.lines().count()
+            + told(&outcome, not_kept)
+            + told(&outcome, "and never written to `sink`");
+        assert_eq!(accounted, LINES, "{outcome:?}");
+    }
+}
+
 /// An output that says one thing and takes all.
 fn saying(said: &str) -> (Sandbox, Outcome) {
     let sandbox = Sandbox::new();

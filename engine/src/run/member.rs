@@ -68,10 +68,19 @@ pub(super) struct Member<'a> {
     pub(super) watch: Option<Watch>,
     /// Bytes that an output has printed.
     pub(super) printed_bytes: Arc<AtomicU64>,
-    /// Lines that an output has given back, all its processes together.
-    pub(super) lines_rejected: Arc<AtomicU64>,
+    /// What an output has given back, all its processes together.
+    pub(super) returned: Arc<Returned>,
     /// It is to have another process.
     pub(super) restarting: Option<Restarting>,
+}
+
+/// Lines that an output has given back.
+#[derive(Debug, Default)]
+pub(super) struct Returned {
+    /// Left out, or kept as dead letters.
+    pub(super) lines: AtomicU64,
+    /// Neither, since the task has failed at one of them.
+    pub(super) lines_unkept: AtomicU64,
 }
 
 /// What there is to know of a member that is to have another process.
@@ -112,15 +121,15 @@ impl<'a> Member<'a> {
             restarts: 0,
             watch: None,
             printed_bytes: Arc::default(),
-            lines_rejected: Arc::default(),
+            returned: Arc::default(),
             restarting: None,
         }
     }
 
     /// The same with another process, which has not begun anything.
     pub(super) fn renewed(&self) -> Self {
-        let lines_rejected = Arc::clone(&self.lines_rejected);
-        Self { restarts: self.restarts + 1, lines_rejected, ..Self::new(self.block) }
+        let returned = Arc::clone(&self.returned);
+        Self { restarts: self.restarts + 1, returned, ..Self::new(self.block) }
     }
 
     pub(super) fn is_restarting(&self) -> bool {

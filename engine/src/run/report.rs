@@ -80,6 +80,9 @@ pub struct OutputReport {
     pub bytes_written: u64,
     /// Of these lines, those that it has given back, and that were left out or kept.
     pub lines_rejected: u64,
+    /// Lines that it has given back when they could not be kept as dead letters any more: nobody has
+    /// them.
+    pub lines_unkept: u64,
     /// Lines that were accepted and never written to it.
     pub lines_unwritten: u64,
     /// Their bytes.

@@ -58,6 +58,14 @@ pub(super) fn conclude(
         ))
         .print();
     }
+    for output in report.outputs.iter().filter(|output| output.lines_unkept > 0) {
+        Problem::new(format!(
+            "`{}` has given back {} of task `{name}` that could not be kept",
+            output.name,
+            count(output.lines_unkept, "line")
+        ))
+        .print();
+    }
     for output in report.outputs.iter().filter(|output| output.lines_lost > 0) {
         logging::say(&format!(
             "{} ({}) of task \"{name}\" were lost when `{}` ended and was started again",

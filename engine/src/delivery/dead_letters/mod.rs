@@ -71,6 +71,11 @@ pub enum DeadLetterError {
     Io(#[from] io::Error),
 }
 
+fn has_no_room(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
+}
+
 fn full(files: u32, bytes: u64) -> String {
     match files {
         1 => format!("it has its {bytes} bytes"),
@@ -86,6 +91,9 @@ impl DeadLetterError {
                 "send them again (dstream dlq replay TASK), move the files away, or allow more: dead_letter_size and dead_letter_files in the stream block"
             }
             Self::Claimed { .. } => "wait for its end, or stop it",
+            Self::Io(error) if has_no_room(error) => {
+                "make room there, or name another place in dead_letter"
+            }
             Self::NotAFile(_) | Self::Io(_) => "check the path in dead_letter and its permissions",
         }
     }

@@ -55,7 +55,8 @@ impl Dispatcher<'_> {
         let line_bytes_max = self.task.stream.line_bytes_max;
         let path = self.task.stream.dead_letter.clone().unwrap_or_default();
         let mut returned = self.returned_lines(id);
-        let count = Arc::clone(&self.members[id].lines_rejected);
+        let counts = Arc::clone(&self.members[id].returned);
+        let unkept = Arc::clone(&self.members[id].returned);
         let tell = self.teller(id);
         let mut take = move |word, is_shown| {
             let not_kept = |source| FailureKind::NoDeadLetter { path: path.clone(), source };
@@ -71,7 +72,7 @@ impl Dispatcher<'_> {
                     match returned.take(&line, &reason).map_err(not_kept)? {
                         Disposition::Stop => Err(FailureKind::RejectedLine(reason)),
                         Disposition::LeaveOut => {
-                            count.fetch_add(1, Relaxed);
+                            counts.lines.fetch_add(1, Relaxed);
                             Ok(())
                         }
                     }
@@ -81,11 +82,15 @@ impl Dispatcher<'_> {
         };
         let mut failed = false;
         let take = move |word, is_shown| {
+            let is_line = matches!(word, Word::Reject(_) | Word::BadReject(_));
             // What it says after that counts no more: an acknowledgement would be of a line that
             // nobody has.
             if !failed && let Err(kind) = take(word, is_shown) {
                 failed = true;
                 tell(MemberEvent::Misspoke(kind));
+            }
+            if failed && is_line {
+                unkept.lines_unkept.fetch_add(1, Relaxed);
             }
         };
         let has_acks = self.delivery.is_some();

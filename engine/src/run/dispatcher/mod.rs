@@ -376,11 +376,17 @@ impl<'a> Dispatcher<'a> {
         let output = |index: usize| {
             let got = counters.map(|counters| &counters.outputs[index]);
             let unwritten = counters.map_or((0, 0), |counters| counters.unwritten(index));
+            let returned = &self.members[index + 1].returned;
             OutputReport {
                 name: self.task.outputs[index].name.clone(),
                 lines_written: got.map_or(0, |got| got.lines_written.load(Relaxed)),
                 bytes_written: got.map_or(0, |got| got.bytes_written.load(Relaxed)),
-                lines_rejected: self.members[index + 1].lines_rejected.load(Relaxed),
+                lines_rejected: returned.lines.load(Relaxed),
+                // With checkpoints they come again.
+                lines_unkept: match self.delivery {
+                    None => returned.lines_unkept.load(Relaxed),
+                    Some(_) => 0,
+                },
                 lines_unwritten: unwritten.0,
                 bytes_unwritten: unwritten.1,
                 lines_lost: got.map_or(0, |got| got.lines_lost.load(Relaxed)),
@@ -442,7 +448,7 @@ impl<'a> Dispatcher<'a> {
 
     fn count_returned(&self, stats: &mut StreamStats) {
         for (output, member) in stats.outputs.iter_mut().zip(&self.members[1..]) {
-            output.lines_rejected = member.lines_rejected.load(Relaxed);
+            output.lines_rejected = member.returned.lines.load(Relaxed);
         }
     }
 
