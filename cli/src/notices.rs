@@ -76,11 +76,13 @@ impl Observer for LogNotices {
                 }
             }
             Notice::LinesLost { provider, lines, bytes: size } => {
-                let (lines, size) = (count(lines, "line"), bytes(size));
+                let which = format!("{} ({})", count(lines, "line"), bytes(size));
                 warn!(
                     task,
                     provider,
-                    "{lines} ({size}) that had been written to this output and that it had not read are lost"
+                    lines,
+                    bytes = size,
+                    "{which} that had been written to this output and that it had not read are lost"
                 );
             }
             Notice::Restarting { side, provider, after, restart, alone } => {

@@ -25,7 +25,7 @@ pub(super) struct Host {
     provided: Provided,
     state: StateStore,
     log_level: &'static str,
-    log_format: LogFormat,
+    pub(super) log_format: LogFormat,
     /// One for all tasks, so that their lines do not mix.
     pub(super) terminal: Terminal,
     /// How statistics are shown, if at all.

@@ -175,6 +175,17 @@ fn lines_that_are_given_back_when_there_is_no_room_are_counted() {
             + told(&outcome, "and never written to `sink`");
         assert_eq!(accounted, LINES, "{outcome:?}");
     }
+
+    std::fs::remove_dir_all(sandbox.path("dead")).unwrap();
+    sandbox.write_task(&Block::path("./source"), &[sink(&sandbox, "")], &small);
+    let outcome = sandbox.run(&["run", "t", "-f", "json"]);
+    let log: Vec<Value> =
+        outcome.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = log.iter().find(|line| line["message"].as_str().unwrap().contains("not be kept"));
+    assert_eq!(line.unwrap()["provider"], "sink");
+    assert!(line.unwrap()["lines"].as_u64().unwrap() > 1, "{log:?}");
+    let last = json!({ "level": "ERROR", "message": "the task failed", "task": "t" });
+    assert_eq!(log.last(), Some(&last));
 }
 
 /// An output that says one thing and takes all.

@@ -85,7 +85,15 @@ impl TaskRun<'_> {
             view.conclude(&Subject::of(self.task), &report);
         }
         if report.failure.is_none() || report.lines > 0 {
-            info!(task, "{}", summary::of(&report));
+            info!(
+                task,
+                lines = report.lines,
+                bytes = report.bytes,
+                restarts = report.restarts,
+                elapsed_ms = report.elapsed.as_millis() as u64,
+                "{}",
+                summary::of(&report)
+            );
         }
         let outcome = Outcome::of(&report);
         summary::conclude(&self.task.name, &report, outcome, self.host, self.stops);
@@ -98,7 +106,7 @@ impl TaskRun<'_> {
             view.leave(&self.task.name);
         }
         problem.of_task(self.several.then_some(&self.task.name)).print();
-        summary::failed(&self.task.name);
+        summary::failed(&self.task.name, self.host.log_format);
     }
 }
 

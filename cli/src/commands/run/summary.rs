@@ -3,10 +3,12 @@
 use std::thread;
 
 use crossbeam_channel::bounded;
-use dstream_engine::run::{RunReport, StopSignal};
+use dstream_engine::run::{OutputReport, RunReport, StopSignal};
+use tracing::{Level, error, info, warn};
 
 use super::super::context::Host;
 use super::one::Outcome;
+use crate::arguments::LogFormat;
 use crate::failures::Problem;
 use crate::logging;
 use crate::plural::{bytes, count};
@@ -41,7 +43,8 @@ pub(in super::super) fn of(report: &RunReport) -> String {
     format!("{} in {:.1} s", parts.join(", "), report.elapsed.as_secs_f64())
 }
 
-/// The closing line of a task. For people: whoever read stdout or stderr may have left.
+/// What is said at the end of a task: in words for people, who may have left, or as lines of a JSON
+/// log.
 pub(super) fn conclude(
     name: &str,
     report: &RunReport,
@@ -49,66 +52,119 @@ pub(super) fn conclude(
     host: &Host,
     stops: &Stops,
 ) {
-    for output in report.outputs.iter().filter(|output| output.lines_unwritten > 0) {
-        Problem::new(format!(
-            "{} ({}) of task `{name}` were taken from the input and never written to `{}`",
-            count(output.lines_unwritten, "line"),
-            bytes(output.bytes_unwritten),
-            output.name
-        ))
-        .print();
-    }
-    for output in report.outputs.iter().filter(|output| output.lines_unkept > 0) {
-        Problem::new(format!(
-            "`{}` has given back {} of task `{name}` that could not be kept",
-            output.name,
-            count(output.lines_unkept, "line")
-        ))
-        .print();
-    }
-    for output in report.outputs.iter().filter(|output| output.lines_lost > 0) {
-        logging::say(&format!(
-            "{} ({}) of task \"{name}\" were lost when `{}` ended and was started again",
-            count(output.lines_lost, "line"),
-            bytes(output.bytes_lost),
-            output.name
-        ));
+    let format = host.log_format;
+    for output in &report.outputs {
+        tell_losses(name, output, format);
     }
     let again = report.checkpoints.map_or(0, |checkpoints| checkpoints.lines_again);
     if again > 0 {
-        logging::say(&format!(
-            "Task \"{name}\" goes on from its last stored checkpoint: {} after it will come again",
-            count(again, "line")
-        ));
+        let after = format!("{} after it will come again", count(again, "line"));
+        match format {
+            LogFormat::Text => logging::say(&format!(
+                "Task \"{name}\" goes on from its last stored checkpoint: {after}"
+            )),
+            LogFormat::Json => {
+                info!(
+                    task = name,
+                    lines = again,
+                    "goes on from the last stored checkpoint: {after}"
+                );
+            }
+        }
     }
+    let delivered = if report.outputs.iter().any(|output| output.lines_lost > 0) {
+        "everything else that was read was delivered"
+    } else {
+        "everything read was delivered"
+    };
     match outcome {
-        Outcome::Failed if report.failure.is_some() => failed(name),
+        Outcome::Failed if report.failure.is_some() => failed(name, format),
         Outcome::Failed => {
             let forced = report.forced.join(", ");
-            logging::say(&format!("❌ Task \"{name}\" had to be ended by force: {forced}"));
+            close(Level::ERROR, name, &format!("had to be ended by force: {forced}"), format);
         }
-        Outcome::Stopped(StopSignal::SiblingFailed) => logging::say(&format!(
-            "⏹ Task \"{name}\" stopped since another task failed; everything read was delivered"
-        )),
-        Outcome::Stopped(_) => {
-            logging::say(&format!("⏹ Task \"{name}\" stopped; everything read was delivered"));
+        Outcome::Stopped(StopSignal::SiblingFailed) => {
+            close(
+                Level::INFO,
+                name,
+                &format!("stopped since another task failed; {delivered}"),
+                format,
+            );
         }
+        Outcome::Stopped(_) => close(Level::INFO, name, &format!("stopped; {delivered}"), format),
         Outcome::Succeeded => {
             print(host, stops, format!("✅ Task \"{name}\" executed successfully\n"));
         }
     }
 }
 
+/// Lines that nobody has.
+fn tell_losses(name: &str, output: &OutputReport, format: LogFormat) {
+    let OutputReport { name: provider, lines_unwritten, bytes_unwritten, lines_unkept, .. } =
+        output;
+    let OutputReport { lines_lost, bytes_lost, .. } = output;
+    let amount = |lines: u64, size: u64| format!("{} ({})", count(lines, "line"), bytes(size));
+    if *lines_unwritten > 0 {
+        let (lines, bytes) = (lines_unwritten, bytes_unwritten);
+        let which = amount(*lines, *bytes);
+        let what = format!("were taken from the input and never written to `{provider}`");
+        match format {
+            LogFormat::Text => Problem::new(format!("{which} of task `{name}` {what}")).print(),
+            LogFormat::Json => error!(task = name, provider, lines, bytes, "{which} {what}"),
+        }
+    }
+    if *lines_unkept > 0 {
+        let (lines, which) = (lines_unkept, count(*lines_unkept, "line"));
+        let what = "that could not be kept";
+        match format {
+            LogFormat::Text => {
+                let text = format!("`{provider}` has given back {which} of task `{name}` {what}");
+                Problem::new(text).print();
+            }
+            LogFormat::Json => {
+                error!(task = name, provider, lines, "has given back {which} {what}")
+            }
+        }
+    }
+    if *lines_lost > 0 {
+        let (lines, bytes) = (lines_lost, bytes_lost);
+        let which = amount(*lines, *bytes);
+        let what = format!("were lost when `{provider}` ended and was started again");
+        match format {
+            LogFormat::Text => logging::say(&format!("{which} of task \"{name}\" {what}")),
+            LogFormat::Json => warn!(task = name, provider, lines, bytes, "{which} {what}"),
+        }
+    }
+}
+
 /// The closing line of a task that has failed.
-pub(super) fn failed(name: &str) {
-    logging::say(&format!("❌ Task \"{name}\" failed"));
+pub(super) fn failed(name: &str, format: LogFormat) {
+    close(Level::ERROR, name, "failed", format);
+}
+
+/// `level` is that of a failure, or of an end that was asked for.
+fn close(level: Level, name: &str, how: &str, format: LogFormat) {
+    let has_failed = level == Level::ERROR;
+    match format {
+        LogFormat::Text => {
+            let sign = if has_failed { "❌" } else { "⏹" };
+            logging::say(&format!("{sign} Task \"{name}\" {how}"));
+        }
+        LogFormat::Json if has_failed => error!(task = name, "the task {how}"),
+        LogFormat::Json => info!(task = name, "the task {how}"),
+    }
 }
 
 /// The closing line of several tasks: on stdout if all went well.
 pub(super) fn conclude_all(outcomes: &[(&str, Outcome)], host: &Host, stops: &Stops) {
     let (sign, text) = overview(outcomes);
     let line = format!("{sign} {text}");
-    if sign == "✅" { print(host, stops, format!("{line}\n")) } else { logging::say(&line) }
+    match (sign, host.log_format) {
+        ("✅", _) => print(host, stops, format!("{line}\n")),
+        (_, LogFormat::Text) => logging::say(&line),
+        ("❌", LogFormat::Json) => error!("{text}"),
+        (_, LogFormat::Json) => info!("{text}"),
+    }
 }
 
 /// `3 tasks: 2 succeeded, 1 failed: orders`, and the sign to put before it.
