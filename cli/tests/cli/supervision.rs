@@ -29,12 +29,15 @@ fn an_output_that_keeps_dying_gets_everything_in_the_end() {
     let sandbox = Sandbox::new();
     let output = crashes_after(&sandbox, "7000", &restart("on_failure", "max_attempts = 0"));
     sandbox.write_task(&generate(COUNT), &[output], STREAM);
-    let outcome = sandbox.run_task();
+    let outcome = sandbox.run(&["run", "t", "--stats", "--stats-format", "json"]);
     outcome.has(
         0,
         "✅ Task \"t\" executed successfully\n",
         &["restart 1)", "going on after", "after "],
     );
+    let report = outcome.stderr.lines().find(|line| line.contains("\"final\":true")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(report).unwrap();
+    assert!(report["lines"].as_u64() >= Some(COUNT), "of all attempts: {report}");
     let text = String::from_utf8(sandbox.read("out")).unwrap();
     let seq = |line: &str| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -56,6 +59,29 @@ fn too_many_restarts_are_given_up_and_counted() {
     let outcome = sandbox.run_task();
     outcome.has(1, "", &["restart 2)", "giving up after 2 restarts", "❌ Task \"t\" failed"]);
     assert!(!outcome.stderr.contains("restart 3)"), "{}", outcome.stderr);
+    // What was not written comes again, and is no loss.
+    assert!(!outcome.stderr.contains("never written"), "{}", outcome.stderr);
+}
+
+#[test]
+fn the_numbers_of_all_attempts_are_one_report() {
+    let sandbox = Sandbox::new();
+    let input = Block::builtin("counter")
+        .config("interval = 0")
+        .config("maxCount = 3")
+        .with(&restart("always", "max_attempts = 2"));
+    sandbox.write_task(&input, &[Block::builtin("null")], STREAM);
+    sandbox.run(&["state", "set", "t", "{\"value\":1}"]).said(0, &[]);
+    let outcome = sandbox.run(&["run", "t", "-f", "json", "--stats"]);
+    let log: Vec<serde_json::Value> =
+        outcome.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let finals: Vec<_> = log.iter().filter(|line| line["final"] == true).collect();
+    // The first attempt has had two lines, the others none.
+    assert_eq!(finals.len(), 1, "{}", outcome.stderr);
+    assert_eq!((&finals[0]["lines"], &finals[0]["latency_us"]["count"]), (&2.into(), &2.into()));
+    assert_eq!(finals[0]["outputs"][0]["lines_written"], 2);
+    let whole = log.iter().find(|line| line["elapsed_ms"].is_u64()).unwrap();
+    assert_eq!((&whole["lines"], &whole["restarts"]), (&2.into(), &2.into()));
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::config::Task;
 use crate::delivery::{StateStore, TaskState};
 use crate::provider::Terminal;
 use crate::resolve::{ProviderSources, ResolvedProvider};
+use crate::stats::Totals;
 
 pub use crate::delivery::{CheckpointReport, DeadLetterError, StateError};
 pub use failure::{Failure, FailureKind};
@@ -89,9 +90,10 @@ fn run_task(
     task: &Task,
     context: &RunContext,
     state: Result<Option<Arc<TaskState>>, StateError>,
+    earlier: Option<Totals>,
 ) -> RunReport {
     let (events, inbox) = dispatcher::inbox(task);
-    let mut dispatcher = dispatcher::Dispatcher::new(task, context, state, events);
+    let mut dispatcher = dispatcher::Dispatcher::new(task, context, state, earlier, events);
     dispatcher.start();
     let mut stop = context.stop.clone();
     while dispatcher.goes_on() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::StopSignal;
 use super::failure::Failure;
 use crate::delivery::CheckpointReport;
-use crate::stats::StreamStats;
+use crate::stats::{StreamStats, Totals};
 
 /// A finished run.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct RunReport {
     pub outputs: Vec<OutputReport>,
     /// What the stream did, if that was asked for and there was one.
     pub stats: Option<StreamStats>,
+    /// The same, for the next attempt to go on from.
+    pub(super) totals: Option<Totals>,
     /// How often the task, or a provider within it, was started again.
     pub restarts: u32,
     /// What became of its checkpoints, where they are kept.
@@ -61,9 +63,12 @@ impl RunReport {
         if let (Some(checkpoints), Some(earlier)) = (&mut self.checkpoints, earlier.checkpoints) {
             checkpoints.stored += earlier.stored;
             if checkpoints.stored == earlier.stored {
-                // Nothing was stored since, so that what came again comes once more.
-                checkpoints.lines_again += earlier.lines_again;
+                // Nothing was stored since: both began at the same place, and got so far.
+                checkpoints.lines_again = checkpoints.lines_again.max(earlier.lines_again);
             }
+        }
+        if self.stats.is_none() {
+            self.stats.clone_from(&earlier.stats);
         }
         self.elapsed += earlier.elapsed;
     }

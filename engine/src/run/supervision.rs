@@ -24,18 +24,19 @@ use crate::protocol::ErrorClass;
 /// The report is that of the last attempt, with the counts of all.
 pub fn run_supervised(task: &Task, context: &RunContext) -> RunReport {
     if task.stream.delivery != Delivery::AtLeastOnce {
-        return run_task(task, context, Ok(None));
+        return run_task(task, context, Ok(None), None);
     }
     // Between two attempts nobody else must go on from where this one was.
     let waiting = || context.observer.notice(&Notice::AwaitingEarlier);
     let state = match context.state.claim(&task.name, waiting) {
         Ok(state) => Arc::new(state),
-        Err(error) => return run_task(task, context, Err(error)),
+        Err(error) => return run_task(task, context, Err(error), None),
     };
     let mut attempts = Attempts::default();
     let mut earlier: Option<RunReport> = None;
     loop {
-        let mut report = run_task(task, context, Ok(Some(Arc::clone(&state))));
+        let totals = earlier.as_mut().and_then(|earlier| earlier.totals.take());
+        let mut report = run_task(task, context, Ok(Some(Arc::clone(&state))), totals);
         if let Some(earlier) = earlier.take() {
             report.add_earlier(&earlier);
         }

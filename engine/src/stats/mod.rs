@@ -1,17 +1,19 @@
 //! What a stream does, in numbers: snapshots of a running relay and the report at its end.
 //! Rendering is the caller's.
 
-use std::sync::atomic::Ordering::Relaxed;
+mod totals;
+
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::relay::{Meter, Phase, Relay, Transport};
+pub(crate) use self::totals::Totals;
+use crate::relay::{Relay, Transport};
 
 /// The state of a stream at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamStats {
-    /// Since the relay began.
+    /// Since the relay began; where a task was started again, the time of all its relays.
     pub elapsed: Duration,
     /// How the bytes are moved.
     pub transport: Transport,
@@ -94,7 +96,7 @@ pub enum Bottleneck {
 }
 
 /// What one output got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OutputStats {
     /// Whole lines written to its pipe.
     pub lines_written: u64,
@@ -120,88 +122,87 @@ impl Shares {
     }
 }
 
-/// Takes snapshots of one relay.
+/// Takes snapshots of one relay, together with what those before it have done.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     began: Instant,
     queue_bytes_max: u64,
     /// Of the snapshot before: when, and what [`Rate`] is made of.
     before: (Instant, u64, u64),
-    /// The outputs' histograms are added up in here.
-    histogram: Histogram<u64>,
+    /// Of the relays before this one.
+    earlier: Totals,
 }
 
 impl Sampler {
-    /// For a relay that begins now.
-    pub(crate) fn new(queue_bytes_max: usize) -> Self {
+    /// For a relay that begins now, with so many outputs.
+    pub(crate) fn new(queue_bytes_max: usize, outputs: usize, earlier: Option<Totals>) -> Self {
         let began = Instant::now();
+        let earlier = earlier.unwrap_or_else(|| Totals::new(outputs));
         Self {
             began,
             queue_bytes_max: queue_bytes_max as u64,
-            before: (began, 0, 0),
-            histogram: Meter::empty_histogram(),
+            before: (began, earlier.lines, earlier.bytes),
+            earlier,
         }
     }
 
-    /// What `relay` has done up to `now`.
+    /// What has been done up to `now`.
     pub(crate) fn sample(&mut self, relay: &Relay, now: Instant) -> StreamStats {
-        let counters = relay.counters();
-        let (lines, bytes) =
-            (counters.lines_accepted.load(Relaxed), counters.bytes_accepted.load(Relaxed));
-        let queued = (0..counters.outputs.len()).map(|index| counters.unwritten(index).1).max();
-        let since = |then: Instant, lines_then, bytes_then| {
-            rate(lines - lines_then, bytes - bytes_then, now.saturating_duration_since(then))
-        };
+        let mut sum = self.earlier.clone();
+        sum.add(relay, now.saturating_duration_since(self.began));
+        let outputs = 0..sum.outputs.len();
+        let queued = outputs.map(|index| relay.counters().unwritten(index).1).max();
         let (then, lines_then, bytes_then) = self.before;
         let stats = StreamStats {
-            elapsed: now.saturating_duration_since(self.began),
+            elapsed: sum.elapsed,
             transport: relay.transport(),
-            bytes_read: counters.bytes_read.load(Relaxed),
-            lines,
-            bytes,
-            lines_blank: counters.lines_blank.load(Relaxed),
-            lines_filtered: counters.lines_filtered.load(Relaxed),
-            lines_rejected: counters.lines_rejected.load(Relaxed),
-            rate_now: since(then, lines_then, bytes_then),
-            rate_average: since(self.began, 0, 0),
+            bytes_read: sum.bytes_read,
+            lines: sum.lines,
+            bytes: sum.bytes,
+            lines_blank: sum.lines_blank,
+            lines_filtered: sum.lines_filtered,
+            lines_rejected: sum.lines_rejected,
+            rate_now: rate(
+                sum.lines - lines_then,
+                sum.bytes - bytes_then,
+                now.saturating_duration_since(then),
+            ),
+            rate_average: rate(sum.lines, sum.bytes, sum.elapsed),
             queued_bytes: queued.unwrap_or(0),
             queue_bytes_max: self.queue_bytes_max,
-            latency: self.latency(relay.meter()),
-            shares: shares(relay.meter()),
-            outputs: counters
-                .outputs
-                .iter()
-                .map(|output| OutputStats {
-                    lines_written: output.lines_written.load(Relaxed),
-                    bytes_written: output.bytes_written.load(Relaxed),
-                    lines_rejected: 0, // the relay sees nothing of it
-                    lines_lost: output.lines_lost.load(Relaxed),
-                    bytes_lost: output.bytes_lost.load(Relaxed),
-                })
-                .collect(),
+            latency: latency(&sum.latency_us),
+            shares: shares(sum.spent),
+            outputs: sum.outputs,
         };
-        self.before = (now, lines, bytes);
+        self.before = (now, stats.lines, stats.bytes);
         stats
     }
 
-    /// What `relay` did in all; its rate is that over everything.
+    /// What was done in all; the rate is that over everything.
     pub(crate) fn report(&mut self, relay: &Relay, now: Instant) -> StreamStats {
-        self.before = (self.began, 0, 0);
-        self.sample(relay, now)
+        let stats = self.sample(relay, now);
+        StreamStats { rate_now: stats.rate_average, ..stats }
     }
 
-    fn latency(&mut self, meter: &Meter) -> Latency {
-        let all = &mut self.histogram;
-        all.clear();
-        meter.add_latency_us_to(all);
-        Latency {
-            count: all.len(),
-            p50_us: all.value_at_quantile(0.5),
-            p90_us: all.value_at_quantile(0.9),
-            p99_us: all.value_at_quantile(0.99),
-            p999_us: all.value_at_quantile(0.999),
-            max_us: all.max(),
+    /// For the sampler of the next relay: what this one had done in the end, and its last report.
+    pub(crate) fn into_totals(mut self, relay: &Relay, last: &StreamStats) -> Totals {
+        let elapsed = last.elapsed.saturating_sub(self.earlier.elapsed);
+        self.earlier.add(relay, elapsed);
+        for (sum, output) in self.earlier.outputs.iter_mut().zip(&last.outputs) {
+            sum.lines_rejected = output.lines_rejected;
         }
+        self.earlier
+    }
+}
+
+fn latency(all: &Histogram<u64>) -> Latency {
+    Latency {
+        count: all.len(),
+        p50_us: all.value_at_quantile(0.5),
+        p90_us: all.value_at_quantile(0.9),
+        p99_us: all.value_at_quantile(0.99),
+        p999_us: all.value_at_quantile(0.999),
+        max_us: all.max(),
     }
 }
 
@@ -211,9 +212,9 @@ fn rate(lines: u64, bytes: u64, time: Duration) -> Rate {
     Rate { lines_per_s: lines as f64 / seconds, bytes_per_s: bytes as f64 / seconds }
 }
 
-fn shares(meter: &Meter) -> Shares {
-    let [input, output, work] =
-        [Phase::Input, Phase::Output, Phase::Work].map(|phase| meter.spent(phase).as_secs_f64());
+/// Of the time spent in each of [`totals::PHASES`].
+fn shares(spent: [Duration; 3]) -> Shares {
+    let [input, output, work] = spent.map(|time| time.as_secs_f64());
     let all = input + output + work;
     if all == 0.0 {
         return Shares::default();

@@ -54,7 +54,7 @@ pub(super) fn conclude(
 ) {
     let format = host.log_format;
     for output in &report.outputs {
-        tell_losses(name, output, format);
+        tell_losses(name, output, report.checkpoints.is_some(), format);
     }
     let again = report.checkpoints.map_or(0, |checkpoints| checkpoints.lines_again);
     if again > 0 {
@@ -98,13 +98,13 @@ pub(super) fn conclude(
     }
 }
 
-/// Lines that nobody has.
-fn tell_losses(name: &str, output: &OutputReport, format: LogFormat) {
+/// Lines that nobody has. With checkpoints, what was not written comes again.
+fn tell_losses(name: &str, output: &OutputReport, comes_again: bool, format: LogFormat) {
     let OutputReport { name: provider, lines_unwritten, bytes_unwritten, lines_unkept, .. } =
         output;
     let OutputReport { lines_lost, bytes_lost, .. } = output;
     let amount = |lines: u64, size: u64| format!("{} ({})", count(lines, "line"), bytes(size));
-    if *lines_unwritten > 0 {
+    if *lines_unwritten > 0 && !comes_again {
         let (lines, bytes) = (lines_unwritten, bytes_unwritten);
         let which = amount(*lines, *bytes);
         let what = format!("were taken from the input and never written to `{provider}`");

@@ -36,7 +36,7 @@ use crate::delivery::{StateError, TaskState};
 use crate::protocol::Greeting;
 use crate::provider::{FirstLine, Guard, ProviderExit};
 use crate::relay::{Rejects, Relay, RelayCounters, RelayEvent};
-use crate::stats::{Sampler, StreamStats};
+use crate::stats::{Sampler, StreamStats, Totals};
 
 pub(super) use self::stalling::Watch;
 
@@ -158,6 +158,8 @@ pub(super) struct Dispatcher<'a> {
     state: Result<Option<Arc<TaskState>>, StateError>,
     delivery: Option<Delivery>,
     relay: Option<Relay>,
+    /// What the relays of earlier attempts have done, until there is one.
+    earlier: Option<Totals>,
     /// Takes snapshots of the relay, where that is asked for.
     sampler: Option<Sampler>,
     /// The last of them, when the stream is over.
@@ -188,6 +190,7 @@ impl<'a> Dispatcher<'a> {
         task: &'a Task,
         context: &'a RunContext,
         state: Result<Option<Arc<TaskState>>, StateError>,
+        earlier: Option<Totals>,
         events: Sender<Event>,
     ) -> Self {
         let blocks = std::iter::once(&task.input).chain(&task.outputs);
@@ -203,6 +206,7 @@ impl<'a> Dispatcher<'a> {
             state,
             delivery: None,
             relay: None,
+            earlier,
             sampler: None,
             stats: None,
             relay_ends_open: 0,
@@ -372,6 +376,11 @@ impl<'a> Dispatcher<'a> {
 
     /// What there is to say at the end.
     pub(super) fn report(mut self) -> RunReport {
+        let stats = self.final_stats();
+        let totals = match (self.sampler.take(), &self.relay, &stats) {
+            (Some(sampler), Some(relay), Some(stats)) => Some(sampler.into_totals(relay, stats)),
+            _ => self.earlier.take(),
+        };
         let counters = self.relay.as_ref().map(Relay::counters);
         let output = |index: usize| {
             let got = counters.map(|counters| &counters.outputs[index]);
@@ -411,7 +420,8 @@ impl<'a> Dispatcher<'a> {
             lines_filtered: count(|counters| &counters.lines_filtered),
             lines_rejected: count(|counters| &counters.lines_rejected),
             outputs,
-            stats: self.final_stats(),
+            stats,
+            totals,
             restarts: self.members.iter().map(|member| member.restarts).sum(),
             checkpoints,
             elapsed: self.started.elapsed(),
@@ -437,7 +447,7 @@ impl<'a> Dispatcher<'a> {
 
     /// What the stream did, as soon as it is over.
     fn final_stats(&mut self) -> Option<StreamStats> {
-        if let (Some(mut sampler), Some(relay)) = (self.sampler.take(), &self.relay) {
+        if let (None, Some(sampler), Some(relay)) = (&self.stats, &mut self.sampler, &self.relay) {
             self.stats = Some(sampler.report(relay, Instant::now()));
         }
         // Outputs may give lines back to their last moment.
@@ -448,7 +458,7 @@ impl<'a> Dispatcher<'a> {
 
     fn count_returned(&self, stats: &mut StreamStats) {
         for (output, member) in stats.outputs.iter_mut().zip(&self.members[1..]) {
-            output.lines_rejected = member.returned.lines.load(Relaxed);
+            output.lines_rejected += member.returned.lines.load(Relaxed);
         }
     }
 

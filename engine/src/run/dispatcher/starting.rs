@@ -343,7 +343,8 @@ impl Dispatcher<'_> {
                 self.tell(&Notice::Relaying { transport: relay.transport() });
                 self.sampler = self.context.stats_every.map(|every| {
                     self.timers.set(Instant::now() + every, Timer::Stats);
-                    Sampler::new(relay.queue_bytes_max())
+                    let outputs = self.task.outputs.len();
+                    Sampler::new(relay.queue_bytes_max(), outputs, self.earlier.take())
                 });
                 self.relay = Some(relay);
                 self.relay_ends_open = self.members.len();
