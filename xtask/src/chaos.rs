@@ -150,7 +150,7 @@ fn children(parent: u32) -> Vec<i32> {
         .collect()
 }
 
-/// The same while something is done again and again to what it has started.
+/// Waits as [`wait`] does, while something is done again and again to what the run has started.
 fn wait_disturbing(
     mut child: Child,
     random: &mut Rng,
