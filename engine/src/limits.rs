@@ -30,6 +30,13 @@ pub(crate) const SPLICE_BYTES_MIN: usize = 16 * 1024;
 /// since every look at a pipe begins with what is known already.
 pub(crate) const HELD_LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// How long a reader leaves its pipe alone at first, and at most, when its outputs are far behind and
+/// there is little in it: short enough that a queue that is written in one go is not missed by more
+/// than that took.
+pub(crate) const GATHER_PAUSE_MIN: Duration = Duration::from_micros(50);
+/// See [`GATHER_PAUSE_MIN`].
+pub(crate) const GATHER_PAUSE_MAX: Duration = Duration::from_millis(10);
+
 /// Batches that one `writev` takes together. More would not help: the queue is rarely longer,
 /// since a reader that waits for its writer finds larger reads afterwards.
 pub(crate) const WRITE_BATCHES_MAX: usize = 64;

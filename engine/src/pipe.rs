@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::limits::{KILLED_PIPE_WAIT, PIPE_BYTES};
+use crate::limits::{BLOCK_BYTES, KILLED_PIPE_WAIT, PIPE_BYTES};
 
 /// Asks for a pipe of [`PIPE_BYTES`]; what the system refuses costs speed only.
 #[cfg(any(feature = "run", target_os = "linux"))]
@@ -37,6 +37,24 @@ pub(crate) fn has_writers(pipe: &File) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     // A pipe without writers is hung up (poll(2)), whatever is still in it.
     poll(&mut pipe, Some(&now)).is_ok() && !pipe[0].revents().contains(PollFlags::HUP)
+}
+
+/// Whether more may come into `pipe` although nothing is read: it has writers, and less is in it than
+/// is worth a read of its own, or than its pages are sure to hold: a write that does not fit into the
+/// last of them begins another.
+pub(crate) fn is_filling(pipe: &File) -> bool {
+    unread_bytes(pipe) < (capacity_bytes(pipe) / 4).min(BLOCK_BYTES) && has_writers(pipe)
+}
+
+#[cfg(target_os = "linux")]
+fn capacity_bytes(pipe: &File) -> usize {
+    rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or(0)
+}
+
+/// The least that systems have.
+#[cfg(not(target_os = "linux"))]
+fn capacity_bytes(_pipe: &File) -> usize {
+    16 * 1024
 }
 
 /// What [`wake_reader`] writes: 16 bytes by chance, which nobody else can have written.

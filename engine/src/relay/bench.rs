@@ -34,7 +34,7 @@ impl<C: LineCheck> Framing<C> {
     /// At the start of a stream.
     pub fn new(check: C) -> Self {
         let shared = Arc::new(Shared::new(1, false));
-        let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
+        let pool = Arc::new(BlockPool::new(0, Arc::clone(&shared.meter)));
         Self { framer: Framer::new(pool, check, Box::new(LeaveOut), LINE_BYTES_MAX, shared) }
     }
 
@@ -74,10 +74,7 @@ impl Pool {
     /// A pool for that many outputs.
     pub fn new(outputs_count: usize) -> Self {
         let meter = Arc::new(Meter::new(outputs_count, false));
-        Self {
-            pool: Arc::new(BlockPool::new(BLOCKS * BLOCK_BYTES, outputs_count, meter)),
-            outputs_count,
-        }
+        Self { pool: Arc::new(BlockPool::new(BLOCKS * BLOCK_BYTES, meter)), outputs_count }
     }
 
     /// One block goes out, is shared by all outputs, and comes home.

@@ -1,5 +1,7 @@
 //! Fixed-size memory, and where it goes home to.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::meter::{Meter, Phase};
@@ -49,16 +51,20 @@ impl Block {
 /// returned block goes out first, so that a stream that needs few blocks stays in the cache.
 ///
 /// Every holder of a shared block brings home its own reference ([`BlockPool::give`]); the last
-/// one to arrive is the only one and thereby writable again, the others are dropped on the way
-/// out. That needs no count of our own and no unsafe code.
+/// one to arrive is the only one and thereby writable again, the others are dropped. That needs no
+/// count of our own and no unsafe code.
 pub(super) struct BlockPool {
     state: Mutex<State>,
     came_home: Condvar,
+    blocks_count: usize,
+    /// Pooled blocks that nobody holds, for a look without the lock.
+    free: AtomicUsize,
     /// Told when its reader waits for a block: then the outputs keep the stream waiting.
     meter: Arc<Meter>,
 }
 
 struct State {
+    /// Pooled blocks that nobody else holds.
     home: Vec<Arc<Block>>,
     /// Pooled blocks that may still be allocated.
     unborn: usize,
@@ -74,35 +80,40 @@ pub(super) fn blocks_in(bytes: usize) -> usize {
 }
 
 impl BlockPool {
-    /// A pool of `bytes` in all, rounded up to [`BLOCKS_MIN`] blocks, each with up to `holders`
-    /// holders at a time.
-    pub(super) fn new(bytes: usize, holders: usize, meter: Arc<Meter>) -> Self {
+    /// A pool of `bytes` in all, rounded up to [`BLOCKS_MIN`] blocks.
+    pub(super) fn new(bytes: usize, meter: Arc<Meter>) -> Self {
         let blocks_count = blocks_in(bytes);
         let state = State {
-            // Room for every reference that can ever come home: nothing is allocated later.
-            home: Vec::with_capacity((blocks_count + OVERSIZE_BLOCKS_MAX) * holders.max(1)),
+            // Nothing is allocated later.
+            home: Vec::with_capacity(blocks_count),
             unborn: blocks_count,
             oversize: 0,
             waiting: 0,
         };
-        Self { state: Mutex::new(state), came_home: Condvar::new(), meter }
+        let free = AtomicUsize::new(blocks_count);
+        Self { state: Mutex::new(state), came_home: Condvar::new(), blocks_count, free, meter }
+    }
+
+    /// Whether more than half of the blocks are held.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.free.load(Relaxed) < self.blocks_count / 2
     }
 
     /// A block of [`BLOCK_BYTES`]; waits for one to come home if all are out.
     pub(super) fn lease(&self) -> Lease {
         let mut state = self.lock();
-        loop {
-            if let Some(lease) = state.pop() {
-                return lease;
+        let block = loop {
+            if let Some(block) = state.home.pop() {
+                break block;
             }
             if state.unborn > 0 {
                 state.unborn -= 1;
-                return Lease {
-                    block: Arc::new(Block { bytes: vec![0; BLOCK_BYTES], oversize: false }),
-                };
+                break Arc::new(Block { bytes: vec![0; BLOCK_BYTES], oversize: false });
             }
             state = self.wait(state);
-        }
+        };
+        self.free.store(state.free(), Relaxed);
+        Lease { block }
     }
 
     /// A writable block of at least `bytes_min` that begins with the first `kept` bytes of
@@ -115,11 +126,7 @@ impl BlockPool {
             return lease;
         }
         let mut state = self.lock();
-        loop {
-            state.sweep();
-            if state.oversize < OVERSIZE_BLOCKS_MAX {
-                break;
-            }
+        while state.oversize >= OVERSIZE_BLOCKS_MAX {
             state = self.wait(state);
         }
         state.oversize += 1;
@@ -132,9 +139,19 @@ impl BlockPool {
     }
 
     /// Brings one reference home.
-    pub(super) fn give(&self, block: Arc<Block>) {
+    pub(super) fn give(&self, mut block: Arc<Block>) {
         let mut state = self.lock();
-        state.home.push(block);
+        // Under the lock: of several holders who come at once, one is the last.
+        if Arc::get_mut(&mut block).is_none() {
+            return drop(block);
+        }
+        if block.oversize {
+            state.oversize -= 1;
+            drop(block);
+        } else {
+            state.home.push(block);
+            self.free.store(state.free(), Relaxed);
+        }
         let is_awaited = state.waiting > 0;
         drop(state);
         // A system call each time, even if nobody waits.
@@ -146,12 +163,8 @@ impl BlockPool {
     /// Pooled blocks that nobody holds, and oversize ones that somebody does.
     #[cfg(test)]
     pub(super) fn free_and_oversize(&self) -> (usize, usize) {
-        let mut state = self.lock();
-        state.sweep();
-        let mut at_home: Vec<*const Block> = state.home.iter().map(Arc::as_ptr).collect();
-        at_home.sort_unstable();
-        at_home.dedup();
-        (state.unborn + at_home.len(), state.oversize)
+        let state = self.lock();
+        (state.free(), state.oversize)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -170,33 +183,9 @@ impl BlockPool {
 }
 
 impl State {
-    /// The pooled block that came home last and that nobody else holds.
-    fn pop(&mut self) -> Option<Lease> {
-        while let Some(mut block) = self.home.pop() {
-            if Arc::get_mut(&mut block).is_none() {
-                continue; // someone else still holds it and will bring it home
-            }
-            if block.oversize {
-                self.oversize -= 1;
-                continue;
-            }
-            return Some(Lease { block });
-        }
-        None
-    }
-
-    /// Frees the oversize blocks that are home.
-    fn sweep(&mut self) {
-        let oversize = &mut self.oversize;
-        self.home.retain_mut(|block| {
-            if !block.oversize {
-                return true;
-            }
-            if Arc::get_mut(block).is_some() {
-                *oversize -= 1;
-            }
-            false
-        });
+    /// Pooled blocks that nobody holds.
+    fn free(&self) -> usize {
+        self.unborn + self.home.len()
     }
 }
 
@@ -204,13 +193,13 @@ impl State {
 mod tests {
     use super::*;
 
-    fn pool_of(blocks_count: usize, holders: usize) -> BlockPool {
-        BlockPool::new(blocks_count * BLOCK_BYTES, holders, Arc::new(Meter::new(0, false)))
+    fn pool_of(blocks_count: usize) -> BlockPool {
+        BlockPool::new(blocks_count * BLOCK_BYTES, Arc::new(Meter::new(0, false)))
     }
 
     #[test]
     fn a_block_is_used_again_only_when_its_last_holder_brought_it_home() {
-        let pool = pool_of(BLOCKS_MIN, 2);
+        let pool = pool_of(BLOCKS_MIN);
         let mut lease = pool.lease();
         lease.bytes_mut()[0] = 7;
         let address = lease.bytes().as_ptr();
@@ -226,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_block_that_came_home_last_goes_out_first() {
-        let pool = pool_of(BLOCKS_MIN, 1);
+        let pool = pool_of(BLOCKS_MIN);
         let (one, two) = (pool.lease(), pool.lease());
         let hot = two.bytes().as_ptr();
         pool.give(one.share());
@@ -236,7 +225,7 @@ mod tests {
 
     #[test]
     fn an_empty_pool_makes_its_reader_wait_for_a_writer() {
-        let pool = pool_of(0, 1);
+        let pool = pool_of(0);
         let mut out: Vec<_> = (0..BLOCKS_MIN).map(|_| pool.lease().share()).collect();
         assert_eq!(pool.free_and_oversize(), (0, 0));
         let last = out.pop().unwrap();
@@ -250,7 +239,7 @@ mod tests {
 
     #[test]
     fn oversize_blocks_are_freed_when_home_and_bounded_in_number() {
-        let pool = pool_of(0, 1);
+        let pool = pool_of(0);
         let mut first = pool.lease();
         first.bytes_mut()[..3].copy_from_slice(b"abc");
         let large = pool.enlarge(first, 3, 2 * BLOCK_BYTES);

@@ -116,6 +116,11 @@ impl<C: LineCheck> Framer<C> {
         self.buffer.free_mut(self.line_bytes_max.saturating_add(BLOCK_BYTES))
     }
 
+    /// Whether more than half of what may be queued is.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.buffer.is_scarce()
+    }
+
     /// Takes `count` bytes at the front of [`Self::free_mut`] as read.
     pub(super) fn advance(&mut self, count: usize) -> Framed {
         self.shared.counters.bytes_read.fetch_add(count as u64, Relaxed);

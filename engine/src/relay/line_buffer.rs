@@ -25,6 +25,11 @@ impl LineBuffer {
         Self { lease, filled: 0, pool }
     }
 
+    /// Whether more than half of the blocks are held.
+    pub(super) fn is_scarce(&self) -> bool {
+        self.pool.is_scarce()
+    }
+
     /// Bytes of the unfinished line.
     pub(super) fn unfinished(&self) -> &[u8] {
         &self.lease().bytes()[..self.filled]

@@ -164,7 +164,7 @@ impl Relay {
         let source = Arc::new(File::from(ends.source));
         let shared = Arc::new(Shared::new(sinks.len(), options.measure));
         let meter = Arc::clone(&shared.meter);
-        let pool = Arc::new(BlockPool::new(options.buffer_bytes, sinks.len(), meter));
+        let pool = Arc::new(BlockPool::new(options.buffer_bytes, meter));
         let framer = Framer::new(
             pool,
             ends.check,

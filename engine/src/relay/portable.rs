@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 
 use crossbeam_channel::Sender;
 use memchr::{memchr_iter, memmem};
@@ -16,7 +17,7 @@ use super::meter::Phase;
 use super::queue::{Next, Queue};
 use super::shared::Shared;
 use super::{InputEnd, OutputEnd};
-use crate::limits::WRITE_BATCHES_MAX;
+use crate::limits::{GATHER_PAUSE_MAX, GATHER_PAUSE_MIN, WRITE_BATCHES_MAX};
 use crate::pipe;
 
 /// Reads until the input ends, hands every batch to every outlet.
@@ -40,6 +41,7 @@ pub(super) fn read_all<C: LineCheck>(
             let pass_on = |framed: Framed| hand_over(framed, outlets, shared);
             return end_cancelled(framer, 0, cancelled, &mut source, pass_on);
         }
+        let_gather(&source, framer, shared);
         meter.enter(Phase::Input);
         let count = match source.read(framer.free_mut()) {
             Ok(count) => count,
@@ -60,6 +62,18 @@ pub(super) fn read_all<C: LineCheck>(
         if let Some(end) = pass_on(framer.advance(count)) {
             return end;
         }
+    }
+}
+
+/// While the outputs are far behind, leaves what comes in its pipe until it is worth a block. A read
+/// takes a whole one, however little it brings; of an input that writes line by line the pool would
+/// hold but a few lines. What is queued keeps the outputs busy meanwhile.
+fn let_gather<C: LineCheck>(source: &impl Source, framer: &Framer<C>, shared: &Shared) {
+    let mut pause = GATHER_PAUSE_MIN;
+    while framer.is_scarce() && source.is_filling() && shared.cancelled.requested().is_none() {
+        shared.meter.enter(Phase::Output);
+        thread::sleep(pause);
+        pause = (pause * 2).min(GATHER_PAUSE_MAX);
     }
 }
 
@@ -260,6 +274,9 @@ fn write_some(sink: &mut impl Write, batches: &[Batch], offset: usize) -> io::Re
 pub(super) trait Source: Read {
     /// Bytes that can be read without waiting.
     fn unread_bytes(&self) -> usize;
+
+    /// Whether more may come, and there is room for it, without anything being read.
+    fn is_filling(&self) -> bool;
 }
 
 /// A file descriptor that several threads may hold; closed by the last.
@@ -268,6 +285,10 @@ pub(super) struct SharedFile(pub(super) Arc<File>);
 impl Source for SharedFile {
     fn unread_bytes(&self) -> usize {
         pipe::unread_bytes(&self.0)
+    }
+
+    fn is_filling(&self) -> bool {
+        pipe::is_filling(&self.0)
     }
 }
 

@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use proptest::prelude::*;
 
 use super::block::BlockPool;
 use super::framer::{Framer, Refusal};
-use super::portable::{Source, read_all, write_all};
+use super::portable::{SharedFile, Source, read_all, write_all};
 use super::queue::Queue;
 use super::shared::Shared;
 use super::{Disposition, InputEnd, LineCheck, OutputEnd, Rejected, Rejects, Verdict};
 use crate::limits::{BLOCK_BYTES, BLOCKS_MIN};
+use crate::pipe;
 
 /// Lines that begin with `!` are invalid, with `?` unwanted, with `@` marks, with `%` marks that cannot
 /// be, empty ones blank; whole at the end if it says so.
@@ -110,6 +112,10 @@ impl Source for Chunked<'_> {
     fn unread_bytes(&self) -> usize {
         self.bytes.len()
     }
+
+    fn is_filling(&self) -> bool {
+        false
+    }
 }
 
 /// Takes at most `most` bytes a call and breaks after `room`.
@@ -153,7 +159,7 @@ impl Case<'_> {
     /// Reads and writes in turn on one thread, so that the result is the same every time.
     fn run(&self) -> Outcome {
         let shared = Arc::new(Shared::new(1, false));
-        let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
+        let pool = Arc::new(BlockPool::new(0, Arc::clone(&shared.meter)));
         let seen = Seen::default();
         let rejects = Box::new(Keep(Arc::clone(&seen), self.disposition));
         let mut framer = Framer::new(
@@ -356,6 +362,10 @@ impl Source for Endless<'_> {
     fn unread_bytes(&self) -> usize {
         usize::MAX
     }
+
+    fn is_filling(&self) -> bool {
+        false
+    }
 }
 
 #[test]
@@ -363,7 +373,7 @@ fn a_writer_that_stops_stops_the_reader_after_exactly_the_pool() {
     let taken = std::sync::atomic::AtomicU64::new(0);
     let shared = Arc::new(Shared::new(1, false));
     let blocks = BLOCKS_MIN + 3;
-    let pool = Arc::new(BlockPool::new(blocks * BLOCK_BYTES, 1, Arc::clone(&shared.meter)));
+    let pool = Arc::new(BlockPool::new(blocks * BLOCK_BYTES, Arc::clone(&shared.meter)));
     let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
     let mut framer = Framer::new(Arc::clone(&pool), LAX, keep, 1 << 20, Arc::clone(&shared));
     let (outlet, batches): (_, Receiver<_>) = bounded(blocks);
@@ -392,9 +402,48 @@ fn a_writer_that_stops_stops_the_reader_after_exactly_the_pool() {
 }
 
 #[test]
+fn while_outputs_are_behind_single_lines_share_a_block() {
+    const QUICK: Duration = Duration::from_micros(200);
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const ROOM: usize = 48 * 1024; // of the pipe
+    let line = [&[b'x'; 99][..], b"\n"].concat();
+    let (source, mut input) = std::io::pipe().unwrap();
+    let source = Arc::new(std::fs::File::from(std::os::fd::OwnedFd::from(source)));
+    let shared = Arc::new(Shared::new(1, false));
+    let pool = Arc::new(BlockPool::new(8 * BLOCK_BYTES, Arc::clone(&shared.meter)));
+    let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
+    let mut framer = Framer::new(Arc::clone(&pool), LAX, keep, 1 << 20, Arc::clone(&shared));
+    let (outlet, batches): (_, Receiver<_>) = bounded(16);
+    std::thread::scope(|scope| {
+        let from = SharedFile(Arc::clone(&source));
+        let (framer, shared) = (&mut framer, &shared);
+        scope.spawn(move || read_all(from, b"", framer, &[outlet], shared));
+        let enough = 3 * 16 * 1024; // half of the blocks, a quarter of a pipe in each
+        let begun = Instant::now();
+        let is_read_on = || begun.elapsed() < PATIENCE;
+        let accepted = || shared.counters.bytes_accepted.load(Relaxed);
+        while accepted() < enough && is_read_on() {
+            input.write_all(&line).unwrap();
+            // Each is read by itself, where the reader is quick to do so.
+            let written = Instant::now();
+            let waits = |unread: usize| unread > 0 && written.elapsed() < QUICK || unread > ROOM;
+            while waits(pipe::unread_bytes(&source)) && is_read_on() {
+                std::thread::yield_now();
+            }
+        }
+        let (accepted, is_scarce) = (accepted(), pool.is_scarce());
+        drop(input);
+        batches.iter().for_each(drop);
+        assert!(accepted >= enough && is_scarce, "{accepted} bytes");
+    });
+    drop(framer);
+    assert_eq!(pool.free_and_oversize(), (8, 0));
+}
+
+#[test]
 fn an_output_that_breaks_has_its_whole_lines_counted() {
     let shared = Arc::new(Shared::new(2, false));
-    let pool = Arc::new(BlockPool::new(0, 2, Arc::clone(&shared.meter)));
+    let pool = Arc::new(BlockPool::new(0, Arc::clone(&shared.meter)));
     let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
     let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&shared));
     let lines: Vec<u8> = (0..1000).flat_map(|n| format!("line {n:04}\n").into_bytes()).collect();
@@ -468,6 +517,10 @@ impl Source for Woken<'_> {
     fn unread_bytes(&self) -> usize {
         self.bytes.len() + self.later.as_ref().map_or(0, Vec::len)
     }
+
+    fn is_filling(&self) -> bool {
+        false
+    }
 }
 
 /// What a line holds is not taken for the mark.
@@ -476,7 +529,7 @@ fn a_cancelled_stream_is_taken_to_its_end_and_its_cut_off_line_is_not_completed(
     let bytes = b"one\0\ntwo\n{\0cut";
     for piece in [None, Some(1), Some(15), Some(16), Some(100)] {
         let shared = Arc::new(Shared::new(1, false));
-        let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
+        let pool = Arc::new(BlockPool::new(0, Arc::clone(&shared.meter)));
         let seen = Seen::default();
         let keep = Box::new(Keep(Arc::clone(&seen), Disposition::Stop));
         let mut framer = Framer::new(Arc::clone(&pool), STRICT, keep, 1 << 20, Arc::clone(&shared));
@@ -517,7 +570,7 @@ impl Rejects for Settling {
 fn a_mark_is_handed_on_when_what_was_rejected_before_it_is_lasting() {
     for chunk in [[3], [100]] {
         let shared = Arc::new(Shared::new(1, false));
-        let pool = Arc::new(BlockPool::new(0, 4, Arc::clone(&shared.meter)));
+        let pool = Arc::new(BlockPool::new(0, Arc::clone(&shared.meter)));
         let calls = Arc::default();
         let settling = Box::new(Settling(Arc::clone(&calls)));
         let mut framer = Framer::new(pool, STRICT, settling, 1 << 20, Arc::clone(&shared));
@@ -537,7 +590,7 @@ fn a_mark_is_handed_on_when_what_was_rejected_before_it_is_lasting() {
 #[test]
 fn what_came_before_the_mark_is_taken_whatever_it_holds() {
     let shared = Arc::new(Shared::new(1, false));
-    let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
+    let pool = Arc::new(BlockPool::new(0, Arc::clone(&shared.meter)));
     let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
     let mut framer = Framer::new(pool, STRICT, keep, 1 << 20, Arc::clone(&shared));
     let (outlet, batches) = unbounded();
@@ -556,7 +609,7 @@ fn what_came_before_the_mark_is_taken_whatever_it_holds() {
 #[test]
 fn outputs_after_one_that_has_gone_get_the_same_batch() {
     let shared = Arc::new(Shared::new(3, false));
-    let pool = Arc::new(BlockPool::new(0, 3, Arc::clone(&shared.meter)));
+    let pool = Arc::new(BlockPool::new(0, Arc::clone(&shared.meter)));
     let keep = Box::new(Keep(Seen::default(), Disposition::Stop));
     let mut framer = Framer::new(pool, STRICT, keep, 1 << 20, Arc::clone(&shared));
     let (outlets, mut queues): (Vec<_>, Vec<_>) = (0..3).map(|_| unbounded()).unzip();
@@ -577,7 +630,7 @@ fn a_stream_of_billions_of_lines_is_counted_exactly() {
         let output = &shared.counters.outputs[0];
         output.lines_written.store(lines, Relaxed);
         output.bytes_written.store(bytes, Relaxed);
-        let pool = Arc::new(BlockPool::new(0, 1, Arc::clone(&shared.meter)));
+        let pool = Arc::new(BlockPool::new(0, Arc::clone(&shared.meter)));
         let seen = Seen::default();
         let keep = Box::new(Keep(Arc::clone(&seen), Disposition::LeaveOut));
         let framer = Framer::new(pool, STRICT, keep, 1 << 20, Arc::clone(&shared));

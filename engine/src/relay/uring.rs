@@ -106,6 +106,10 @@ impl Source for RingFile {
     fn unread_bytes(&self) -> usize {
         pipe::unread_bytes(&self.file)
     }
+
+    fn is_filling(&self) -> bool {
+        pipe::is_filling(&self.file)
+    }
 }
 
 impl Read for RingFile {
