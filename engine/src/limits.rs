@@ -94,8 +94,8 @@ mod run {
     /// Bytes of the reason with which an output gives a line back; the rest of it is cut.
     pub(crate) const REJECT_REASON_BYTES_MAX: usize = 4 * 1024;
 
-    /// Bytes of what an output says to give a line back, beyond twice `max_line`: the line may have
-    /// become longer in base64 or by escapes. What is longer is an error.
+    /// Bytes of what an output says to give a line back, beyond six times `max_line`: so long can
+    /// a line become by escapes, a control character being `\u0001`. What is longer is an error.
     pub(crate) const REJECT_MARGIN_BYTES: usize = 64 * 1024;
 
     /// Bytes of one log line of a provider that are passed on; the rest is cut, and the cut is

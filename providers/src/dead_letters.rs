@@ -1,8 +1,9 @@
 //! What `dstream dlq replay` puts in the place of a task's input: the lines of dead letters, as they
 //! were. It is not for configurations.
 //!
-//! Its files hold whole letters of one task and nothing else: DStream has seen to it. Anything else
-//! is an error, so that nothing is taken as sent that was not.
+//! Its files hold letters of other tasks, too, and what is no letter or cannot be sent: by the same rules
+//! as DStream counts them, these are passed over. Should the two differ, DStream does not take the
+//! replay as complete.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -20,10 +21,14 @@ use crate::position::position;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     files: Vec<PathBuf>,
+    /// Whose letters are sent.
+    task: String,
+    /// What is longer is no letter.
+    letter_bytes_max: usize,
 }
 
 pub(crate) struct DeadLetters {
-    files: Vec<PathBuf>,
+    config: Config,
     /// Letters that need not be sent any more.
     sent: u64,
 }
@@ -35,21 +40,35 @@ struct Position {
     letters: u64,
 }
 
-/// Of a letter (`docs/protocol.md`, P-26) what is needed here.
+/// A letter (`docs/protocol.md`, P-26). What is only here to be there says that it is one.
 #[derive(Deserialize)]
 struct Letter {
+    #[serde(rename = "time")]
+    _time: jiff::Timestamp,
+    task: String,
+    #[serde(rename = "provider")]
+    _provider: String,
+    #[serde(rename = "reason")]
+    _reason: String,
+    #[serde(default)]
+    truncated: bool,
+    #[serde(default)]
+    cut_off: bool,
     line: Option<String>,
     line_base64: Option<String>,
 }
 
-impl Letter {
-    fn into_line(self) -> Option<Vec<u8>> {
-        match (self.line, self.line_base64) {
-            (Some(text), None) => Some(text.into_bytes()),
-            (None, Some(text)) => STANDARD.decode(text).ok(),
-            _ => None,
-        }
-    }
+/// The line of a letter of this task that can be sent.
+fn line_of(text: &[u8], task: &str) -> Option<Vec<u8>> {
+    let letter: Letter = serde_json::from_slice(text).ok().filter(|_| text.starts_with(b"{"))?;
+    let line = match (letter.line, letter.line_base64) {
+        (Some(text), None) => text.into_bytes(),
+        (None, Some(text)) => STANDARD.decode(text).ok()?,
+        _ => return None,
+    };
+    let is_whole = !letter.truncated && !letter.cut_off && !line.contains(&b'\n');
+    let is_data = !line.starts_with(b"{\"checkpoint\"");
+    (letter.task == task && is_whole && is_data).then_some(line)
 }
 
 impl Input for DeadLetters {
@@ -58,7 +77,7 @@ impl Input for DeadLetters {
     const RESUMES: bool = true;
 
     fn start(config: Config) -> Result<Self, ProviderError> {
-        Ok(Self { files: config.files, sent: 0 })
+        Ok(Self { config, sent: 0 })
     }
 
     fn resume(&mut self, checkpoint: Option<Value>) -> Result<(), ProviderError> {
@@ -71,7 +90,7 @@ impl Input for DeadLetters {
     fn stream(self, out: &mut EnvelopeWriter, stop: &Stop) -> Result<(), ProviderError> {
         let mut letters = 0;
         let mut text = Vec::new();
-        for path in &self.files {
+        for path in &self.config.files {
             let failed = |what: &dyn std::fmt::Display| {
                 ProviderError::permanent(format!("{}: {what}", path.display()))
             };
@@ -81,15 +100,15 @@ impl Input for DeadLetters {
                 if file.read_until(b'\n', &mut text).map_err(|error| failed(&error))? == 0 {
                     break;
                 }
+                let letter = text.strip_suffix(b"\n").unwrap_or(&text);
+                if letter.len() > self.config.letter_bytes_max {
+                    continue;
+                }
+                let Some(mut line) = line_of(letter, &self.config.task) else { continue };
                 letters += 1;
                 if letters <= self.sent {
                     continue;
                 }
-                let letter: Letter = serde_json::from_slice(&text)
-                    .map_err(|error| failed(&format_args!("letter {letters}: {error}")))?;
-                let line = letter.into_line();
-                let mut line =
-                    line.ok_or_else(|| failed(&format_args!("letter {letters} has no line")))?;
                 line.push(b'\n');
                 out.write_lines(&line)?;
                 if out.is_checkpoint_due() {

@@ -160,6 +160,26 @@ fn a_demanded_format_names_file_and_line() {
 }
 
 #[test]
+fn what_came_before_a_line_that_cannot_be_passed_on_does_not_come_again() {
+    let folder = folder();
+    let path = folder.path().join("a.log");
+    write(&path, "{\"data\":1}\n{\"data\":2}\n{\"a\":1}\n{\"data\":3}\n");
+    for follow in [false, true] {
+        let config = json!({ "path": path, "format": "envelope", "follow": follow });
+        let ended = run(INPUT, command(&config, 100, None));
+        assert_eq!((ended.code, data(ended.stream())), (Some(1), strings(&["1", "2"])));
+        let checkpoint = last_checkpoint(ended.stream());
+        // The line itself does, and is told of again.
+        let ended = run(INPUT, command(&config, 100, Some(&checkpoint)));
+        assert_eq!((ended.code, data(ended.stream())), (Some(1), strings(&[])));
+        assert!(ended.stderr.contains(":3 (offset 22) is no envelope"), "{}", ended.stderr);
+        let config = json!({ "path": path });
+        let ended = run(INPUT, command(&config, 100, Some(&checkpoint)));
+        assert_eq!(data(ended.stream()), strings(&["{\"a\":1}", "3"]));
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said_before_anything_is_read() {
     let folder = folder();
     let missing = folder.path().join("missing");

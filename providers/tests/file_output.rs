@@ -325,3 +325,66 @@ fn init_makes_folders_and_destroy_removes_only_those() {
     assert_eq!(changes(&ask("destroy")), 0);
     assert!(folder.path().join("a/b").exists());
 }
+
+#[test]
+fn a_line_that_no_file_can_be_named_after_is_given_back() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("taken")).unwrap();
+    let path = folder.path().join("{metadata.table}{metadata.table}{metadata.table}");
+    let protocol = json!({ "version": 1, "features": ["reject"] });
+    let long = "x".repeat(100);
+    for (more, taken) in [(json!({}), "taken"), (json!({ "compress": "gzip" }), "-")] {
+        let mut config = json!({ "path": path });
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let whole = json!({ "path": folder.path().join("{metadata.table}") });
+        let command = |config: &Value| {
+            json!({ "command": "run", "config": config, "protocol": protocol }).to_string() + "\n"
+        };
+        let ended = run(OUTPUT, command(&config) + &envelope(&long, 1) + &envelope("b", 2));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.stream().matches("File name too long").count(), 1, "{ended:?}");
+        let ended = run(OUTPUT, command(&whole) + &envelope(taken, 1) + &envelope("c", 2));
+        let refused = usize::from(taken == "taken");
+        assert_eq!(ended.stream().matches("it is a folder").count(), refused, "{ended:?}");
+    }
+}
+
+#[test]
+fn what_is_removed_while_it_is_written_is_not_acknowledged() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut output = Running::start(OUTPUT, &command(&json!({ "path": path })));
+    assert_eq!(output.line(), READY_REJECTS);
+    output.write(&(envelope("t", 1) + "{\"checkpoint\":{\"id\":1}}\n"));
+    assert_eq!(output.line(), "{\"ack\":{\"id\":1}}\n");
+    fs::remove_file(&path).unwrap();
+    output.write(&(envelope("t", 2) + "{\"checkpoint\":{\"id\":2}}\n"));
+    let ended = output.end();
+    assert_eq!((ended.stdout.as_str(), ended.code), ("", Some(1)), "{ended:?}");
+    assert!(ended.stderr.contains("was removed while it was written"), "{}", ended.stderr);
+}
+
+/// A file size limit stands for a full disk.
+#[test]
+fn a_full_disk_costs_nothing_that_another_process_has_written() {
+    use rustix::process::{Resource, Rlimit, prlimit};
+
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut output = Running::start(OUTPUT, &command(&json!({ "path": path })));
+    assert_eq!(output.line(), READY_REJECTS);
+    output.write(&(envelope("t", 1) + "{\"checkpoint\":{\"id\":1}}\n"));
+    assert_eq!(output.line(), "{\"ack\":{\"id\":1}}\n");
+    let theirs = "theirs\n".repeat(100);
+    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut file, theirs.as_bytes()).unwrap();
+    let limit = Rlimit { current: Some(2000), maximum: Some(2000) };
+    prlimit(Some(output.id()), Resource::Fsize, limit).unwrap();
+    output.write(&format!("{}{{\"data\":\"{}\"}}\n", envelope("t", 2), "x".repeat(5000)));
+    let ended = output.end();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("cannot write"), "{}", ended.stderr);
+    let ours = [envelope("t", 1), theirs, envelope("t", 2)].concat();
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(ours.starts_with(&text) && text.len() >= ours.len() - envelope("t", 2).len(), "{text}");
+}

@@ -117,7 +117,7 @@ fn letters_are_sent_again_unchanged_and_parts_of_lines_stay() {
     sent.said(0, &["✅ Task \"t\": 3 letters replayed, 0 failed again, 2 kept\n"]);
     assert_eq!(sandbox.read("out"), b"{\"data\":}\n\x01\xff\n{\"no\":1}\n");
     assert_eq!(letters(&sandbox, "t").len(), 2);
-    assert_eq!(names(&sandbox), ["letters"]);
+    assert_eq!(names(&sandbox), ["letters", "letters.1"]);
     let nothing = sandbox.run(&["dlq", "replay", "t"]);
     nothing.said(0, &["task `t` has no dead letters that can be sent; 2 others stay"]);
 
@@ -172,7 +172,7 @@ fn after_a_failure_all_stay_for_the_next_replay() {
     let sent = sandbox.run(&["dlq", "replay", "t"]);
     sent.said(0, &["4 letters replayed, 0 failed again, 2 kept"]);
     assert_eq!(sandbox.read("out"), b"{\"data\":}\n\x01\xff\n{\"no\":1}\nnew\n");
-    assert_eq!(names(&sandbox), ["letters"]);
+    assert_eq!(names(&sandbox), ["letters", "letters.1"]);
 }
 
 #[test]
@@ -289,4 +289,34 @@ fn who_keeps_no_letters_is_told_how_to() {
     let sandbox = Sandbox::stream(&Block::builtin("counter"), &[Block::builtin("null")], stream);
     sandbox.run(&["dlq", "list"]).said(0, &["t     0 "]);
     sandbox.run(&["dlq", "replay", "t"]).said(0, &["has no dead letters"]);
+}
+
+#[test]
+fn what_fails_again_is_there_once_however_often_a_replay_breaks_off() {
+    let sandbox = Sandbox::new();
+    five_letters(&sandbox);
+    sandbox.write_executable(
+        "breaks",
+        "#!/bin/sh\nread -r command\necho '{\"status\":\"ready\",\"capabilities\":[\"reject\"]}'\n\
+         read -r line\necho '{\"reject\":{\"reason\":\"no\",\"line\":\"{\\\"data\\\":}\"}}'\nexit 3\n",
+    );
+    change(&sandbox, &[Block::path("./breaks")], LAX);
+    let before = letters(&sandbox, "t");
+    for _ in 0..3 {
+        let broken = sandbox.run(&["dlq", "replay", "t"]);
+        broken.said(1, &["this output rejects a line", "3 letters stay for the next one"]);
+        assert_eq!(letters(&sandbox, "t"), before);
+    }
+    assert_eq!(names(&sandbox), ["letters"]);
+}
+
+#[test]
+fn a_letter_is_sent_whole_whatever_max_line_is_now() {
+    let sandbox = Sandbox::new();
+    let line = format!("{{\"no\":\"{}\"}}\n", "x".repeat(1500));
+    sandbox.write_task(&source(line.as_bytes()), &[sink(&sandbox)], STREAM);
+    sandbox.run_task().said(0, &["1 line rejected"]);
+    change(&sandbox, &[sink(&sandbox)], &LAX.replace("2KiB", "1KiB"));
+    sandbox.run(&["dlq", "replay", "t"]).said(0, &["1 letter replayed, 0 failed again, 0 kept"]);
+    assert_eq!(sandbox.read("out"), line.as_bytes());
 }

@@ -213,8 +213,8 @@ fn a_long_line_comes_back_whole_and_a_longer_one_is_an_error() {
     assert!(!outcome.stdout.contains("xx"), "nothing of it is for people");
     let letter: Value = serde_json::from_slice(&sandbox.read("dead/letters")).unwrap();
     assert_eq!(letter["line"].as_str().unwrap(), "x".repeat(1_000_000));
-    let (sandbox, outcome) = saying(&long(3_000_000));
-    outcome.said(1, &["cannot be understood: it has more than 2162688 bytes", "after\n"]);
+    let (sandbox, outcome) = saying(&long(7_000_000));
+    outcome.said(1, &["cannot be understood: it has more than 6356992 bytes", "after\n"]);
     assert!(!outcome.stdout.contains("xx"), "nothing of it is for people");
     assert_eq!(sandbox.read("dead/letters"), b"");
 }

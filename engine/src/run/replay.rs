@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::notice::Notice;
 use super::report::RunReport;
 use super::{RunContext, run_supervised};
 use crate::config::{
@@ -31,6 +32,10 @@ pub struct ReplayReport {
     /// Whether every letter was sent, left out by the task's filter, or kept once more; and what was
     /// sent is lasting, as far as the outputs tell. Only then nobody needs the claim any more.
     pub is_complete: bool,
+    /// How many letters the run has seen, which should be all.
+    pub letters_seen: u64,
+    /// How many of these no output has acknowledged, where they are to do so.
+    pub letters_unacknowledged: u64,
 }
 
 impl Replay {
@@ -69,18 +74,35 @@ impl Replay {
     /// Sends claimed letters. The task's checkpoints are not touched: a replay has its own.
     pub fn run(mut self, claim: &Claim, mut context: RunContext) -> ReplayReport {
         let files = claim.files().iter().map(|file| file.to_string_lossy().into());
-        self.task.input.config.insert("files".to_owned(), Value::Array(files.collect()));
-        // That of an earlier replay is about other files.
-        let _ = fs::remove_dir_all(claim.state_folder());
+        let config = &mut self.task.input.config;
+        config.insert("files".to_owned(), Value::Array(files.collect()));
+        config.insert("task".to_owned(), self.task.name.clone().into());
+        config.insert("letter_bytes_max".to_owned(), claim.letter_bytes_max().into());
+        let stream = &mut self.task.stream;
+        // What fails again is kept apart until all is done, with room for all of it.
+        stream.dead_letter = Some(claim.kept().to_owned());
+        (stream.dead_letter_bytes_max, stream.dead_letter_files_max) = (i64::MAX as u64, 1);
+        // A line that was kept whole stays so, whatever the limit is now.
+        stream.line_bytes_max = stream.line_bytes_max.max(claim.counts().line_bytes_max);
         context.state = StateStore::new(claim.state_folder());
+        let waiting = || context.observer.notice(&Notice::AwaitingEarlier);
+        if let Ok(state) = context.state.claim(&self.task.name, waiting) {
+            // That of an earlier replay, whose outputs have ended now, is about other files.
+            let _ = state.reset();
+        }
         let run = run_supervised(&self.task, &context);
         let _ = fs::remove_dir_all(claim.state_folder());
         let seen = run.lines + run.lines_blank + run.lines_filtered + run.lines_rejected;
-        let is_lasting = run.checkpoints.is_none_or(|checkpoints| checkpoints.lines_again == 0);
+        let unacknowledged = run.checkpoints.map_or(0, |checkpoints| checkpoints.lines_again);
         let is_complete = run.failure.is_none()
             && !run.lines_left
-            && is_lasting
+            && unacknowledged == 0
             && seen == claim.counts().letters;
-        ReplayReport { run, is_complete }
+        ReplayReport {
+            run,
+            is_complete,
+            letters_seen: seen,
+            letters_unacknowledged: unacknowledged,
+        }
     }
 }

@@ -56,31 +56,25 @@ fn counts(task: &Task, letters: &DeadLetters, wanted: Wanted) -> Result<ClaimCou
 
 fn drop_letters(global: &Global, name: &str, yes: bool) -> Result<ExitCode, u8> {
     let (task, letters, _) = task(global, name)?;
-    let there = counts(&task, &letters, Wanted::All)?;
-    if there.letters == 0 {
-        return Ok(none(name));
-    }
-    if !yes && !io::stdin().is_terminal() {
+    if !yes && !io::stdin().is_terminal() && counts(&task, &letters, Wanted::All)?.letters > 0 {
         Problem::new(format!("removing the dead letters of task `{name}` needs a yes"))
             .hint("there is no terminal to ask on: give --yes")
             .print();
         return Err(exit::USAGE);
     }
+    // What comes while the question is open is not part of the answer.
+    let claim =
+        letters.claim(name, Wanted::All).map_err(|error| failed(&task, &letters, &error))?;
+    let Some(claim) = claim.filter(|claim| claim.counts().letters > 0) else {
+        return Ok(none(name));
+    };
+    let there = claim.counts();
     if !yes && !confirmed(&there, name) {
         let _ = writeln!(io::stderr(), "nothing was removed");
         return Err(exit::FAILED);
     }
-    let claim =
-        letters.claim(name, Wanted::All).map_err(|error| failed(&task, &letters, &error))?;
-    let removed = match claim {
-        None => 0,
-        Some(claim) => {
-            let removed = claim.counts().letters;
-            claim.remove().map_err(|error| failed(&task, &letters, &error.into()))?;
-            removed
-        }
-    };
-    Ok(super::print(&format!("{} of task `{name}` removed\n", count(removed, "letter"))))
+    claim.remove().map_err(|error| failed(&task, &letters, &error))?;
+    Ok(super::print(&format!("{} of task `{name}` removed\n", count(there.letters, "letter"))))
 }
 
 fn confirmed(there: &ClaimCounts, name: &str) -> bool {

@@ -54,15 +54,19 @@ pub(super) fn replay(global: &Global, name: &str, dry_run: bool) -> Result<ExitC
     let counts = claim.counts();
     let stop = stop.into_iter().next().unwrap_or_else(never);
     let context = host.context(stop, Arc::new(host.notices(replay.task(), false)));
-    let ReplayReport { run, is_complete } = replay.run(&claim, context);
+    let report = replay.run(&claim, context);
+    let ReplayReport { ref run, is_complete, .. } = report;
     let named = host.notices(&task, false).task;
-    info!(task = named, "{}", summary::of(&run));
+    info!(task = named, "{}", summary::of(run));
     let status = if is_complete {
-        claim.remove().map_err(|error| super::failed(&task, &letters, &error.into()))?;
-        summary::print(&host, &stops, format!("✅ Task \"{name}\": {}\n", sent(&run, &counts)));
+        claim.remove().map_err(|error| super::failed(&task, &letters, &error))?;
+        summary::print(&host, &stops, format!("✅ Task \"{name}\": {}\n", sent(run, &counts)));
         exit::SUCCESS
     } else {
         drop(claim);
+        if let Some(why) = why(&report, &counts) {
+            Problem::new(why).print();
+        }
         let stay = if counts.letters == 1 { "stays" } else { "stay" };
         logging::say(&format!(
             "❌ Task \"{name}\": the replay was not brought to its end; {} {stay} for the next one, \
@@ -76,6 +80,20 @@ pub(super) fn replay(global: &Global, name: &str, dry_run: bool) -> Result<ExitC
     };
     logging::flush(&stops);
     Ok(ExitCode::from(status))
+}
+
+/// What is wrong where nothing has failed.
+fn why(report: &ReplayReport, counts: &ClaimCounts) -> Option<String> {
+    let ReplayReport { run, letters_seen, letters_unacknowledged, .. } = report;
+    if run.failure.is_some() || run.stopped_by.is_some() {
+        return None;
+    }
+    if *letters_unacknowledged > 0 {
+        let letters = count(*letters_unacknowledged, "letter");
+        return Some(format!("{letters} were not acknowledged by the outputs"));
+    }
+    (*letters_seen != counts.letters)
+        .then(|| format!("{} were sent, not {letters_seen}", count(counts.letters, "letter")))
 }
 
 /// `3 letters replayed, 1 failed again, 2 kept`.
@@ -99,7 +117,10 @@ fn sent(run: &RunReport, counts: &ClaimCounts) -> String {
 fn stay(counts: &ClaimCounts) -> String {
     match counts.parts {
         0 => String::new(),
-        1 => "; 1 other stays: it holds only a part of its line".to_owned(),
-        parts => format!("; {parts} others stay: they hold only a part of their line"),
+        1 => "; 1 other stays: it holds only a part of its line, or what would be a checkpoint"
+            .to_owned(),
+        parts => format!(
+            "; {parts} others stay: they hold only a part of their line, or what would be a checkpoint"
+        ),
     }
 }

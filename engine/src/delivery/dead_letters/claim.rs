@@ -3,13 +3,18 @@
 //! ```text
 //! orders.jsonl.replay.1      claimed, the oldest
 //! orders.jsonl.replay.2
-//! orders.jsonl.replay.lock   locked while they are
+//! orders.jsonl.replay.kept   what has failed again
+//! orders.jsonl.replay.lock   locked while they are claimed
 //! orders.jsonl.replay.state  checkpoints of the replay
 //! ```
 //!
-//! The files are renamed, so that what fails meanwhile goes into new ones. Then whatever was not
-//! wanted is put back, letter by letter. Whenever that is broken off, every letter is in a file that
-//! the next claim takes; those that had been put back are there twice.
+//! The files are renamed, so that what fails meanwhile goes into new ones. They hold the letters of
+//! other tasks, too, which are passed over, and stay when the others are removed: each file is replaced
+//! by what is left of it, in one step. Whenever that is broken off, every letter is in a file that the
+//! next claim takes, and none is there twice.
+//!
+//! What fails again is kept apart, and becomes the newest of the claimed files when all is done. Then
+//! its former letters are removed; if that is broken off, these are there beside it.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -19,17 +24,21 @@ use rustix::fs::FlockOperation;
 
 use super::letter::Letter;
 use super::reader::Entry;
-use super::writer::{self, DeadLetterFile};
+use super::writer;
 use super::{DeadLetterError, DeadLetters, names};
 
 /// Letters of one task that nobody else has. Dropped, they stay for the next claim.
 #[derive(Debug)]
 pub struct Claim {
+    letters: DeadLetters,
+    task: String,
+    wanted: Wanted,
     /// The name that they were taken from.
     name: PathBuf,
     files: Vec<PathBuf>,
     counts: ClaimCounts,
     state: PathBuf,
+    kept: PathBuf,
     _lock: Lock,
 }
 
@@ -40,7 +49,10 @@ pub struct ClaimCounts {
     pub letters: u64,
     /// Bytes of these, as they are kept.
     pub bytes: u64,
-    /// Others of the task, which hold only a part of their line.
+    /// Bytes of the longest line in them.
+    pub line_bytes_max: usize,
+    /// Others of the task, which cannot be sent: they hold only a part of their line, or one that
+    /// would be taken for a checkpoint.
     pub parts: u64,
 }
 
@@ -59,8 +71,10 @@ impl ClaimCounts {
         let is_of_task = letter.task == task;
         let is_wanted = is_of_task && (wanted == Wanted::All || letter.is_whole());
         if is_wanted {
+            let line_bytes = letter.line().map_or(0, |line| line.len());
             self.letters += 1;
             self.bytes += bytes;
+            self.line_bytes_max = self.line_bytes_max.max(line_bytes);
         } else {
             self.parts += u64::from(is_of_task);
         }
@@ -81,63 +95,37 @@ impl DeadLetters {
             return Ok(None);
         }
         let lock = Lock::take(names::of_replay(&name, "lock"))?;
+        let kept = names::of_replay(&name, "kept");
+        forget(&kept)?; // its letters' former selves are all there
         rename(&name)?;
         let mut counts = ClaimCounts::default();
         let mut files = Vec::new();
         for file in names::claimed(&name)? {
             let before = counts.letters;
-            self.put_back_unwanted(&file, task, wanted, &mut counts)?;
+            self.open(std::slice::from_ref(&file))?.each(|entry| {
+                is_wanted(entry, task, wanted, &mut counts);
+                Ok::<_, io::Error>(())
+            })?;
             if counts.letters > before {
                 files.push(file);
             }
         }
         let state = names::of_replay(&name, "state");
-        let claim = Claim { name, files, counts, state, _lock: lock };
+        let (letters, task) = (self.clone(), task.to_owned());
+        let claim = Claim { letters, task, wanted, name, files, counts, state, kept, _lock: lock };
         Ok((counts != ClaimCounts::default()).then_some(claim))
     }
+}
 
-    /// Leaves in a claimed file only what is wanted.
-    fn put_back_unwanted(
-        &self,
-        path: &Path,
-        task: &str,
-        wanted: Wanted,
-        counts: &mut ClaimCounts,
-    ) -> Result<(), DeadLetterError> {
-        let letters = self.open(&[path.to_owned()])?;
-        let is_wanted = |counts: &mut ClaimCounts, entry: &Entry<'_>| {
-            let bytes = entry.place.length() + 1;
-            let letter = entry.letter.as_ref();
-            letter.is_some_and(|letter| counts.count(task, wanted, letter, bytes))
-        };
-        let (before, mut goes) = (counts.letters, false);
-        letters.each(|entry| {
-            goes |= !is_wanted(counts, entry);
-            Ok::<_, io::Error>(())
-        })?;
-        if !goes {
-            return Ok(());
-        }
-        let mut back = DeadLetterFile::open(self.clone())?;
-        let rest = names::with_ending(path, "new");
-        let mut file = BufWriter::new(File::create(&rest)?);
-        letters.each(|entry| {
-            let mut text = letters.text(&entry.place);
-            if !is_wanted(&mut ClaimCounts::default(), entry) {
-                return back.append_text(entry.place.length(), &mut text);
-            }
-            io::copy(&mut text, &mut file)?;
-            Ok(file.write_all(b"\n")?)
-        })?;
-        back.settle()?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        if counts.letters > before {
-            fs::rename(&rest, path)?;
-        } else {
-            fs::remove_file(path)?;
-            fs::remove_file(&rest)?;
-        }
-        Ok(())
+fn is_wanted(entry: &Entry<'_>, task: &str, wanted: Wanted, counts: &mut ClaimCounts) -> bool {
+    let bytes = entry.place.length() + 1;
+    entry.letter.as_ref().is_some_and(|letter| counts.count(task, wanted, letter, bytes))
+}
+
+fn forget(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -149,25 +137,52 @@ fn is_empty(name: &Path) -> Result<bool, DeadLetterError> {
     }
 }
 
-/// Gives all files the names of claimed ones, under the lock that whoever writes takes.
-fn rename(name: &Path) -> Result<(), DeadLetterError> {
-    let newest = loop {
+/// The file that letters are written to, under the lock that whoever writes takes.
+fn locked(name: &Path) -> Result<File, DeadLetterError> {
+    loop {
         let file = writer::open(name)?;
         writer::lock(&file);
         if writer::is_at(&file, name)? {
-            break file;
+            return Ok(file);
         }
-    };
+    }
+}
+
+/// Gives all files the names of claimed ones.
+fn rename(name: &Path) -> Result<(), DeadLetterError> {
+    let newest = locked(name)?;
     let mut number = names::claims(name)?.last().copied().unwrap_or(0);
     let mut files = names::older(name)?;
     if newest.metadata()?.len() > 0 {
         files.push(name.to_owned());
     }
     for file in files {
-        number = number.saturating_add(1);
+        number = after(number)?;
         fs::rename(file, names::claim(name, number))?;
     }
     Ok(())
+}
+
+/// Gives claimed files the names that they had, unless there are others by now.
+fn rename_back(name: &Path) -> Result<(), DeadLetterError> {
+    let newest = locked(name)?;
+    if newest.metadata()?.len() > 0 || !names::older(name)?.is_empty() {
+        return Ok(());
+    }
+    for (index, file) in names::claimed(name)?.into_iter().rev().enumerate() {
+        let older = || names::with_ending(name, index);
+        fs::rename(file, if index == 0 { name.to_owned() } else { older() })?;
+    }
+    Ok(())
+}
+
+fn after(number: u32) -> io::Result<u32> {
+    let full = || {
+        io::Error::other(
+            "there are no more numbers for its files: rename those that end in .replay. and a number",
+        )
+    };
+    number.checked_add(1).ok_or_else(full)
 }
 
 impl Claim {
@@ -176,9 +191,14 @@ impl Claim {
         self.counts
     }
 
-    /// The files with the letters and nothing else, in order.
+    /// The files that have letters of it, in order, those of others between them.
     pub(crate) fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// Bytes of the longest letter: what is longer is none.
+    pub(crate) fn letter_bytes_max(&self) -> u64 {
+        self.letters.letter_bytes_max
     }
 
     /// A folder for the checkpoints of whoever sends them.
@@ -186,21 +206,62 @@ impl Claim {
         &self.state
     }
 
+    /// Where letters go that fail again. They count when the others are [removed](Self::remove).
+    pub(crate) fn kept(&self) -> &Path {
+        &self.kept
+    }
+
     /// Removes them: they have been sent, or nobody wants them. Those that were kept once more are
     /// on the disk before.
     ///
     /// # Errors
     ///
-    /// If that cannot be had, or a file not be removed; what is left stays for the next claim.
-    pub fn remove(self) -> io::Result<()> {
-        for path in names::older(&self.name)?.iter().chain([&self.name]) {
-            match File::open(path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                file => file?.sync_data()?,
+    /// If that cannot be had, or a file not be changed; what is left stays for the next claim.
+    pub fn remove(self) -> Result<(), DeadLetterError> {
+        let folder = self.name.parent().unwrap_or(Path::new(""));
+        match File::open(&self.kept) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            file => {
+                file?.sync_data()?;
+                let number = names::claims(&self.name)?.last().copied().unwrap_or(0);
+                fs::rename(&self.kept, names::claim(&self.name, after(number)?))?;
+                writer::sync_folder(folder)?;
             }
         }
-        writer::sync_folder(self.name.parent().unwrap_or(Path::new("")))?;
-        self.files.iter().try_for_each(fs::remove_file)
+        self.files.iter().try_for_each(|file| self.remove_from(file))?;
+        Ok(writer::sync_folder(folder)?)
+    }
+
+    /// Replaces a file by what is left of it.
+    fn remove_from(&self, path: &Path) -> Result<(), DeadLetterError> {
+        let letters = self.letters.open(&[path.to_owned()])?;
+        let rest = names::with_ending(path, "new");
+        let mut file = BufWriter::new(File::create(&rest)?);
+        let mut is_empty = true;
+        letters.each(|entry| {
+            if !is_wanted(entry, &self.task, self.wanted, &mut ClaimCounts::default()) {
+                is_empty = false;
+                io::copy(&mut letters.text(&entry.place), &mut file)?;
+                file.write_all(b"\n")?;
+            }
+            Ok::<_, io::Error>(())
+        })?;
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        if is_empty {
+            fs::remove_file(path)?;
+            return Ok(fs::remove_file(&rest)?);
+        }
+        file.sync_all()?;
+        Ok(fs::rename(&rest, path)?)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // If there still is one, its letters' former selves are all there.
+        let _ = forget(&self.kept);
+        // Claimed or not, they are where the next claim takes them.
+        let _ = rename_back(&self.name);
     }
 }
 
@@ -245,6 +306,7 @@ impl Drop for Lock {
 
 #[cfg(test)]
 mod tests {
+    use super::super::writer::DeadLetterFile;
     use super::*;
 
     fn letters(folder: &Path) -> DeadLetters {
@@ -287,10 +349,21 @@ mod tests {
         all
     }
 
+    /// The letters that it is about, as they stand in its files.
     fn in_claim(claim: &Claim) -> Vec<String> {
-        let texts = claim.files().iter().map(|file| fs::read_to_string(file).unwrap());
-        let lines = |text: String| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        texts.flat_map(lines).collect()
+        let mut all = Vec::new();
+        let letters = claim.letters.open(claim.files()).unwrap();
+        letters
+            .each(|entry| {
+                if is_wanted(entry, &claim.task, claim.wanted, &mut ClaimCounts::default()) {
+                    let mut text = String::new();
+                    letters.text(&entry.place).read_to_string(&mut text)?;
+                    all.push(text);
+                }
+                Ok::<_, io::Error>(())
+            })
+            .unwrap();
+        all
     }
 
     #[test]
@@ -313,14 +386,17 @@ mod tests {
         let claim = letters.claim("a", Wanted::Whole).unwrap().unwrap();
         assert_eq!(in_claim(&claim), of_a);
         let bytes = of_a.iter().map(|line| line.len() as u64 + 1).sum();
-        assert_eq!(claim.counts(), ClaimCounts { letters: 10, bytes, parts: 2 });
+        let line_bytes_max = 1;
+        assert_eq!(claim.counts(), ClaimCounts { letters: 10, bytes, line_bytes_max, parts: 2 });
         // Nobody else can, but what fails meanwhile is kept, and all are still there to be seen.
         let refused = letters.claim("b", Wanted::All).unwrap_err();
         let holder = Some(std::process::id());
         assert!(matches!(refused, DeadLetterError::Claimed { holder: found } if found == holder));
         write(&letters, &[letter("a", "new", "")]);
-        let mut expected: Vec<String> = (0..10).map(|number| format!("a {number}")).collect();
+        let number = |number: usize| format!("a {number}");
+        let mut expected: Vec<String> = (0..5).map(number).collect();
         expected.extend(rest.map(str::to_owned));
+        expected.extend((5..10).map(number));
         expected.push("a new".to_owned());
         assert_eq!(all(&letters), expected);
         // Given up, they are the first of the next one.
@@ -348,6 +424,41 @@ mod tests {
         drop(letters.claim("a", Wanted::Whole).unwrap().unwrap());
         letters.claim("b", Wanted::Whole).unwrap().unwrap().remove().unwrap();
         assert_eq!(all(&letters), ["a 1", "a 3"]);
+    }
+
+    #[test]
+    fn what_failed_again_counts_when_the_rest_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = letters(folder.path());
+        write(&letters, &[letter("a", "1", ""), letter("b", "2", "")]);
+        let again = || letter("a", "again", "") + "\n";
+        for _ in 0..3 {
+            let claim = letters.claim("a", Wanted::Whole).unwrap().unwrap();
+            fs::write(claim.kept(), again()).unwrap();
+            assert_eq!(all(&letters), ["a 1", "b 2"]);
+            // However it is given up.
+            std::mem::forget(claim);
+            fs::remove_file(folder.path().join("letters.replay.lock")).unwrap();
+            let claim = letters.claim("a", Wanted::Whole).unwrap().unwrap();
+            fs::write(claim.kept(), again()).unwrap();
+            drop(claim);
+            assert_eq!(all(&letters), ["a 1", "b 2"]);
+        }
+        let claim = letters.claim("a", Wanted::Whole).unwrap().unwrap();
+        fs::write(claim.kept(), again()).unwrap();
+        claim.remove().unwrap();
+        assert_eq!(all(&letters), ["b 2", "a again"]);
+    }
+
+    #[test]
+    fn numbers_that_have_run_out_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let letters = letters(folder.path());
+        fs::write(folder.path().join("letters.replay.4294967295"), "").unwrap();
+        write(&letters, &[letter("a", "1", "")]);
+        let refused = letters.claim("a", Wanted::All).unwrap_err().to_string();
+        assert!(refused.contains("no more numbers"), "{refused}");
+        assert_eq!(all(&letters), ["a 1"]);
     }
 
     #[test]

@@ -7,6 +7,9 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize, Serializer};
 
+/// How a line begins that an input with checkpoints cannot say (P-45).
+const CHECKPOINT: &[u8] = b"{\"checkpoint\"";
+
 /// A letter as it stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Letter<'a> {
@@ -53,9 +56,9 @@ impl<'a> Letter<'a> {
         }
     }
 
-    /// Whether that is one line, and all of it: only then it can be sent.
+    /// Whether it can be sent: it is one line, all of it, and will not be taken for a checkpoint.
     pub fn is_whole(&self) -> bool {
-        let is_one = |line: Cow<'_, [u8]>| !line.contains(&b'\n');
+        let is_one = |line: Cow<'_, [u8]>| !line.contains(&b'\n') && !line.starts_with(CHECKPOINT);
         !self.truncated && !self.cut_off && self.line().is_some_and(is_one)
     }
 }

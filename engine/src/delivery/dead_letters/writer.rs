@@ -77,6 +77,7 @@ impl DeadLetterFile {
     /// # Errors
     ///
     /// As [`append`](Self::append).
+    #[cfg(test)]
     pub(super) fn append_text(
         &mut self,
         length: u64,

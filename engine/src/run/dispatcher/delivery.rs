@@ -103,7 +103,7 @@ impl Dispatcher<'_> {
                 (true, true) => protocol::acks_and_rejects,
             };
             let is_awaited = if rejects { protocol::begins_as_reject } else { |_: &[u8]| false };
-            let bytes_max = 2 * line_bytes_max + REJECT_MARGIN_BYTES;
+            let bytes_max = 6 * line_bytes_max + REJECT_MARGIN_BYTES;
             let too_long = |most| Word::BadReject(format!("it has more than {most} bytes"));
             Some(Told { read, is_awaited, bytes_max, too_long, take: Box::new(take) })
         }

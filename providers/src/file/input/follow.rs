@@ -113,7 +113,14 @@ impl Follower {
             }
             any = true;
             let offset = file.reading.offset();
-            let pause = file.reading.write_lines(out, self.format, stop, TURN_BYTES)?;
+            let pause = match file.reading.write_lines(out, self.format, stop, TURN_BYTES) {
+                Ok(pause) => pause,
+                Err(error) => {
+                    // What came before it need not come again.
+                    let _ = self.checkpoint(out);
+                    return Err(error);
+                }
+            };
             file.is_at_end = pause == Pause::End;
             if file.reading.offset() > offset {
                 file.grew_at = Instant::now();

@@ -50,6 +50,8 @@ pub(crate) struct Reading {
     fingerprint: Option<(usize, String)>,
     /// The line without a newline that was passed on and stood where the next one begins.
     rest: Option<Rest>,
+    /// Where a line begins that was read and could not be passed on.
+    refused: Option<u64>,
 }
 
 impl Reading {
@@ -63,7 +65,8 @@ impl Reading {
         let mut source = Source::open(file).map_err(failed)?;
         let from_the_beginning = |source, path| {
             let (lines, count) = (Lines::new(source, 0), Some(0));
-            let reading = Self { path, id, lines, count, fingerprint: None, rest: None };
+            let reading =
+                Self { path, id, lines, count, fingerprint: None, rest: None, refused: None };
             Opened::Reading(Box::new(reading))
         };
         let Some(position) = remembered.take(id, &shown) else {
@@ -82,7 +85,8 @@ impl Reading {
                 let lines = Lines::new(source, offset);
                 // Under the name that its earlier lines have.
                 let Position { path, lines: count, rest, .. } = position;
-                let reading = Self { path, id, lines, count, fingerprint: None, rest };
+                let reading =
+                    Self { path, id, lines, count, fingerprint: None, rest, refused: None };
                 return Ok(Opened::Reading(Box::new(reading)));
             }
             _ => log::warn!("{shown}: has fewer bytes than were read of it before: read anew"),
@@ -137,7 +141,12 @@ impl Reading {
             let number = self.count.map(|count| count + 1);
             let has_come = self.rest.take().is_some_and(|rest| rest.is(line.bytes));
             if !has_come {
-                format::write(out, format, &self.path, number, &line)?;
+                let (offset, written) =
+                    (line.offset, format::write(out, format, &self.path, number, &line));
+                if written.is_err() {
+                    self.refused = Some(offset);
+                }
+                written?;
             }
             self.count = number;
         }
@@ -220,7 +229,7 @@ impl Reading {
             inode: self.id.inode,
             fingerprint,
             fingerprint_bytes,
-            offset: self.lines.offset(),
+            offset: self.refused.unwrap_or(self.lines.offset()),
             lines: self.count,
             finished_bytes: is_finished.then_some(self.lines.source().raw().position),
             rest: self.rest.clone(),

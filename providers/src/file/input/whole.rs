@@ -42,7 +42,12 @@ pub(crate) fn read(
         if from_end {
             reading.go_to_end()?;
         } else {
-            while reading.write_lines(out, format, stop, u64::MAX)? == Pause::Turn {
+            loop {
+                match reading.write_lines(out, format, stop, u64::MAX) {
+                    Ok(Pause::Turn) => {}
+                    Ok(Pause::End) => break,
+                    Err(error) => return Err(give_up(error, out, &remembered, &mut reading)),
+                }
                 let is_stopped = stop.is_requested();
                 if out.is_checkpoint_due() || is_stopped {
                     out.checkpoint(&remembered.checkpoint([&reading.position(false)]))?;
@@ -51,11 +56,26 @@ pub(crate) fn read(
                     return Ok(());
                 }
             }
-            reading.write_rest(out, format)?;
+            if let Err(error) = reading.write_rest(out, format) {
+                return Err(give_up(error, out, &remembered, &mut reading));
+            }
         }
         remembered.insert(reading.position(true));
     }
     Ok(out.checkpoint(&remembered.checkpoint([]))?)
+}
+
+/// What came before a line that cannot be passed on need not come again.
+fn give_up(
+    error: ProviderError,
+    out: &mut EnvelopeWriter,
+    remembered: &Remembered,
+    reading: &mut Reading,
+) -> ProviderError {
+    let position = reading.position(false);
+    // If that cannot be said, either, it comes again.
+    let _ = out.checkpoint(&remembered.checkpoint([&position]));
+    error
 }
 
 /// The regular files among the paths, each once whatever its names. One that has gone since is

@@ -1,6 +1,8 @@
 //! All files that are being written.
 
 use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -65,6 +67,27 @@ impl Files {
         let newline: &[u8] = if lines.ends_with(b"\n") { b"" } else { b"\n" };
         let bytes = (lines.len() + newline.len()) as u64;
         self.file(base, bytes)?.add(lines, newline)
+    }
+
+    /// Why there can be no file of this name, if that is because of the name: it is too long, a folder
+    /// has it, or a file is where a folder should be.
+    pub(crate) fn refuses(&self, base: &Path) -> Option<String> {
+        if self.open.contains_key(base) {
+            return None;
+        }
+        // Longer than what it would be called while it is written.
+        let longest = names::partial(&names::numbered(base, 1, self.settings.compress));
+        let longest = if self.settings.is_numbered() { longest.as_path() } else { base };
+        let why = match fs::symlink_metadata(longest) {
+            Err(error) => {
+                matches!(error.kind(), ErrorKind::InvalidFilename | ErrorKind::NotADirectory)
+                    .then(|| error.to_string())
+            }
+            Ok(_) => None,
+        };
+        let is_folder =
+            || (!self.settings.is_numbered() && base.is_dir()).then(|| "it is a folder".to_owned());
+        why.or_else(is_folder).map(|why| format!("there can be no file {}: {why}", base.display()))
     }
 
     fn file(&mut self, base: &Path, next_bytes: u64) -> Result<&mut Writing, ProviderError> {

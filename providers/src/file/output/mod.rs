@@ -162,6 +162,12 @@ fn write(
         _ => None,
     };
     let path = state.current.path(metadata.as_ref());
+    if has_metadata
+        && let Some(rejecter) = state.rejecter.as_ref().filter(|rejecter| rejecter.is_asked())
+        && let Some(why) = state.files.refuses(&path)
+    {
+        return rejecter.reject(line, &why);
+    }
     match (format, parts) {
         (Format::Envelope, _) => state.files.add(&path, line),
         (Format::Data, Some(parts)) => state.files.add(&path, parts.data.get().as_bytes()),

@@ -98,6 +98,11 @@ impl Packer {
         Ok(())
     }
 
+    /// Whether what is written are the lines themselves.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.compress == Compress::None
+    }
+
     /// What can be written to the file; it is taken out with `clear`.
     pub(crate) fn packed(&mut self) -> &mut Vec<u8> {
         &mut self.packed

@@ -124,7 +124,12 @@ impl Template {
             }
             Part::Metadata(_) => "*".to_owned(),
         };
-        self.0.iter().map(part).collect()
+        let mut glob: String = self.0.iter().map(part).collect();
+        // Two fields side by side; what is text has no bare ones.
+        while glob.contains("**") {
+            glob = glob.replace("**", "*");
+        }
+        glob
     }
 
     /// The innermost folder that all its paths are in.

@@ -1,8 +1,8 @@
 //! A file that is being written.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,8 +25,6 @@ pub(crate) struct Writing {
     file: File,
     packer: Packer,
     fsync: Fsync,
-    /// Bytes on disk.
-    file_bytes: u64,
     is_synced: bool,
     /// What it has taken, line by line where that matters, and the bytes before they are compressed.
     pub(crate) lines: u64,
@@ -43,7 +41,7 @@ impl Writing {
             fsync.create_folders(folder(base))?;
             let mut file = OpenOptions::new().read(true).append(true).create(true).open(base)?;
             let metadata = file.metadata()?;
-            let mut size = metadata.len();
+            let size = metadata.len();
             if size == 0 {
                 fsync.folder_of(base)?; // it may be new
             } else if metadata.is_file() {
@@ -56,13 +54,12 @@ impl Writing {
                         base.display()
                     );
                     file.write_all(b"\n")?;
-                    size += 1;
                 }
             }
-            Ok((file, size))
+            Ok(file)
         };
-        let (file, size) = opened().map_err(|error| failed("open", base, &error))?;
-        Ok(Self::new(base.to_owned(), None, 0, file, Compress::None, fsync, size))
+        let file = opened().map_err(|error| failed("open", base, &error))?;
+        Ok(Self::new(base.to_owned(), None, 0, file, Compress::None, fsync))
     }
 
     /// A new file with the first free number from `number` on.
@@ -81,11 +78,12 @@ impl Writing {
             let created = OpenOptions::new().read(true).append(true).create_new(true).open(&path);
             let error = match created {
                 // Whoever has made the unfinished file has reserved the name of the finished one.
+                // Who tidies up may have taken it for left behind before it was locked.
+                Ok(file) if !lock(&file) || !is_at(&file, &path) => None,
                 Ok(file) if !finished.exists() => {
-                    lock(&file);
                     fsync.folder_of(&path).map_err(|error| failed("create", &path, &error))?;
                     let finished = Some(finished);
-                    return Ok(Self::new(path, finished, number, file, compress, fsync, 0));
+                    return Ok(Self::new(path, finished, number, file, compress, fsync));
                 }
                 Ok(_) => fs::remove_file(&path).err(),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
@@ -105,7 +103,6 @@ impl Writing {
         file: File,
         compress: Compress,
         fsync: Fsync,
-        file_bytes: u64,
     ) -> Self {
         Self {
             path,
@@ -114,7 +111,6 @@ impl Writing {
             file,
             packer: Packer::new(compress),
             fsync,
-            file_bytes,
             is_synced: true,
             lines: 0,
             bytes: 0,
@@ -138,24 +134,51 @@ impl Writing {
 
     /// Hands to the kernel what can be.
     pub(crate) fn put(&mut self) -> Result<(), ProviderError> {
+        let is_plain = self.packer.is_plain();
         let bytes = self.packer.packed();
-        let written = self.file.write_all(bytes);
-        let count = bytes.len() as u64;
-        bytes.clear();
-        match written {
-            Ok(()) => {
-                self.file_bytes += count;
-                Ok(())
-            }
-            Err(error) => {
-                // Half a line may be there; but what another process has appended stays.
-                let size = self.file.metadata().map_or(0, |metadata| metadata.len());
-                if size > self.file_bytes && size <= self.file_bytes + count {
-                    let _ = self.file.set_len(self.file_bytes);
+        let mut written = 0;
+        while written < bytes.len() {
+            match self.file.write(&bytes[written..]) {
+                Ok(count) if count > 0 => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                failure => {
+                    let error = failure.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
+                    let newline = bytes[..written].iter().rposition(|byte| *byte == b'\n');
+                    let whole = newline.filter(|_| is_plain).map_or(0, |newline| newline + 1);
+                    bytes.clear();
+                    self.take_back((written - whole) as u64);
+                    return Err(failed("write", &self.path, &error));
                 }
-                Err(failed("write", &self.path, &error))
             }
         }
+        bytes.clear();
+        Ok(())
+    }
+
+    /// Takes back the last so many bytes, half a line, that were written just now: unless somebody else
+    /// has written behind them, whose lines are not to be touched.
+    fn take_back(&mut self, bytes: u64) {
+        let size = self.file.metadata().map(|metadata| metadata.len());
+        // After a write that appends, that is the end of what it has written.
+        let end = self.file.stream_position();
+        if let (Ok(size), Ok(end)) = (size, end)
+            && bytes > 0
+            && size == end
+        {
+            let _ = self.file.set_len(end - bytes);
+        }
+    }
+
+    /// What is removed while it is written is nowhere: it must not be taken as delivered.
+    fn check_there(&self) -> Result<(), ProviderError> {
+        let metadata = self.file.metadata();
+        if metadata.is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 0) {
+            let path = self.path.display();
+            return Err(ProviderError::transient(format!(
+                "{path} was removed while it was written"
+            )));
+        }
+        Ok(())
     }
 
     /// Makes all that was taken lasting.
@@ -166,6 +189,7 @@ impl Writing {
         self.packer.end_member().map_err(|error| failed("compress for", &self.path, &error))?;
         self.put()?;
         self.fsync.file(&self.file).map_err(|error| failed("sync", &self.path, &error))?;
+        self.check_there()?;
         self.is_synced = true;
         Ok(())
     }
@@ -178,6 +202,13 @@ impl Writing {
             .and_then(|()| self.fsync.folder_of(&finished))
             .map_err(|error| failed("finish", &finished, &error))
     }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let held = file.metadata();
+    let there = fs::symlink_metadata(path);
+    matches!((held, there), (Ok(held), Ok(there))
+        if (held.dev(), held.ino()) == (there.dev(), there.ino()))
 }
 
 /// Says that somebody is at it. False if somebody else is; a file system without locks does not
