@@ -13,6 +13,7 @@ mod registry;
 mod signals;
 mod stats;
 mod table;
+mod visible;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use crate::arguments::LogFormat;
 use crate::failures::describe;
 use crate::plural::{bytes, count};
 use crate::stats::{Subject, View};
+use crate::visible::visible;
 
 /// Renders notices to the log.
 pub(crate) struct LogNotices {
@@ -67,6 +68,7 @@ impl Observer for LogNotices {
             Notice::LineReturned { provider, reason, kept, last } => {
                 let became = if kept { "kept as a dead letter" } else { "dropped" };
                 let more = if last { "; further lines are only counted" } else { "" };
+                let reason = visible(reason);
                 warn!(task, provider, "this output rejects a line: {reason}: {became}{more}");
             }
             Notice::Relaying { transport } => debug!(task, "lines flow by {transport}"),

@@ -121,6 +121,9 @@ fn print(
 ) -> io::Result<()> {
     let line = envelope.line();
     if let Format::Json = format {
+        if is_word(line) {
+            out.write_all(b" ")?; // it is data, and not this output that says it
+        }
         out.write_all(line)?;
         return out.write_all(b"\n");
     }
@@ -141,6 +144,11 @@ fn print(
         }
     }
     out.write_all(b"\n")
+}
+
+/// Whether DStream could take a line for something that an output says to it.
+fn is_word(line: &[u8]) -> bool {
+    line.starts_with(b"{\"ack\"") || line.starts_with(b"{\"reject\"")
 }
 
 #[cfg(test)]
@@ -170,6 +178,13 @@ mod tests {
         assert_eq!(printed(Format::Simple, line), [b"Message #7: ", &line[..], b"\n"].concat());
         assert_eq!(printed(Format::Structured, line), printed(Format::Simple, line));
         assert_eq!(printed(Format::Json, line), [&line[..], b"\n"].concat());
+    }
+
+    #[test]
+    fn data_is_not_said_to_dstream() {
+        for line in ["{\"ack\":{\"id\":1}}", "{\"reject\":{\"reason\":\"r\",\"line\":\"\"}}"] {
+            assert_eq!(printed(Format::Json, line.as_bytes()), format!(" {line}\n").as_bytes());
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -460,6 +461,10 @@ fn a_truncated_file_is_read_from_its_beginning() {
     // What is there then is longer than what was there before.
     fs::write(&path, "five\nsix\nseven\neight\n").unwrap();
     following.expect(&["five", "six", "seven", "eight"]);
+    // And just as long, in a moment that the file system can tell from the one before.
+    std::thread::sleep(Duration::from_millis(50));
+    fs::write(&path, "nine\nten\neleven\nxii.\n").unwrap();
+    following.expect(&["nine", "ten", "eleven", "xii."]);
     following.stop();
 }
 

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::arguments::Global;
 use crate::configuration;
-use crate::plural::{bytes, grouped};
+use crate::exit;
+use crate::plural::{bytes, count, grouped};
 
 /// What there is of a task.
 #[derive(Default)]
@@ -36,9 +37,14 @@ pub(super) fn list(global: &Global, json: bool) -> Result<ExitCode, u8> {
             Some((task, letters, summary))
         })
         .collect();
+    let has_failed = rows.iter().any(|(_, _, summary)| summary.is_err());
+    let shown = |text: &str| {
+        let printed = super::super::print(text);
+        if has_failed { ExitCode::from(exit::FAILED) } else { printed }
+    };
     if json {
         let rows = rows.iter().map(|(task, letters, summary)| to_json(task, letters, summary));
-        return Ok(super::super::print(&format!("{:#}\n", rows.collect::<Value>())));
+        return Ok(shown(&format!("{:#}\n", rows.collect::<Value>())));
     }
     if rows.is_empty() {
         return Ok(super::super::print("no task keeps dead letters\n"));
@@ -46,6 +52,18 @@ pub(super) fn list(global: &Global, json: bool) -> Result<ExitCode, u8> {
     let time = |time: Option<Timestamp>| {
         time.map_or_else(String::new, |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
     };
+    let mut notes = String::new();
+    for (task, _, summary) in &rows {
+        let note = match summary {
+            Ok(summary) if summary.unreadable > 0 => {
+                let lines = count(summary.unreadable, "line");
+                format!("{lines} in these files cannot be read as letters")
+            }
+            Ok(_) => continue,
+            Err(error) => task.secrets.mask(&error.to_string()),
+        };
+        notes.push_str(&format!("task `{}`: {note}\n", task.name));
+    }
     let rows = rows.iter().map(|(task, letters, summary)| {
         let path = task.secrets.mask(&letters.path().display().to_string());
         let empty = Summary::default();
@@ -64,7 +82,8 @@ pub(super) fn list(global: &Global, json: bool) -> Result<ExitCode, u8> {
         ]
     });
     let headings = ["TASK", "LETTERS", "SIZE", "OLDEST", "NEWEST", "FILES", "PATH"];
-    Ok(super::super::print(&crate::table::table(headings, rows)))
+    let table = crate::table::table(headings, rows);
+    Ok(shown(&format!("{table}{notes}")))
 }
 
 fn summary(task: &str, letters: &DeadLetters) -> Result<Summary, DeadLetterError> {

@@ -6,11 +6,12 @@ use std::process::ExitCode;
 use dstream_engine::fetch::Inspection;
 use serde_json::{Value, json};
 
-use super::{reference, settings, visible};
+use super::{reference, settings};
 use crate::arguments::Global;
 use crate::plural::{bytes, count};
 use crate::registry;
 use crate::table::table;
+use crate::visible::visible;
 
 pub(super) fn inspect(global: &Global, text: &str, json: bool) -> Result<ExitCode, u8> {
     let settings = settings(global)?;

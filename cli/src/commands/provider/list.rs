@@ -6,10 +6,10 @@ use dstream_engine::artifact::Platform;
 use dstream_engine::cache::Record;
 use serde_json::{Value, json};
 
-use super::visible;
 use crate::failures::Problem;
 use crate::plural::bytes;
 use crate::table::table;
+use crate::visible::visible;
 use crate::{exit, registry};
 
 pub(super) fn list(json: bool) -> Result<ExitCode, u8> {

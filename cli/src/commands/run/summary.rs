@@ -58,7 +58,10 @@ pub(super) fn conclude(
     }
     let again = report.checkpoints.map_or(0, |checkpoints| checkpoints.lines_again);
     if again > 0 {
-        let after = format!("{} after it will come again", count(again, "line"));
+        let mut after = format!("{} after it will come again", count(again, "line"));
+        if outcome == Outcome::Succeeded {
+            after.push_str(", since not all outputs have acknowledged them");
+        }
         match format {
             LogFormat::Text => logging::say(&format!(
                 "Task \"{name}\" goes on from its last stored checkpoint: {after}"

@@ -91,6 +91,7 @@ impl DeadLetters {
     /// If somebody else has claimed letters of these files, or they cannot be read or written.
     pub fn claim(&self, task: &str, wanted: Wanted) -> Result<Option<Claim>, DeadLetterError> {
         let name = names::real(&self.path);
+        writer::check_kind(&name)?;
         if names::claims(&name)?.is_empty() && names::older(&name)?.is_empty() && is_empty(&name)? {
             return Ok(None);
         }

@@ -60,6 +60,7 @@ impl DeadLetters {
     /// If a file is there and cannot be read.
     pub fn letters(&self) -> Result<Letters, DeadLetterError> {
         let name = names::real(&self.path);
+        writer::check_kind(&name)?;
         // Nothing is renamed meanwhile; without the file there is nothing to be locked.
         let _locked = lock_shared(&name)?;
         let mut paths = names::claimed(&name)?;

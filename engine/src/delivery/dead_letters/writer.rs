@@ -174,16 +174,21 @@ impl DeadLetters {
     }
 }
 
+/// Refuses what can hold no letters.
+pub(super) fn check_kind(path: &Path) -> Result<(), DeadLetterError> {
+    match fs::metadata(path).map(|metadata| metadata.file_type()) {
+        Ok(kind) if kind.is_fifo() => Err(DeadLetterError::NotAFile("a named pipe")),
+        Ok(kind) if kind.is_socket() => Err(DeadLetterError::NotAFile("a socket")),
+        Ok(kind) if kind.is_dir() => Err(DeadLetterError::NotAFile("a folder")),
+        _ => Ok(()),
+    }
+}
+
 /// Opens or makes a file, and its folder. Opening a named pipe would wait for its reader, and
 /// writing to it later could: that is refused, and so is everything else that is no file. A device
 /// neither waits nor ends.
 pub(super) fn open(path: &Path) -> Result<File, DeadLetterError> {
-    match fs::metadata(path).map(|metadata| metadata.file_type()) {
-        Ok(kind) if kind.is_fifo() => return Err(DeadLetterError::NotAFile("a named pipe")),
-        Ok(kind) if kind.is_socket() => return Err(DeadLetterError::NotAFile("a socket")),
-        Ok(kind) if kind.is_dir() => return Err(DeadLetterError::NotAFile("a folder")),
-        _ => {}
-    }
+    check_kind(path)?;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }

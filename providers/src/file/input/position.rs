@@ -12,6 +12,12 @@ use super::identity::{FileId, fingerprint};
 /// first is forgotten, and would be read again if it were found again.
 const REMEMBERED_MAX: usize = 10_000;
 
+/// Bytes of what is remembered, as it stands in a checkpoint; half of what DStream takes.
+const REMEMBERED_BYTES_MAX: usize = 2 << 20;
+
+/// Bytes of a position in a checkpoint besides its path, at most.
+const POSITION_BYTES: usize = 320;
+
 /// The form of a checkpoint.
 const VERSION: u64 = 1;
 
@@ -60,6 +66,11 @@ impl Position {
     pub(crate) fn id(&self) -> FileId {
         FileId { device: self.device, inode: self.inode }
     }
+
+    /// Bytes that it takes in a checkpoint, or somewhat more.
+    fn bytes(&self) -> usize {
+        serde_json::to_string(&self.path).map_or(0, |path| path.len()) + POSITION_BYTES
+    }
 }
 
 #[derive(Serialize)]
@@ -78,6 +89,7 @@ struct Said {
 pub(crate) struct Remembered {
     positions: BTreeMap<u64, Position>,
     ages: HashMap<FileId, u64>,
+    bytes: usize,
     next_age: u64,
     has_forgotten: bool,
 }
@@ -106,17 +118,21 @@ impl Remembered {
         let age = self.next_age;
         self.next_age += 1;
         if let Some(old) = self.ages.insert(position.id(), age) {
-            self.positions.remove(&old);
+            self.bytes -= self.positions.remove(&old).map_or(0, |old| old.bytes());
         }
+        self.bytes += position.bytes();
         self.positions.insert(age, position);
-        if self.positions.len() > REMEMBERED_MAX
+        while (self.positions.len() > REMEMBERED_MAX || self.bytes > REMEMBERED_BYTES_MAX)
             && let Some((_, oldest)) = self.positions.pop_first()
         {
             self.ages.remove(&oldest.id());
+            self.bytes -= oldest.bytes();
             if !std::mem::replace(&mut self.has_forgotten, true) {
                 log::warn!(
-                    "more than {REMEMBERED_MAX} files have been read: the first are forgotten, and \
-                     read again by a later run that still finds them; move away what is done with"
+                    "more than {} files have been read, which is as many as can be remembered: the \
+                     first are forgotten, and read again by a later run that still finds them; move \
+                     away what is done with",
+                    self.positions.len()
                 );
             }
         }
@@ -130,6 +146,7 @@ impl Remembered {
             self.positions.values().find(same).and_then(|it| self.ages.get(&it.id()).copied())
         })?;
         let position = self.positions.remove(&age)?;
+        self.bytes -= position.bytes();
         self.ages.remove(&position.id());
         Some(position)
     }
@@ -205,9 +222,15 @@ mod tests {
     #[test]
     fn the_one_done_with_first_is_forgotten() {
         let mut remembered = Remembered::default();
-        (0..=REMEMBERED_MAX as u64).for_each(|inode| remembered.insert(position(inode)));
-        assert_eq!(remembered.iter().count(), REMEMBERED_MAX);
+        let most = REMEMBERED_BYTES_MAX / position(0).bytes();
+        (0..9_000).for_each(|inode| remembered.insert(position(inode)));
+        let count = remembered.iter().count();
+        assert!(count > most - 100 && count < 9_000, "{count} of {most}");
+        let text = serde_json::to_string(&remembered.checkpoint([])).unwrap();
+        assert!(text.len() <= REMEMBERED_BYTES_MAX, "{} bytes", text.len());
         assert_eq!(remembered.take(FileId { device: 1, inode: 0 }, ""), None);
-        assert!(remembered.take(FileId { device: 1, inode: 1 }, "").is_some());
+        assert!(remembered.take(FileId { device: 1, inode: 8_999 }, "").is_some());
+        (0..9_000).for_each(|inode| drop(remembered.take(FileId { device: 1, inode }, "")));
+        assert_eq!(remembered.bytes, 0);
     }
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::Path;
+use std::time::SystemTime;
 
 use dstream_sdk::{EnvelopeWriter, ProviderError, Stop, log};
 
@@ -52,6 +53,8 @@ pub(crate) struct Reading {
     rest: Option<Rest>,
     /// Where a line begins that was read and could not be passed on.
     refused: Option<u64>,
+    /// When it had last been changed when it was looked at.
+    modified: Option<SystemTime>,
 }
 
 impl Reading {
@@ -65,8 +68,16 @@ impl Reading {
         let mut source = Source::open(file).map_err(failed)?;
         let from_the_beginning = |source, path| {
             let (lines, count) = (Lines::new(source, 0), Some(0));
-            let reading =
-                Self { path, id, lines, count, fingerprint: None, rest: None, refused: None };
+            let reading = Self {
+                path,
+                id,
+                lines,
+                count,
+                fingerprint: None,
+                rest: None,
+                refused: None,
+                modified: None,
+            };
             Opened::Reading(Box::new(reading))
         };
         let Some(position) = remembered.take(id, &shown) else {
@@ -85,8 +96,16 @@ impl Reading {
                 let lines = Lines::new(source, offset);
                 // Under the name that its earlier lines have.
                 let Position { path, lines: count, rest, .. } = position;
-                let reading =
-                    Self { path, id, lines, count, fingerprint: None, rest, refused: None };
+                let reading = Self {
+                    path,
+                    id,
+                    lines,
+                    count,
+                    fingerprint: None,
+                    rest,
+                    refused: None,
+                    modified: None,
+                };
                 return Ok(Opened::Reading(Box::new(reading)));
             }
             _ => log::warn!("{shown}: has fewer bytes than were read of it before: read anew"),
@@ -194,11 +213,18 @@ impl Reading {
     }
 
     /// What has become of a plain file whose end was reached.
-    pub(crate) fn change(&self) -> io::Result<Change> {
+    pub(crate) fn change(&mut self) -> io::Result<Change> {
         let raw = self.lines.source().raw();
-        let size = raw.file.metadata()?.len();
-        Ok(match size.cmp(&raw.position) {
+        let metadata = raw.file.metadata()?;
+        let modified = metadata.modified().ok();
+        let is_touched =
+            self.modified.replace(modified.unwrap_or(SystemTime::UNIX_EPOCH)) != modified;
+        Ok(match metadata.len().cmp(&raw.position) {
             std::cmp::Ordering::Less => Change::WrittenAnew,
+            // Other lines can be just as long.
+            std::cmp::Ordering::Equal if is_touched && !raw.head.is_of(&raw.file)? => {
+                Change::WrittenAnew
+            }
             std::cmp::Ordering::Equal => Change::None,
             // It may have been emptied, and then have got more than there was.
             std::cmp::Ordering::Greater if raw.head.is_of(&raw.file)? => Change::Grown,

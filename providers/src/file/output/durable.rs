@@ -25,7 +25,14 @@ pub(crate) enum Fsync {
 impl Fsync {
     /// The contents of a file.
     pub(crate) fn file(self, file: &File) -> io::Result<()> {
-        if self == Self::Never { Ok(()) } else { file.sync_data() }
+        if self == Self::Never {
+            return Ok(());
+        }
+        match file.sync_data() {
+            // A device or a pipe keeps nothing.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput && !is_file(file) => Ok(()),
+            synced => synced,
+        }
     }
 
     /// The names in the folder of a file.
@@ -44,6 +51,10 @@ impl Fsync {
         }
         Ok(())
     }
+}
+
+fn is_file(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 /// The folders on the way to this one, itself included, that are not there, the outermost first.
