@@ -93,6 +93,7 @@ fn start(transport: Transport, source: OwnedFd, sink: std::os::fd::OwnedFd) -> R
         transport,
         measure: true,
         replaceable: false,
+        watched: false,
     };
     Relay::start(ends, options, drop).unwrap()
 }

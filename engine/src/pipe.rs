@@ -31,6 +31,19 @@ pub(crate) fn has_room(pipe: &File) -> bool {
     poll(&mut pipe, Some(&now)).is_ok() && pipe[0].revents().contains(PollFlags::OUT)
 }
 
+/// Has a write to `pipe` return with what there is room for, and not wait for more. Its other end is as it
+/// was.
+pub(crate) fn set_nonblocking(pipe: &File) {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    // If it cannot be had, a write waits.
+    let _ = fcntl_getfl(pipe).and_then(|flags| fcntl_setfl(pipe, flags | OFlags::NONBLOCK));
+}
+
+/// Waits until there is room in `pipe`, or nobody reads it.
+pub(crate) fn wait_for_room(pipe: &File) {
+    let _ = poll(&mut [PollFd::new(pipe, PollFlags::OUT)], None);
+}
+
 /// Whether any process holds the writing end of `pipe`.
 pub(crate) fn has_writers(pipe: &File) -> bool {
     let mut pipe = [PollFd::new(pipe, PollFlags::IN)];

@@ -217,6 +217,7 @@ fn start(
         transport,
         measure: true,
         replaceable: false,
+        watched: false,
     };
     Relay::start(ends, options, tell).unwrap()
 }

@@ -74,3 +74,27 @@ fn an_input_that_is_silent_for_too_long_is_started_again() {
     let stalled = "input provider `in` has neither read nor written for 0.5 s";
     outcome.has(0, SUCCEEDED, &[stalled, "starting again in", "2 lines"]);
 }
+
+#[test]
+fn an_output_that_is_slow_and_moves_does_not_stall() {
+    let sandbox = Sandbox::new();
+    let slow = "while head -c 65536 > chunk && [ -s chunk ]; do cat chunk >> out; sleep 0.2; done";
+    let output = provider(&sandbox, "sink", slow).with(RESTART);
+    // Less than its buffer at once would take longer than this.
+    sandbox.write_task(&generate(4_000), &[output], "");
+    let hcl = String::from_utf8(sandbox.read("dstream.hcl")).unwrap();
+    sandbox.write("dstream.hcl", hcl.replace("\"500ms\"", "\"2s\""));
+    let outcome = sandbox.run_task();
+    outcome.has(0, SUCCEEDED, &["4,000 lines"]);
+    assert!(!outcome.stderr.contains("has neither read"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_output_that_reads_to_its_end_when_it_is_to_be_started_again_has_everything() {
+    let sandbox = Sandbox::new();
+    let wakes = "trap 'cat > out; exit 0' TERM; while :; do sleep 0.1; done";
+    let output = provider(&sandbox, "sink", wakes).with(RESTART);
+    sandbox.write_task(&generate(30_000), &[output], "");
+    sandbox.run_task().has(0, SUCCEEDED, &["has neither read", "30,000 lines"]);
+    assert_eq!(sandbox.read("out").iter().filter(|byte| **byte == b'\n').count(), 30_000);
+}

@@ -383,3 +383,42 @@ fn an_input_that_has_gone_while_an_output_was_away_is_heard() {
     assert!(!outcome.stderr.contains("keeps its stdout"), "{}", outcome.stderr);
     assert_eq!(seqs(&sandbox), [1]);
 }
+
+/// With `again` it is known whether it was started before.
+fn scripted(sandbox: &Sandbox, first: &str, again: &str) -> Block {
+    let text =
+        format!("#!/bin/sh\nif [ -e begun ]; then\n{again}\nfi\ntouch begun\n{first}\nexit 3\n");
+    sandbox.write_executable("sink", text);
+    Block::path("./sink").named("sink").with(&restart("on_failure", "max_attempts = 0"))
+}
+
+#[test]
+fn a_command_that_was_not_read_is_no_lost_line() {
+    for transport in ["portable", "uring"] {
+        let sandbox = Sandbox::new();
+        let ready = "echo '{\"status\":\"ready\"}'";
+        let output = scripted(
+            &sandbox,
+            &format!("{ready}\nwhile [ ! -e go ]; do sleep 0.1; done"),
+            &format!("read -r command; {ready}; exec cat > out"),
+        );
+        let stream = format!("    transport = {transport:?}");
+        sandbox.write_task(&generate(30_000), &[output], &stream);
+        let running = sandbox.start(&["run", "t", "-l", "debug"]);
+        running.says("lines flow by");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        sandbox.write("go", "");
+        let outcome = running.outcome();
+        outcome.said(0, &["restart 1)"]);
+        let arrived = sandbox.read("out").iter().filter(|byte| **byte == b'\n').count() as u64;
+        assert_eq!(told_lost(&outcome.stderr), 30_000 - arrived, "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_silent_output_whose_stdout_somebody_else_holds_comes_back() {
+    let sandbox = Sandbox::new();
+    let output = scripted(&sandbox, "setsid sleep 20 & sleep 0.3", "exec cat > out");
+    sandbox.write_task(&generate(30_000), &[output], "");
+    sandbox.run_task().said(0, &["restart 1)"]);
+}

@@ -48,6 +48,8 @@ pub struct OutputCounters {
     pub bytes_unread: AtomicU64,
     /// Bytes of a line that broke off in the pipe, and that comes again.
     pub(super) bytes_cut: AtomicU64,
+    /// What had been written before there was this pipe.
+    pub(super) bytes_before: AtomicU64,
     /// Set while its writer waits for another pipe.
     pub(super) waiting: AtomicBool,
     /// Set to have its writer give up.
@@ -67,6 +69,14 @@ impl OutputCounters {
 }
 
 impl OutputCounters {
+    /// Of what was left in a pipe, what the relay had written there, `cut_bytes` of the beginning of a
+    /// line among it: an output that has read nothing has left its command, too, which is a line.
+    pub(super) fn without_command(&self, (lines, bytes): (u64, u64), cut_bytes: u64) -> (u64, u64) {
+        let before = self.bytes_before.load(Relaxed);
+        let written = self.bytes_written.load(Relaxed).saturating_sub(before) + cut_bytes;
+        if bytes > written { (lines.saturating_sub(1), written) } else { (lines, bytes) }
+    }
+
     /// Bytes that an output that has got everything has not read yet.
     pub(super) fn rest_bytes(&self) -> u64 {
         let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,9 +104,7 @@ impl RelayCounters {
     pub(super) fn settle(&self, index: usize) -> u64 {
         let output = &self.outputs[index];
         let rest = output.rest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (lines, bytes) = rest.map_or((0, 0), Rest::take);
-        // An output that has read nothing has left its command, too.
-        let bytes = bytes.min(output.bytes_written.load(Relaxed));
+        let (lines, bytes) = output.without_command(rest.map_or((0, 0), Rest::take), 0);
         self.take_back(index, lines, bytes);
         bytes
     }

@@ -118,6 +118,9 @@ pub struct RelayOptions {
     /// Whether an end whose process has gone can be replaced by another: the relay then waits for
     /// what becomes of it, and does not go by [`Transport::Splice`].
     pub replaceable: bool,
+    /// Whether somebody looks how far the outputs are: what was written is then counted as it goes into
+    /// a pipe, also while a write waits for room.
+    pub watched: bool,
 }
 
 /// The two sides of a relay, and what is done between them.
@@ -194,7 +197,9 @@ impl Relay {
         // is not what a reader waits for.
         let queue_batches = blocks_in(options.buffer_bytes) + OVERSIZE_BLOCKS_MAX;
         let (initial, orders) = (ends.initial, next);
-        let setup = Setup { source, initial, sinks, framer, queue_batches, shared, orders };
+        let watched = options.watched;
+        let setup =
+            Setup { source, initial, sinks, framer, queue_batches, shared, orders, watched };
         relay.transport = setup.spawn(options.transport, tell)?;
         Ok(relay)
     }

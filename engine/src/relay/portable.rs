@@ -282,6 +282,18 @@ pub(super) trait Source: Read {
 /// A file descriptor that several threads may hold; closed by the last.
 pub(super) struct SharedFile(pub(super) Arc<File>);
 
+impl SharedFile {
+    /// Writes, and waits where the pipe would not.
+    fn when_there_is_room(&self, write: impl Fn(&File) -> io::Result<usize>) -> io::Result<usize> {
+        loop {
+            match write(&self.0) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => pipe::wait_for_room(&self.0),
+                written => return written,
+            }
+        }
+    }
+}
+
 impl Source for SharedFile {
     fn unread_bytes(&self) -> usize {
         pipe::unread_bytes(&self.0)
@@ -300,11 +312,11 @@ impl Read for SharedFile {
 
 impl Write for SharedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self.0).write(bytes)
+        self.when_there_is_room(|mut file| file.write(bytes))
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self.0).write_vectored(slices)
+        self.when_there_is_room(|mut file| file.write_vectored(slices))
     }
 
     fn flush(&mut self) -> io::Result<()> {

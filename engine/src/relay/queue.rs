@@ -96,9 +96,10 @@ impl Queue {
     /// once, before [`next_sink`](Self::next_sink).
     pub(super) fn let_go(&self, sink: Arc<File>, counters: &RelayCounters, index: usize) {
         let output = &counters.outputs[index];
-        let (lines, bytes) = Rest::of(&sink).map_or((0, 0), Rest::take);
         // The beginning of the line that broke off is not counted as written.
         let cut_bytes = output.bytes_cut.swap(0, Relaxed);
+        let left = Rest::of(&sink).map_or((0, 0), Rest::take);
+        let (lines, bytes) = output.without_command(left, cut_bytes);
         counters.take_back(index, lines, bytes - cut_bytes.min(bytes));
         drop(sink);
         output.waiting.store(true, Release);
@@ -122,6 +123,7 @@ impl Queue {
             }
         }
         counters.lose(index);
+        output.bytes_before.store(output.bytes_written.load(Relaxed), Relaxed);
         output.abandoned.store(false, Release);
         output.waiting.store(false, Release);
         self.next_sink.take()

@@ -17,6 +17,7 @@ use super::transport::Transport;
 use super::{InputEnd, OutputEnd, RelayEvent, portable};
 #[cfg(target_os = "linux")]
 use super::{splice, uring};
+use crate::pipe;
 
 /// A relay that is about to run.
 pub(super) struct Setup<C> {
@@ -29,6 +30,8 @@ pub(super) struct Setup<C> {
     pub(super) shared: Arc<Shared>,
     /// There where ends can be replaced.
     pub(super) orders: Option<Orders>,
+    /// See [`RelayOptions::watched`](super::RelayOptions::watched).
+    pub(super) watched: bool,
 }
 
 /// What takes the place of an end that has ended.
@@ -95,8 +98,12 @@ impl<C: LineCheck> Setup<C> {
             outlets.push(outlet);
             let mut queue = Queue::new(batches, orders.next());
             let (shared, tell) = (Arc::clone(&self.shared), tell.clone());
+            let is_gradual = self.watched && plumbing == Plumbing::Plain;
             let write = move || {
                 let end = loop {
+                    if is_gradual {
+                        pipe::set_nonblocking(&sink);
+                    }
                     let end = plumbing.write_all(&sink, &mut queue, &shared, index);
                     let counters = &shared.counters;
                     let OutputEnd::Broken(error) = end else {

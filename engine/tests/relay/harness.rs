@@ -129,6 +129,7 @@ impl Running {
             transport,
             measure: true,
             replaceable,
+            watched: replaceable,
         };
         let (tell, events) = unbounded();
         let relay = Relay::start(ends, options, move |event| tell.send(event).unwrap()).unwrap();

@@ -81,7 +81,9 @@ pub(super) fn conclude(
         "everything read was delivered"
     };
     match outcome {
-        Outcome::Failed if report.failure.is_some() => failed(name, format),
+        Outcome::Failed if report.failure.is_some() || report.forced.is_empty() => {
+            failed(name, format);
+        }
         Outcome::Failed => {
             let forced = report.forced.join(", ");
             close(Level::ERROR, name, &format!("had to be ended by force: {forced}"), format);

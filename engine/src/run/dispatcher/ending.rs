@@ -83,7 +83,12 @@ impl Dispatcher<'_> {
 
     fn on_output_end(&mut self, id: usize, end: OutputEnd) {
         match end {
-            OutputEnd::Complete => self.members[id].fed = true,
+            OutputEnd::Complete => {
+                let member = &mut self.members[id];
+                // One that was to be started again has read to the end after all: there is nothing for
+                // another process.
+                (member.fed, member.restarting) = (true, None);
+            }
             // The pipe was that of the process before.
             OutputEnd::Broken(_) if !self.members[id].streams => {}
             // Its exit, if that is what broke the pipe, says more.
@@ -336,6 +341,9 @@ impl Dispatcher<'_> {
             }
             None if self.held_pipe_killed => {
                 self.input_ended = true;
+                let restarting = self.members[INPUT].restarting.take();
+                let failure = restarting.and_then(|restarting| restarting.failure);
+                self.failure = self.failure.take().or(failure);
                 self.close_outputs();
                 self.reap(INPUT);
             }

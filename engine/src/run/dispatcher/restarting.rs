@@ -174,6 +174,7 @@ impl Dispatcher<'_> {
             return;
         }
         member.printed = member.stdout.upgrade().is_some_and(|stdout| pipe::has_writers(&stdout));
+        member.greeted |= member.printed; // nor will it say a first line
         self.timers.set(Instant::now() + KILLED_PIPE_WAIT, Timer::HeldStdin(id));
         self.restart_when_gone(id);
     }

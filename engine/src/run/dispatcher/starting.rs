@@ -319,6 +319,7 @@ impl Dispatcher<'_> {
             transport: stream.transport,
             measure: self.context.stats_every.is_some(),
             replaceable: self.restarts_members(),
+            watched: self.task.outputs.iter().any(|output| output.stall_timeout.is_some()),
         };
         let check = EnvelopeCheck::new(stream.validate, stream.filter.clone());
         let source = stdout.into();
