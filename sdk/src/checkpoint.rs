@@ -1,8 +1,4 @@
-//! Checkpoints: how far a stream is complete, so that a later run goes on from there.
-//!
-//! An input says `{"checkpoint":…}` between two envelopes, and an output gets `{"checkpoint":{"id":7}}`
-//! in the same place. Once it has made what came before lasting it says `{"ack":{"id":7}}`; when all
-//! outputs have, and DStream has stored the checkpoint, the input is told `{"ack":…}`.
+//! Checkpoints: when the next is due, which one DStream has stored, and where the barriers are.
 
 use std::io::Read;
 use std::ops::Range;
@@ -10,38 +6,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use dstream_protocol::{Barrier, CheckpointAck, CheckpointInterval};
 use memchr::memmem;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::batches::Batches;
 
-/// The word for it among the protocol's features and a provider's capabilities.
-pub(crate) const CHECKPOINT: &str = "checkpoint";
-
-/// How a barrier begins: DStream writes it in this form only.
-const BARRIER: &[u8] = b"{\"checkpoint\":{\"id\":";
-
-/// How often DStream would like to have a checkpoint; whichever comes first. Nothing set is never.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub(crate) struct Interval {
-    lines: Option<u64>,
-    bytes: Option<u64>,
-    ms: Option<u64>,
-}
-
 /// Whether the next checkpoint is due.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    interval: Interval,
+    interval: CheckpointInterval,
     lines: u64,
     bytes: u64,
     since: Instant,
 }
 
 impl Pace {
-    pub(crate) fn new(interval: Interval) -> Self {
+    pub(crate) fn new(interval: CheckpointInterval) -> Self {
         Self { interval, lines: 0, bytes: 0, since: Instant::now() }
     }
 
@@ -57,7 +38,7 @@ impl Pace {
 
     pub(crate) fn is_due(&self) -> bool {
         // A checkpoint after nothing says nothing.
-        let Interval { lines, bytes, ms } = self.interval;
+        let CheckpointInterval { lines, bytes, ms } = self.interval;
         self.bytes > 0
             && (lines.is_some_and(|most| self.lines >= most)
                 || bytes.is_some_and(|most| self.bytes >= most)
@@ -79,20 +60,18 @@ impl Stored {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Reads what DStream says after the command, to its end, in a thread of its own.
+    /// Reads the acknowledgements that follow the command on stdin, to its end, in a thread of its own.
     pub(crate) fn read_from<R: Read + Send + 'static>(
         &self,
         mut stdin: Batches<R>,
     ) -> std::io::Result<()> {
-        #[derive(Deserialize)]
-        struct Ack {
-            ack: Value,
-        }
         let stored = self.clone();
         let read = move || {
             while let Ok(Some(line)) = stdin.next_line() {
-                if let Ok(Ack { ack }) = serde_json::from_slice(line) {
-                    *stored.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(ack);
+                let position = CheckpointAck::decode(line)
+                    .and_then(|ack| serde_json::from_str(ack.position.get()).ok());
+                if position.is_some() {
+                    *stored.0.lock().unwrap_or_else(PoisonError::into_inner) = position;
                 }
             }
         };
@@ -100,25 +79,13 @@ impl Stored {
     }
 }
 
-/// A checkpoint among the lines of an output.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Barrier {
-    pub(crate) id: u64,
-    /// Where it stands, newline included.
-    pub(crate) place: Range<usize>,
-}
-
-/// The barriers in whole lines, in order.
-pub(crate) fn barriers(lines: &[u8]) -> impl Iterator<Item = Barrier> + '_ {
-    memmem::find_iter(lines, BARRIER).filter_map(|start| {
+/// The barriers in whole lines, in order, and where each is, newline included.
+pub(crate) fn barriers(lines: &[u8]) -> impl Iterator<Item = (Barrier, Range<usize>)> + '_ {
+    memmem::find_iter(lines, Barrier::START).filter_map(|start| {
         let starts_line = start == 0 || lines[start - 1] == b'\n';
-        let rest = &lines[start + BARRIER.len()..];
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let id = std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
+        let (barrier, following) = Barrier::split_from(&lines[start..])?;
         // An envelope may have a field of this name.
-        let ends = rest[digits..].starts_with(b"}}\n");
-        let end = start + BARRIER.len() + digits + 3;
-        (starts_line && ends).then_some(Barrier { id, place: start..end })
+        starts_line.then_some((barrier, start..lines.len() - following.len()))
     })
 }
 
@@ -131,16 +98,11 @@ mod tests {
         let one = b"{\"checkpoint\":{\"id\":7}}\n";
         let lines = [&b"{\"data\":1}\n"[..], one, one, b"{\"data\":2}\n"].concat();
         let found: Vec<_> = barriers(&lines).collect();
-        assert_eq!(found[0], Barrier { id: 7, place: 11..11 + one.len() });
+        assert_eq!(found[0], (Barrier { id: 7 }, 11..11 + one.len()));
         assert_eq!(found.len(), 2);
         for other in [
-            "{\"checkpoint\":{\"id\":7},\"data\":1}\n",
             "{\"data\":\"x\",{\"checkpoint\":{\"id\":7}}\n",
-            "{\"checkpoint\":{\"id\":}}\n",
-            "{\"checkpoint\":{\"id\":-1}}\n",
-            "{\"checkpoint\":{\"id\":99999999999999999999999}}\n",
-            "{\"checkpoint\":{\"id\":7}} \n",
-            "{\"checkpoint\":{\"id\":7}}",
+            "{\"checkpoint\":{\"id\":7},\"data\":1}\n",
         ] {
             assert_eq!(barriers(other.as_bytes()).count(), 0, "{other}");
         }

@@ -2,27 +2,7 @@
 
 use std::{fmt, io};
 
-/// Whether trying again can help. DStream shows it, and decides by it about a restart where the task
-/// has a `restart` policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErrorClass {
-    /// The configuration is wrong.
-    Config,
-    /// It may work when tried again.
-    Transient,
-    /// It will not work when tried again.
-    Permanent,
-}
-
-impl ErrorClass {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Config => "config",
-            Self::Transient => "transient",
-            Self::Permanent => "permanent",
-        }
-    }
-}
+use dstream_protocol::{ErrorClass, Handshake};
 
 /// An error for the person who runs the pipeline: a class and a sentence.
 ///
@@ -65,11 +45,9 @@ impl ProviderError {
         self.is_closed_stdout
     }
 
-    /// The handshake line that says it.
-    pub(crate) fn to_line(&self) -> String {
-        let (class, message) = (self.class.word(), &self.message);
-        let line = serde_json::json!({ "status": "error", "class": class, "message": message });
-        format!("{line}\n")
+    /// The handshake that says it.
+    pub(crate) fn handshake(self) -> Handshake {
+        Handshake::Error { class: Some(self.class), message: self.message }
     }
 }
 
@@ -118,14 +96,5 @@ mod tests {
         let connection = ProviderError::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert!(!connection.is_closed_stdout());
         assert_eq!(connection.class(), ErrorClass::Transient);
-    }
-
-    #[test]
-    fn a_message_with_quotes_and_newlines_is_one_line() {
-        let line = ProviderError::permanent("no \"table\"\nhere").to_line();
-        assert_eq!(
-            line,
-            "{\"status\":\"error\",\"class\":\"permanent\",\"message\":\"no \\\"table\\\"\\nhere\"}\n"
-        );
     }
 }

@@ -1,40 +1,35 @@
-//! The first line on stdout and the exit status: how a provider greets and leaves.
+//! The first line on stdout, and the exit status.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
+
+use dstream_protocol::{Capabilities, Capability, Handshake};
 
 use crate::error::ProviderError;
 use crate::log;
 use crate::stdio::Stdout;
 
-/// What a provider says before it streams.
-pub(crate) fn ready(checkpoints: bool, rejects: bool) -> &'static [u8] {
-    match (checkpoints, rejects) {
-        (false, false) => b"{\"status\":\"ready\",\"protocol\":1}\n",
-        (true, false) => {
-            b"{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\"]}\n"
-        }
-        (false, true) => b"{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"reject\"]}\n",
-        (true, true) => {
-            b"{\"status\":\"ready\",\"protocol\":1,\"capabilities\":[\"checkpoint\",\"reject\"]}\n"
-        }
-    }
+/// The line of a provider that is ready.
+pub(crate) fn ready(checkpoints: bool, rejects: bool) -> String {
+    let capabilities = Capabilities::NONE
+        .with_if(checkpoints, Capability::Checkpoint)
+        .with_if(rejects, Capability::Reject);
+    Handshake::Ready(capabilities).encode()
 }
 
-/// Writes one line to stdout. Who does not listen will see the exit status.
-pub(crate) fn say(line: &str) {
-    if let Ok(mut stdout) = Stdout::open() {
-        let _ = stdout.write_all(line.as_bytes());
-    }
+/// Writes one line to stdout.
+pub(crate) fn write(line: &str) -> io::Result<()> {
+    Stdout::open()?.write_all(line.as_bytes())
 }
 
-/// Says instead of [`ready`] why the provider cannot start.
-pub(crate) fn refuse(error: &ProviderError) -> ExitCode {
-    say(&error.to_line());
+/// Says, instead of [`ready`], why the provider cannot start. If stdout is closed, the exit status
+/// says it alone.
+pub(crate) fn refuse(error: ProviderError) -> ExitCode {
+    let _ = write(&error.handshake().encode());
     ExitCode::FAILURE
 }
 
-/// The exit status after the stream. An error is logged; a stdout that nobody reads is none.
+/// The exit status after the stream. An error is logged. A closed stdout is a normal end.
 pub(crate) fn exit_code(streamed: Result<(), ProviderError>) -> ExitCode {
     match streamed {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
+use dstream_protocol::{Capability, Command, CommandLine};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::batches::Batches;
 use crate::checkpoint::Stored;
-use crate::command::{Command, Invocation};
 use crate::config::{self, ConfigProblem};
 use crate::error::ProviderError;
 use crate::handshake;
@@ -90,10 +90,10 @@ pub fn run<I: Input>() -> ExitCode {
     stop::outlive_file_limit();
     let (input, stop, mut out) = match prepare::<I>() {
         Ok(prepared) => prepared,
-        Err(error) => return handshake::refuse(&error),
+        Err(error) => return handshake::refuse(error),
     };
     let streamed = out
-        .write_lines(handshake::ready(I::RESUMES, false))
+        .write_lines(handshake::ready(I::RESUMES, false).as_bytes())
         .and_then(|()| out.flush())
         .map_err(ProviderError::from)
         .and_then(|()| input.stream(&mut out, &stop));
@@ -103,20 +103,27 @@ pub fn run<I: Input>() -> ExitCode {
 
 fn prepare<I: Input>() -> Result<(I, Stop, EnvelopeWriter), ProviderError> {
     let mut stdin = Batches::new(Stdin::open()?);
-    let invocation = Invocation::parse(stdin.next_line()?.unwrap_or_default())?;
-    if invocation.command != Command::Run {
-        let message = format!("an input has no {}: it only runs", invocation.command);
+    let line = stdin.next_line()?.unwrap_or_default();
+    let line =
+        CommandLine::decode(line).map_err(|error| ProviderError::config(error.to_string()))?;
+    if line.command != Command::Run {
+        let message = format!("an input has no {}: it only runs", line.command);
         return Err(ProviderError::config(message));
     }
-    let config = invocation.config()?;
+    let config = config::read(&line.config)?;
     I::check(&config)?;
     let mut input = I::start(config)?;
     let mut out = EnvelopeWriter::stdout()?;
-    if I::RESUMES && invocation.protocol.has_checkpoints() {
-        input.resume(invocation.checkpoint)?;
+    if I::RESUMES && line.protocol.features.has(Capability::Checkpoint) {
+        let interval = line.protocol.checkpoint_interval.unwrap_or_default();
+        let position = line.checkpoint.map(|position| serde_json::from_str(position.get()));
+        let position = position.transpose().map_err(|error| {
+            ProviderError::config(format!("the checkpoint cannot be read: {error}"))
+        })?;
+        input.resume(position)?;
         let stored = Stored::default();
         stored.read_from(stdin)?;
-        out.keep_checkpoints(invocation.protocol.checkpoint_interval, stored);
+        out.keep_checkpoints(interval, stored);
     }
     Ok((input, Stop::on_signals(&[SIGTERM, SIGINT])?, out))
 }

@@ -53,13 +53,11 @@
 
 mod batches;
 mod checkpoint;
-mod command;
 mod config;
 mod envelope;
 mod error;
 mod handshake;
 pub mod input;
-mod lifecycle;
 pub mod log;
 pub mod output;
 mod reject;
@@ -67,13 +65,13 @@ mod stdio;
 mod stop;
 mod writer;
 
+pub use dstream_protocol::{Change, Command, ErrorClass, LifecycleResult};
+
 pub use batches::LINE_BYTES_MAX;
-pub use command::Command;
 pub use config::{ConfigProblem, ConfigStep};
 pub use envelope::{Batch, Envelope, Parts};
-pub use error::{ErrorClass, ProviderError};
+pub use error::ProviderError;
 pub use input::Input;
-pub use lifecycle::LifecycleResult;
 pub use output::Output;
 pub use reject::Rejecter;
 pub use stop::Stop;

@@ -14,6 +14,8 @@ use std::fmt;
 use std::io::Write;
 use std::sync::OnceLock;
 
+use dstream_protocol::environment;
+
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -52,7 +54,7 @@ impl Level {
 pub fn enabled(level: Level) -> bool {
     static LEAST: OnceLock<Level> = OnceLock::new();
     let least = LEAST.get_or_init(|| {
-        let word = std::env::var("DSTREAM_LOG_LEVEL").unwrap_or_default();
+        let word = std::env::var(environment::LOG_LEVEL).unwrap_or_default();
         Level::parse(&word).unwrap_or(Level::Info)
     });
     level >= *least

@@ -1,23 +1,23 @@
 //! Providers that read the stream.
 
-use std::io::Write;
 use std::process::ExitCode;
 
+use dstream_protocol::{
+    Barrier, BarrierAck, Capabilities, Capability, Command, CommandLine, LifecycleResult,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use signal_hook::consts::SIGTERM;
 
 use crate::batches::Batches;
-use crate::checkpoint::{Barrier, barriers};
-use crate::command::{Command, Invocation, Protocol};
+use crate::checkpoint::barriers;
 use crate::config::{self, ConfigProblem};
 use crate::envelope::{Batch, Envelope};
 use crate::error::ProviderError;
 use crate::handshake;
-use crate::lifecycle::LifecycleResult;
 use crate::log;
 use crate::reject::Rejecter;
-use crate::stdio::{Stdin, Stdout};
+use crate::stdio::Stdin;
 use crate::stop::{self, Stop};
 
 /// A provider that reads the stream.
@@ -152,28 +152,31 @@ pub fn run<O: Output>() -> ExitCode {
     stop::outlive_file_limit();
     match prepare::<O>() {
         Ok(Task::Stream(output, stdin, asked)) => {
-            handshake::exit_code(stream(output, stdin, &asked))
+            handshake::exit_code(stream(output, stdin, asked))
         }
         Ok(Task::Answered(result)) => {
-            handshake::say(&result.to_line());
+            let _ = handshake::write(&result.encode());
             if result.is_error() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }
-        Err(error) => handshake::refuse(&error),
+        Err(error) => handshake::refuse(error),
     }
 }
 
 enum Task<O> {
-    Stream(O, Batches<Stdin>, Protocol),
+    Stream(O, Batches<Stdin>, Capabilities),
     Answered(LifecycleResult),
 }
 
 fn prepare<O: Output>() -> Result<Task<O>, ProviderError> {
     let mut stdin = Batches::new(Stdin::open()?);
-    let invocation = Invocation::parse(stdin.next_line()?.unwrap_or_default())?;
-    let config = invocation.config()?;
+    let line = stdin.next_line()?.unwrap_or_default();
+    let line =
+        CommandLine::decode(line).map_err(|error| ProviderError::config(error.to_string()))?;
+    let (command, asked) = (line.command, line.protocol.features);
+    let config = config::read(&line.config)?;
     O::check(&config)?;
-    Ok(match invocation.command {
-        Command::Run => Task::Stream(O::start(config)?, stdin, invocation.protocol),
+    Ok(match command {
+        Command::Run => Task::Stream(O::start(config)?, stdin, asked),
         command => Task::Answered(O::lifecycle(command, config)),
     })
 }
@@ -181,15 +184,15 @@ fn prepare<O: Output>() -> Result<Task<O>, ProviderError> {
 fn stream<O: Output>(
     mut output: O,
     stdin: Batches<Stdin>,
-    asked: &Protocol,
+    asked: Capabilities,
 ) -> Result<(), ProviderError> {
-    let checkpoints = O::COMMITS && asked.has_checkpoints();
+    let checkpoints = O::COMMITS && asked.has(Capability::Checkpoint);
     let stop = Stop::on_signals(&[SIGTERM])?;
     let bell = stop.bell()?;
     let mut stdin = stdin.map_source(|stdin| stdin.until(bell));
-    Stdout::open()?.write_all(handshake::ready(O::COMMITS, O::REJECTS))?;
+    handshake::write(&handshake::ready(O::COMMITS, O::REJECTS))?;
     output.watch(stop.clone());
-    output.reject_to(Rejecter::new(O::REJECTS && asked.has_rejects()));
+    output.reject_to(Rejecter::new(O::REJECTS && asked.has(Capability::Reject)));
     while !stop.is_requested()
         && let Some(lines) = stdin.next_batch()?
     {
@@ -220,17 +223,17 @@ fn commit<'a, O: Output>(
     stop: &Stop,
 ) -> Result<&'a [u8], ProviderError> {
     let (mut taken, mut last) = (0, None);
-    for Barrier { id, place } in barriers(lines) {
-        if taken < place.start {
-            output.write_batch(Batch::new(&lines[taken..place.start], stop))?;
+    for (Barrier { id }, span) in barriers(lines) {
+        if taken < span.start {
+            output.write_batch(Batch::new(&lines[taken..span.start], stop))?;
         }
-        (taken, last) = (place.end, Some(id));
+        (taken, last) = (span.end, Some(id));
     }
     // Who is told to leave may have left lines out.
     if let Some(id) = last.filter(|_| !stop.is_requested()) {
         output.commit()?;
         // One for all: it says that everything before it is lasting, too.
-        Stdout::open()?.write_all(format!("{{\"ack\":{{\"id\":{id}}}}}\n").as_bytes())?;
+        handshake::write(&BarrierAck { id }.encode())?;
     }
     Ok(&lines[taken..])
 }

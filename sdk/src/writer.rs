@@ -3,10 +3,12 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use dstream_protocol::{Checkpoint, CheckpointInterval};
 use memchr::memchr_iter;
 use serde::Serialize;
+use serde_json::value::to_raw_value;
 
-use crate::checkpoint::{Interval, Pace, Stored};
+use crate::checkpoint::{Pace, Stored};
 use crate::stdio::Stdout;
 use crate::stop::Stop;
 
@@ -71,7 +73,7 @@ impl EnvelopeWriter {
         Ok(Self::new(Stdout::open()?))
     }
 
-    pub(crate) fn keep_checkpoints(&mut self, interval: Interval, stored: Stored) {
+    pub(crate) fn keep_checkpoints(&mut self, interval: CheckpointInterval, stored: Stored) {
         self.checkpoints = Some(Checkpoints { pace: Pace::new(interval), stored });
     }
 
@@ -139,10 +141,9 @@ impl EnvelopeWriter {
     /// If the position cannot be JSON, or stdout refuses it.
     pub fn checkpoint(&mut self, position: &(impl Serialize + ?Sized)) -> io::Result<()> {
         let Some(Checkpoints { pace, .. }) = &mut self.checkpoints else { return Ok(()) };
-        let line = serde_json::to_vec(&serde_json::json!({ "checkpoint": position }))?;
+        let position = to_raw_value(position)?;
         pace.restart();
-        self.out.add(&line)?;
-        self.out.add(b"\n")
+        self.out.add(Checkpoint { position: &position }.encode().as_bytes())
     }
 
     /// The newest checkpoint that DStream has stored since this was last asked: the source may

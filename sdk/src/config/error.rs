@@ -3,6 +3,9 @@
 use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
+use serde_path_to_error::Segment;
+
+use crate::error::ProviderError;
 
 /// One step from a `config` to a value within it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,92 +26,132 @@ pub struct ConfigProblem {
     pub message: String,
 }
 
-/// A value that does not fit, with its path.
-#[derive(Debug)]
-pub(super) struct ConfigError {
-    /// The innermost step first, as the error meets them on its way out.
-    path: Vec<ConfigStep>,
-    what: What,
+impl From<ConfigProblem> for ProviderError {
+    fn from(problem: ConfigProblem) -> Self {
+        Self::config(format!("config: {}", problem.message))
+    }
 }
 
-/// Nothing here holds a value of the config: values can be secrets.
+/// Why a value does not fit. Nothing here holds a value of the config: values can be secrets.
 #[derive(Debug)]
-enum What {
-    Missing,
-    Twice,
-    NoField { name: String, known: &'static [&'static str] },
+pub(super) enum ConfigError {
+    Missing(&'static str),
+    Twice(&'static str),
+    UnknownField { name: String, known: &'static [&'static str] },
     Unfit { expected: String, found: Option<&'static str> },
-    NoVariant { known: &'static [&'static str], nearest: Option<&'static str> },
+    UnknownVariant { known: &'static [&'static str], nearest: Option<&'static str> },
     Other(String),
 }
 
 impl ConfigError {
-    fn new(what: What) -> Self {
-        Self { path: Vec::new(), what }
-    }
-
-    /// The same error seen from one level further out.
-    pub(super) fn within(mut self, step: ConfigStep) -> Self {
-        self.path.push(step);
-        self
-    }
-
-    /// The same for others to show.
-    pub(super) fn problem(&self) -> ConfigProblem {
-        let mut path: Vec<ConfigStep> = self.path.iter().rev().cloned().collect();
-        if let What::NoField { name, .. } = &self.what {
-            path.push(ConfigStep::Field(name.clone()));
+    /// The field that the error is about, if it is one of the object that was being read.
+    fn field(&self) -> Option<&str> {
+        match self {
+            Self::Missing(name) | Self::Twice(name) => Some(name),
+            Self::UnknownField { name, .. } => Some(name),
+            _ => None,
         }
-        ConfigProblem { path, message: self.to_string() }
     }
 
-    fn path(&self) -> String {
-        let mut path = String::new();
-        for step in self.path.iter().rev() {
-            match step {
-                ConfigStep::Index(index) => path.push_str(&format!("[{index}]")),
-                ConfigStep::Field(name) => {
-                    path.push_str(if path.is_empty() { "" } else { "." });
-                    path.push_str(name);
+    /// The same with its place, for others to show.
+    pub(super) fn found_in(&self, parents: &serde_path_to_error::Path) -> ConfigProblem {
+        let mut path: Vec<ConfigStep> = parents.iter().filter_map(step).collect();
+        // Where serde has reached the name, it is part of the path already.
+        path.pop_if(|last| matches!((last, self.field()), (ConfigStep::Field(last), Some(name)) if last == name));
+        let object = text(&path);
+        path.extend(self.field().map(|name| ConfigStep::Field(name.to_owned())));
+        let subject = match &*text(&path) {
+            "" => "it".to_owned(),
+            path => format!("`{path}`"),
+        };
+        let suggestion = |nearest: Option<&str>| {
+            nearest.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"))
+        };
+        let message = match self {
+            Self::Missing(_) => format!("{subject} is missing"),
+            Self::Twice(_) => format!("{subject} is given twice"),
+            Self::Unfit { expected, found: Some(found) } => {
+                format!("{subject} must be {expected}, not {found}")
+            }
+            Self::Unfit { expected, found: None } => format!("{subject} must be {expected}"),
+            Self::UnknownVariant { known, nearest } => {
+                format!("{subject} must be one of {}{}", quoted(known), suggestion(*nearest))
+            }
+            Self::UnknownField { name, known } => {
+                let hint = match nearest(name, known) {
+                    None if known.is_empty() => String::new(),
+                    None => format!("; there are {}", quoted(known)),
+                    nearest => suggestion(nearest),
+                };
+                match &*object {
+                    "" => format!("there is no field `{name}`{hint}"),
+                    object => format!("`{object}` has no field `{name}`{hint}"),
                 }
             }
-        }
-        path
+            Self::Other(message) if path.is_empty() => message.clone(),
+            Self::Other(message) => format!("{subject}: {message}"),
+        };
+        ConfigProblem { path, message }
     }
+}
+
+fn step(segment: &Segment) -> Option<ConfigStep> {
+    match segment {
+        Segment::Seq { index } => Some(ConfigStep::Index(*index)),
+        Segment::Map { key: name } | Segment::Enum { variant: name } => {
+            Some(ConfigStep::Field(name.clone()))
+        }
+        Segment::Unknown => None,
+    }
+}
+
+/// `lock[1].url`.
+fn text(path: &[ConfigStep]) -> String {
+    let mut text = String::new();
+    for step in path {
+        match step {
+            ConfigStep::Index(index) => text.push_str(&format!("[{index}]")),
+            ConfigStep::Field(name) => {
+                text.push_str(if text.is_empty() { "" } else { "." });
+                text.push_str(name);
+            }
+        }
+    }
+    text
 }
 
 impl Error for ConfigError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(What::Other(message.to_string()))
+        Self::Other(message.to_string())
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let (expected, found) = (words(expected), Some(kind(&found)));
-        Self::new(What::Unfit { expected, found })
+        Self::Unfit { expected, found }
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(What::Unfit { expected: words(expected), found: None })
+        Self::Unfit { expected: words(expected), found: None }
     }
 
     fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
-        Self::new(What::Unfit { expected: words(expected), found: None })
+        Self::Unfit { expected: words(expected), found: None }
     }
 
     fn unknown_variant(name: &str, known: &'static [&'static str]) -> Self {
-        Self::new(What::NoVariant { known, nearest: nearest(name, known) })
+        Self::UnknownVariant { known, nearest: nearest(name, known) }
     }
 
     fn unknown_field(name: &str, known: &'static [&'static str]) -> Self {
-        Self::new(What::NoField { name: name.to_owned(), known })
+        Self::UnknownField { name: name.to_owned(), known }
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Self::new(What::Missing).within(ConfigStep::Field(name.to_owned()))
+        Self::Missing(name)
     }
 
     fn duplicate_field(name: &'static str) -> Self {
-        Self::new(What::Twice).within(ConfigStep::Field(name.to_owned()))
+        Self::Twice(name)
     }
 }
 
@@ -116,32 +159,7 @@ impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path();
-        let subject = if path.is_empty() { "it".to_owned() } else { format!("`{path}`") };
-        match &self.what {
-            What::Missing => write!(f, "{subject} is missing"),
-            What::Twice => write!(f, "{subject} is given twice"),
-            What::Unfit { expected, found: Some(found) } => {
-                write!(f, "{subject} must be {expected}, not {found}")
-            }
-            What::Unfit { expected, found: None } => write!(f, "{subject} must be {expected}"),
-            What::NoVariant { known, nearest } => {
-                write!(f, "{subject} must be one of {}", quoted(known))?;
-                nearest.map_or(Ok(()), |nearest| write!(f, "; did you mean `{nearest}`?"))
-            }
-            What::NoField { name, known } => {
-                let place = if path.is_empty() { "there is" } else { "has" };
-                let subject = if path.is_empty() { String::new() } else { format!("{subject} ") };
-                write!(f, "{subject}{place} no field `{name}`")?;
-                match nearest(name, known) {
-                    Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
-                    None if known.is_empty() => Ok(()),
-                    None => write!(f, "; there are {}", quoted(known)),
-                }
-            }
-            What::Other(message) if path.is_empty() => f.write_str(message),
-            What::Other(message) => write!(f, "{subject}: {message}"),
-        }
+        f.write_str("a value does not fit") // see `found_in`
     }
 }
 

@@ -1,28 +1,30 @@
 //! From the config object to the provider's own struct, through serde.
 //!
-//! It is a deserializer of the SDK's own for the sake of its errors: they name the field with its
-//! path, suggest the nearest name for a misspelt one, and never hold a value, which may be a secret.
+//! Its errors name the field with its path, suggest the nearest name for a misspelt one, and never hold
+//! a value, which may be a secret.
 
-mod deserializer;
 mod error;
+mod value;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use self::error::{ConfigProblem, ConfigStep};
+use self::value::Item;
 use crate::error::ProviderError;
 
 /// Reads a config.
 ///
 /// # Errors
 ///
-/// An error of class config that names the first field that does not fit.
-pub(crate) fn read<C: DeserializeOwned>(config: &Map<String, Value>) -> Result<C, ProviderError> {
-    C::deserialize(deserializer::Object(config))
-        .map_err(|error| ProviderError::config(format!("config: {error}")))
+/// The first field that does not fit.
+pub(crate) fn read<C: DeserializeOwned>(config: &Map<String, Value>) -> Result<C, ConfigProblem> {
+    let config = Value::Object(config.clone());
+    serde_path_to_error::deserialize(Item(&config))
+        .map_err(|error| error.inner().found_in(error.path()))
 }
 
-/// Whether a config can be read, and passes a provider's own `check`.
+/// Reads a config and lets a provider check it.
 ///
 /// # Errors
 ///
@@ -31,10 +33,9 @@ pub(crate) fn check<C: DeserializeOwned>(
     config: &Map<String, Value>,
     check: impl FnOnce(&C) -> Result<(), ProviderError>,
 ) -> Result<(), ConfigProblem> {
-    let config = C::deserialize(deserializer::Object(config)).map_err(|error| error.problem())?;
     let whole =
         |error: ProviderError| ConfigProblem { path: Vec::new(), message: error.to_string() };
-    check(&config).map_err(whole)
+    check(&read(config)?).map_err(whole)
 }
 
 #[cfg(test)]
@@ -85,7 +86,7 @@ mod tests {
 
     fn config(value: Value) -> Result<Config, String> {
         let Value::Object(object) = value else { panic!("not an object") };
-        read(&object).map_err(|error| error.to_string())
+        read(&object).map_err(|problem| ProviderError::from(problem).to_string())
     }
 
     #[test]
