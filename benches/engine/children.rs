@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStderr, ChildStdin, Command, ExitCode, Stdio};
 
-use dstream_providers::Side;
+use dstream_builtin::Side;
 use rustix::pipe::fcntl_setpipe_size;
 
 use crate::lines::{Size, envelopes};
@@ -46,7 +46,7 @@ impl Writes {
 /// Is one of those processes, if the arguments say so.
 pub(crate) fn run(arguments: &[String]) -> Option<ExitCode> {
     match arguments {
-        [word, name] if word == PROVIDER => dstream_providers::run(Side::Output, name),
+        [word, name] if word == PROVIDER => dstream_builtin::run(Side::Output, name),
         [word, bytes, writes, lines] if word == SOURCE => {
             let writes = Writes::ALL.into_iter().find(|it| it.name() == writes).unwrap();
             source(bytes.parse().unwrap(), writes, lines.parse().unwrap());

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use dstream_engine::config::Validate;
-use dstream_engine::relay::{LineCheck, Verdict};
+use dstream_relay::{LineCheck, Verdict};
+use dstream_task::Validate;
 
 use crate::lines::{SIZES, changes, check, envelope, split};
 

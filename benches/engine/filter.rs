@@ -4,10 +4,12 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use dstream_engine::config::{Document, Filter, Surroundings, Validate};
-use dstream_engine::json::{Number, Scratch, Value};
+use dstream_config::{Document, Surroundings};
 use dstream_engine::protocol::{EnvelopeCheck, EnvelopeView};
-use dstream_engine::relay::{LineCheck, Verdict};
+use dstream_filter::Filter;
+use dstream_filter::json::{Number, Scratch, Value};
+use dstream_relay::{LineCheck, Verdict};
+use dstream_task::Validate;
 
 use crate::lines::{SIZES, changes, envelope, split};
 

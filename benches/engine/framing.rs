@@ -1,8 +1,8 @@
 //! From bytes that were read to batches of whole lines.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use dstream_engine::config::Validate;
-use dstream_engine::relay::bench::{BLOCK_BYTES, Framing};
+use dstream_relay::bench::{BLOCK_BYTES, Framing};
+use dstream_task::Validate;
 
 use crate::lines::{LEVELS, SIZES, check, envelopes};
 

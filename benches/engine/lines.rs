@@ -1,7 +1,7 @@
 //! The lines that go through: envelopes of stated sizes.
 
-use dstream_engine::config::Validate;
 use dstream_engine::protocol::EnvelopeCheck;
+use dstream_task::Validate;
 
 /// A size of line, newline not counted, and the name it has in every figure.
 #[derive(Clone, Copy)]

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use dstream_engine::relay::Meter;
-use dstream_engine::relay::bench::Metering;
+use dstream_relay::Meter;
+use dstream_relay::bench::Metering;
 
 /// Lines of a write.
 const LINES: u64 = 127;

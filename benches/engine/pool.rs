@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use dstream_engine::relay::bench::Pool;
+use dstream_relay::bench::Pool;
 
 pub(crate) fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pool");

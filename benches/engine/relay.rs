@@ -7,10 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
-use dstream_engine::config::Validate;
-use dstream_engine::relay::{
-    Disposition, Rejected, Rejects, Relay, RelayEnds, RelayOptions, Transport,
-};
+use dstream_relay::{Disposition, Rejected, Rejects, Relay, RelayEnds, RelayOptions, Transport};
+use dstream_task::Validate;
 
 use crate::children::{Sink, Source, Writes};
 use crate::lines::{SIZES, Size, check};

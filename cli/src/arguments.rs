@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use dstream_engine::relay::Transport;
+use dstream_relay::Transport;
 
 /// Terraform for data streaming: declare a pipeline in HCL, run one command.
 #[derive(Parser)]

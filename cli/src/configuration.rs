@@ -3,12 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use dstream_engine::config::{
-    BuiltinProvider, ConfigRefusal, Diagnostics, Document, Settings, Side, Step, Surroundings,
-    Task, TaskError,
-};
+use dstream_builtin::{ConfigStep, PROVIDERS, Side as ProviderSide};
+use dstream_config::{BuiltinProvider, ConfigRefusal, Document, Settings, Surroundings, TaskError};
 use dstream_engine::delivery::StateStore;
-use dstream_providers::{ConfigStep, PROVIDERS, Side as ProviderSide};
+use dstream_task::{Diagnostics, Side, Step, Task};
 use serde_json::{Map, Value};
 use tracing::warn;
 
@@ -197,7 +195,7 @@ fn check_builtin(side: Side, name: &str, config: &Map<String, Value>) -> Result<
         ConfigStep::Field(name) => Step::Key(name),
         ConfigStep::Index(index) => Step::Index(index),
     };
-    dstream_providers::check(side, name, config).map_err(|problem| ConfigRefusal {
+    dstream_builtin::check(side, name, config).map_err(|problem| ConfigRefusal {
         path: problem.path.into_iter().map(step).collect(),
         message: problem.message,
     })

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use dstream_engine::config::{Diagnostic, Diagnostics, Severity};
+use dstream_task::{Diagnostic, Diagnostics, Severity};
 use serde_json::{Value, json};
 
 /// Prints all of them to stderr.
@@ -68,7 +68,7 @@ fn render(diagnostic: &Diagnostic, renderer: &Renderer) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use dstream_engine::config::SourceText;
+    use dstream_task::SourceText;
 
     use super::*;
 

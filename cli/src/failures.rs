@@ -5,10 +5,10 @@ use std::fmt;
 use std::io::ErrorKind;
 
 use anstyle::{AnsiColor, Style};
-use dstream_engine::config::{Confinement, Secrets};
 use dstream_engine::protocol::ErrorClass;
 use dstream_engine::provider::ProviderExit;
 use dstream_engine::run::{Failure, FailureKind};
+use dstream_task::{Confinement, Secrets};
 
 use crate::diagnostics::is_coloured;
 use crate::logging;
@@ -201,7 +201,7 @@ fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use dstream_engine::config::{ResourceLimits, Side};
+    use dstream_task::{ResourceLimits, Side};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! What happens during a run, as log lines.
 
-use dstream_engine::config::{Secrets, Side};
 use dstream_engine::run::{Notice, Observer};
+use dstream_task::{Secrets, Side};
 use tracing::{debug, error, info, warn};
 
 use crate::arguments::LogFormat;

@@ -6,9 +6,11 @@ mod counting;
 
 use std::path::Path;
 
-use dstream_engine::config::{Document, Filter, Surroundings, Validate};
+use dstream_config::{Document, Surroundings};
 use dstream_engine::protocol::EnvelopeCheck;
-use dstream_engine::relay::{LineCheck, Verdict};
+use dstream_filter::Filter;
+use dstream_relay::{LineCheck, Verdict};
+use dstream_task::Validate;
 
 use counting::Counting;
 

@@ -13,12 +13,12 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
-use dstream_engine::config::Validate;
 use dstream_engine::protocol::EnvelopeCheck;
-use dstream_engine::relay::{
+use dstream_relay::{
     Disposition, InputEnd, Meter, OutputEnd, Rejected, Rejects, Relay, RelayEnds, RelayEvent,
     RelayOptions, Transport,
 };
+use dstream_task::Validate;
 
 use counting::Counting;
 

@@ -5,8 +5,6 @@ use crate::{bench, run, run_with, servers, tidy};
 /// Every test, those included that start real servers.
 pub(crate) fn all() -> Result<(), String> {
     tidy::check()?;
-    // The relay must stand alone: without HCL, JSON and processes.
-    run("cargo check --quiet --package dstream-engine --no-default-features")?;
     run_with("cargo test --workspace", &servers::prepare())
 }
 

@@ -67,7 +67,7 @@ fn paths_in_the_map(broken: &mut Vec<String>) {
         "engine/",
         "cli/",
         "sdk/",
-        "providers/",
+        "builtin/",
         "benches/",
         "perf/",
         "fixtures/",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use dstream_engine::artifact::Platform;
+use dstream_registry::artifact::Platform;
 
 #[derive(Subcommand)]
 pub(crate) enum Provider {
@@ -187,6 +187,6 @@ fn platform_and_path(text: &str) -> Result<(Platform, PathBuf), String> {
         text.split_once('=').ok_or("it must be OS/ARCH=PATH: linux/amd64=target/release/x")?;
     let platform = platform
         .parse()
-        .map_err(|error: dstream_engine::artifact::PlatformError| error.to_string())?;
+        .map_err(|error: dstream_registry::artifact::PlatformError| error.to_string())?;
     Ok((platform, path.into()))
 }

@@ -5,11 +5,11 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
-use dstream_engine::config::Task;
 use dstream_engine::delivery::StateStore;
 use dstream_engine::provider::Terminal;
 use dstream_engine::resolve::{ProviderSources, ResolvedProvider};
 use dstream_engine::run::{Observer, RunContext, StopSignal};
+use dstream_task::Task;
 
 use super::internal::{GUARD, PROVIDER};
 use crate::arguments::{Global, LogFormat};

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use dstream_builtin::Side;
 use dstream_engine::provider::{guard_main, name_process};
-use dstream_providers::Side;
 
 use crate::exit;
 use crate::failures::Problem;
@@ -21,7 +21,7 @@ pub(crate) const GUARD: &str = "__guard";
 pub(crate) fn provider(side: &OsStr, name: &OsStr) -> ExitCode {
     name_process(&format!("ds:{}", name.display()));
     let known = side.to_str().and_then(Side::parse).zip(name.to_str());
-    let status = known.and_then(|(side, name)| dstream_providers::run(side, name));
+    let status = known.and_then(|(side, name)| dstream_builtin::run(side, name));
     status.unwrap_or_else(|| {
         let (side, name) = (side.display(), name.display());
         Problem::new(format!("there is no built-in {side} provider `{name}`")).print();

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use crossbeam_channel::never;
-use dstream_engine::config::{Settings, Task};
+use dstream_config::Settings;
 use dstream_engine::protocol::{Command, LifecycleResult};
 use dstream_engine::run::{LifecycleOutcome, run_lifecycle};
+use dstream_task::Task;
 use serde_json::Value;
 
 use super::context::Host;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dstream_engine::config::{ProviderSummary, TaskSummary};
+use dstream_config::{ProviderSummary, TaskSummary};
 use serde_json::{Value, json};
 
 use crate::arguments::Global;

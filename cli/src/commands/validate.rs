@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use dstream_engine::config::{Diagnostics, Document};
+use dstream_config::Document;
+use dstream_task::Diagnostics;
 use serde_json::json;
 
 use crate::arguments::Global;

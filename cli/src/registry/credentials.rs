@@ -6,7 +6,7 @@ use std::{env, fs, io};
 use docker_credential::{
     CredentialRetrievalError as Missing, DockerCredential, get_credential_from_reader,
 };
-use dstream_engine::registry::{Credential, CredentialSource, FoundCredential};
+use dstream_registry::client::{Credential, CredentialSource, FoundCredential};
 
 use crate::failures::Problem;
 

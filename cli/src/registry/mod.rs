@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dstream_engine::cache::Cache;
-use dstream_engine::config::{Mirror, Settings};
-use dstream_engine::fetch::{FetchSettings, Fetcher};
-use dstream_engine::registry::RegistrySettings;
+use dstream_config::Settings;
+use dstream_reference::Mirror;
+use dstream_registry::cache::Cache;
+use dstream_registry::client::RegistrySettings;
+use dstream_registry::fetch::{FetchSettings, Fetcher};
 use tracing::warn;
 
 use crate::arguments::{Global, LogFormat};

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 
-use dstream_engine::fetch::FetchObserver;
+use dstream_registry::fetch::FetchObserver;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing::info;
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use dstream_engine::artifact::Platform;
-use dstream_engine::config::{Settings, Task};
-use dstream_engine::config_schema::ConfigSchema;
-use dstream_engine::fetch::{FetchError, Fetched, Fetcher, Freshness};
-use dstream_engine::lock::Lock;
-use dstream_engine::resolve::{ProviderRef, parse_reference};
+use dstream_config::Settings;
+use dstream_prepare::{ConfigSchema, diagnose};
+use dstream_reference::parse_reference;
+use dstream_registry::artifact::Platform;
+use dstream_registry::fetch::{FetchError, Fetched, Fetcher, Freshness};
+use dstream_registry::lock::Lock;
+use dstream_task::ProviderRef;
+use dstream_task::Task;
 use tracing::{info, warn};
 
 use crate::arguments::Global;
@@ -104,7 +106,7 @@ fn all_locked(references: &[&str], lock: Option<&Lock>) -> Result<(), u8> {
             _ if !is_locked(reference) => "is not in the lock file, and --locked was given",
             Some(pin)
                 if !pin.executables.contains_key(&here)
-                    && !pin.executables.contains_key(dstream_engine::lock::ANY_PLATFORM) =>
+                    && !pin.executables.contains_key(dstream_registry::lock::ANY_PLATFORM) =>
             {
                 "is locked for other platforms than this one, and --locked was given"
             }
@@ -144,7 +146,7 @@ fn check_configs(tasks: &[Task], fetched: &BTreeMap<String, Fetched>) -> Result<
             };
             match ConfigSchema::read(schema) {
                 Ok(schema) => {
-                    let problems = block.diagnose(&schema, reference);
+                    let problems = diagnose(block, &schema, reference);
                     wrong |= problems.has_errors();
                     diagnostics::print(&problems);
                 }

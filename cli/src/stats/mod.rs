@@ -6,9 +6,9 @@ mod text;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use dstream_engine::config::Task;
 use dstream_engine::run::RunReport;
 use dstream_engine::stats::StreamStats;
+use dstream_task::Task;
 
 use crate::arguments::{Global, LogFormat, Run, StatsFormat};
 use crate::logging;
@@ -97,8 +97,8 @@ impl Subject {
 
 #[cfg(test)]
 mod tests {
-    use dstream_engine::relay::Transport;
     use dstream_engine::stats::{Latency, OutputStats, Rate, Shares};
+    use dstream_relay::Transport;
 
     use super::*;
 

@@ -3,8 +3,8 @@
 use std::io;
 
 use super::dead_letters::{DeadLetterError, DeadLetterFile, DeadLetters, NewLetter};
-use crate::config::{OnInvalid, Secrets};
-use crate::relay::{Disposition, Rejected, Rejects};
+use dstream_relay::{Disposition, Rejected, Rejects};
+use dstream_task::{OnInvalid, Secrets};
 
 /// Lines rejected one after the other that are told singly; after them, only their count is.
 const TOLD_MAX: u64 = 10;
@@ -163,7 +163,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::config::StreamOptions;
+    use dstream_task::StreamOptions;
 
     fn rejected(line: &[u8]) -> Rejected<'_> {
         let reason = Cow::Borrowed("not a JSON object");

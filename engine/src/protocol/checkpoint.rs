@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::config::CheckpointInterval;
 use crate::limits::CHECKPOINT_BYTES_MAX;
-use crate::relay::{LineCheck, Verdict};
+use dstream_relay::{LineCheck, Verdict};
+use dstream_task::CheckpointInterval;
 
 /// The word among features, capabilities and fields.
 pub(crate) const CHECKPOINT: &str = "checkpoint";

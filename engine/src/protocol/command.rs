@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::checkpoint::{AskedCheckpoints, CHECKPOINT};
 use super::reject::REJECT;
-use crate::config::ConfigFormat;
+use dstream_task::ConfigFormat;
 
 /// What a provider is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub fn command_line(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::CheckpointInterval;
+    use dstream_task::CheckpointInterval;
 
     #[test]
     fn both_formats_are_one_line() {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use memchr::memchr;
 
-use crate::config::Secrets;
 use crate::limits::{LOG_LINE_BYTES_MAX, LOG_TAIL_LINES};
+use dstream_task::Secrets;
 
 /// The last lines of a log, shared between its reader and whoever reports a failure.
 #[derive(Clone, Default)]

@@ -14,9 +14,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use super::confines::Confines;
 use super::exit::ProviderExit;
 use super::log::{LogTail, read_log};
-use crate::config::Secrets;
-use crate::pipe;
 use crate::resolve::ResolvedProvider;
+use dstream_relay::pipe;
+use dstream_task::Secrets;
 
 /// What to start.
 pub(crate) struct Launch<'a> {

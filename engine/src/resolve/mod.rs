@@ -1,8 +1,6 @@
 //! Provider reference → local executable. Knows nothing of tasks.
 
 mod executable;
-mod provider_ref;
-mod reference;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,12 +9,8 @@ use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
 pub(crate) use executable::interpreter_of;
-pub use oci_spec::distribution::Reference;
-pub use provider_ref::ProviderRef;
-pub use reference::{ReferenceError, parse_reference};
-pub(crate) use reference::{canonical_registry, check_registry, is_loopback, split_port};
 
-use crate::config::Side;
+use dstream_task::{ProviderRef, Side};
 
 /// What can be started: a file and the arguments that make it this provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::StopSignal;
-use crate::config::{Confinement, Side};
 use crate::delivery::{DeadLetterError, StateError};
 use crate::protocol::{ErrorClass, ResultError};
 use crate::provider::{ConfineError, ProviderExit};
 use crate::resolve::ResolveError;
+use dstream_task::{Confinement, Side};
 
 /// A failure, whose it is, and what is known of it.
 #[derive(Debug)]

@@ -13,10 +13,10 @@ use super::RunContext;
 use super::failure::{Failure, FailureKind};
 use super::member::{Prepared, failure, launch, prepare, start_guard};
 use super::notice::Notice;
-use crate::config::{ProviderBlock, Task};
 use crate::limits::RESULT_BYTES_MAX;
 use crate::protocol::{Asked, Command, Greeting, LifecycleResult, command_line};
 use crate::provider::{ProcessEvent, ProviderExit, ProviderProcess};
+use dstream_task::{ProviderBlock, Task};
 use talk::{EVENTS_MAX, Event, Printed, Talk, TalkEnd};
 
 /// What one output answered.

@@ -13,10 +13,10 @@ use super::RunContext;
 use super::dispatcher::Watch;
 use super::failure::{Failure, FailureKind};
 use super::notice::Notice;
-use crate::config::{ProviderBlock, Secrets, Side, Task};
 use crate::delivery::TaskState;
 use crate::provider::{Confines, Guard, Launch, Pipes, ProviderExit, ProviderProcess};
 use crate::resolve::ResolvedProvider;
+use dstream_task::{ProviderBlock, Secrets, Side, Task};
 
 /// A provider of a run.
 pub(super) struct Member<'a> {

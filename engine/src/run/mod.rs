@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, never};
 
-use crate::config::Task;
 use crate::delivery::{StateStore, TaskState};
 use crate::provider::Terminal;
 use crate::resolve::{ProviderSources, ResolvedProvider};
 use crate::stats::Totals;
+use dstream_task::Task;
 
 pub use crate::delivery::{CheckpointReport, DeadLetterError, StateError};
 pub use failure::{Failure, FailureKind};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::failure::Failure;
-use crate::config::Side;
-use crate::relay::Transport;
 use crate::stats::StreamStats;
+use dstream_relay::Transport;
+use dstream_task::Side;
 
 /// Takes notices, from several threads.
 pub trait Observer: Send + Sync {

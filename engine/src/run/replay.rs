@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 use super::notice::Notice;
 use super::report::RunReport;
 use super::{RunContext, run_supervised};
-use crate::config::{
-    ConfigFormat, Confinement, Handshake, OnInvalid, ProviderBlock, Restart, Side, Task,
-};
 use crate::delivery::{Claim, StateStore};
 use crate::limits::REPLAY_STARTUP_TIMEOUT;
-use crate::resolve::ProviderRef;
+use dstream_task::ProviderRef;
+use dstream_task::{
+    ConfigFormat, Confinement, Handshake, OnInvalid, ProviderBlock, Restart, Side, Task,
+};
 
 /// The built-in provider that reads the letters, and the input's name in messages and letters.
 const DEAD_LETTERS: &str = "dead-letters";

@@ -16,9 +16,9 @@ use super::failure::{Failure, FailureKind};
 use super::notice::Notice;
 use super::report::RunReport;
 use super::{RunContext, run_task};
-use crate::config::{Delivery, ProviderBlock, Restart, RestartPolicy, Task};
 use crate::limits::{RESTART_ATTEMPTS, RESTART_BACKOFF_MAX, RESTART_BACKOFF_MIN, RESTART_WINDOW};
 use crate::protocol::ErrorClass;
+use dstream_task::{Delivery, ProviderBlock, Restart, RestartPolicy, Task};
 
 /// Runs a task, again after failures for as long as the policy of the provider that failed allows.
 /// The report is that of the last attempt, with the counts of all.

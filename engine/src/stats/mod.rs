@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 pub(crate) use self::totals::Totals;
-use crate::relay::{Relay, Transport};
+use dstream_relay::{Relay, Transport};
 
 /// The state of a stream at one moment.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::OutputStats;
-use crate::relay::{Meter, Phase, Relay};
+use dstream_relay::{Meter, Phase, Relay};
 
 /// The phases whose times are added up.
 pub(super) const PHASES: [Phase; 3] = [Phase::Input, Phase::Output, Phase::Work];

@@ -3,8 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
-use dstream_engine::config::Task;
 use dstream_engine::delivery::{DeadLetterError, DeadLetters, Entry};
+use dstream_task::Task;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

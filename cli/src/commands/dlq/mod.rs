@@ -7,8 +7,9 @@ mod show;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use dstream_engine::config::{Settings, Task};
+use dstream_config::Settings;
 use dstream_engine::delivery::{ClaimCounts, DeadLetterError, DeadLetters, Wanted};
+use dstream_task::Task;
 
 use crate::arguments::Global;
 use crate::arguments::dlq::Dlq;

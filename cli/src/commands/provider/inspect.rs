@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use dstream_engine::fetch::Inspection;
+use dstream_registry::fetch::Inspection;
 use serde_json::{Value, json};
 
 use super::{reference, settings};

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use dstream_engine::artifact::Platform;
-use dstream_engine::cache::Record;
+use dstream_registry::artifact::Platform;
+use dstream_registry::cache::Record;
 use serde_json::{Value, json};
 
 use crate::failures::Problem;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use dstream_engine::lock::{LOCK_FILE, Lock, Pin};
+use dstream_registry::lock::{LOCK_FILE, Lock, Pin};
 use serde_json::{Map, Value, json};
 
 use super::subjects;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use dstream_engine::config::Mirror as Target;
+use dstream_reference::Mirror as Target;
 use serde_json::{Value, json};
 
 use super::subjects;

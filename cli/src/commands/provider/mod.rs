@@ -11,8 +11,8 @@ mod verify;
 
 use std::process::ExitCode;
 
-use dstream_engine::config::Settings;
-use dstream_engine::resolve::{Reference, parse_reference};
+use dstream_config::Settings;
+use dstream_reference::{Reference, parse_reference};
 
 use crate::arguments::Global;
 use crate::arguments::provider::Provider;

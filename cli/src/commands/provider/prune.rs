@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use dstream_engine::artifact::Digest;
-use dstream_engine::cache::Keep;
+use dstream_registry::artifact::Digest;
+use dstream_registry::cache::Keep;
 use serde_json::json;
 use tracing::info;
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dstream_engine::fetch::{Fetched, Freshness};
+use dstream_registry::fetch::{Fetched, Freshness};
 use serde_json::{Value, json};
 
 use super::subjects;

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use dstream_engine::artifact::Platform;
-use dstream_engine::fetch::{Publication, PublishError};
-use dstream_engine::signature::PrivateKey;
+use dstream_prepare::ConfigSchema;
+use dstream_registry::artifact::Platform;
+use dstream_registry::fetch::{Publication, PublishError};
+use dstream_registry::signature::PrivateKey;
 use serde_json::{Map, Value, json};
 
 use super::{reference, refuse, settings};
@@ -95,7 +96,9 @@ fn publication(arguments: &Push) -> Result<Publication, Problem> {
         }
     }
     let annotations = arguments.annotation.iter().cloned().collect();
-    Ok(Publication { executables, metadata, annotations })
+    let check_schema =
+        |schema: &Value| ConfigSchema::read(schema).map(drop).map_err(|error| error.to_string());
+    Ok(Publication { executables, metadata, annotations, check_schema })
 }
 
 /// The files that were named; a folder stands for those in it that belong to a provider.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dstream_engine::fetch::{FetchError, Verified};
+use dstream_registry::fetch::{FetchError, Verified};
 use serde_json::{Value, json};
 
 use super::subjects;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
-use dstream_engine::config::Task;
 use dstream_engine::run::{Notice, Observer, RunReport, StopSignal, run_supervised};
+use dstream_task::Task;
 use tracing::info;
 
 use super::super::context::Host;

@@ -28,7 +28,7 @@ pub(crate) use letter::NewLetter;
 pub use reader::{Entry, Letters, Place};
 pub(crate) use writer::DeadLetterFile;
 
-use crate::config::StreamOptions;
+use dstream_task::StreamOptions;
 
 /// The dead-letter file of a task, and how large it may become.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::limits::GUARD_GRACE;
-use crate::plain_file::open_plain;
+use dstream_files::open_plain;
 
 /// How long a lock may be held by somebody who only looks whether it is.
 const LOOK_WAIT: Duration = Duration::from_millis(100);

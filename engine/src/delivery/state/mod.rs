@@ -24,7 +24,7 @@ use thiserror::Error;
 
 use self::lock::{Lock, NotLocked};
 use crate::limits::STATE_BYTES_MAX;
-use crate::plain_file::open_plain;
+use dstream_files::open_plain;
 
 /// The folder.
 #[derive(Debug, Clone)]

@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 
 use super::{EnvelopeView, full};
-use crate::config::Validate;
-use crate::filter::Filter;
-use crate::json::{Scratch, utf8};
-use crate::relay::{LineCheck, Verdict};
+use dstream_filter::Filter;
+use dstream_filter::json::{Scratch, utf8};
+use dstream_relay::{LineCheck, Verdict};
+use dstream_task::Validate;
 
 /// Judges lines by a level of validation and a filter.
 ///
@@ -88,7 +88,7 @@ fn is_blank(line: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::JSON_DEPTH_MAX;
+    use dstream_filter::json::JSON_DEPTH_MAX;
 
     fn verdict(level: Validate, line: &[u8]) -> String {
         match EnvelopeCheck::new(level, None).check(line) {

@@ -5,8 +5,7 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::json::utf8;
-use crate::limits::JSON_DEPTH_MAX;
+use dstream_filter::json::{JSON_DEPTH_MAX, utf8};
 
 /// UTF-8, JSON, an object with one `data` and at most one `metadata`, that one an object, nested at
 /// most [`JSON_DEPTH_MAX`] deep.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 
-use crate::json::{Parsed, Scratch, Value};
+use dstream_filter::json::{Parsed, Scratch, Value};
 
 /// What a line says, parsed when it is first asked for, and then only once.
 ///
@@ -66,7 +66,7 @@ impl<'s> EnvelopeView<'s> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Number;
+    use dstream_filter::json::Number;
 
     /// The same value as serde_json's, which may be off by the last bits of a float.
     fn same(value: &Value<'_>, expected: &serde_json::Value) -> bool {

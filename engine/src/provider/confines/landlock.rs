@@ -17,8 +17,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::ConfineError;
-use crate::config::Sandbox;
 use crate::resolve::interpreter_of;
+use dstream_task::Sandbox;
 
 /// The first version in which a file that cannot be written cannot be emptied either (Linux 6.2).
 const FILES_ABI: i32 = 3;

@@ -6,8 +6,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::ConfineError;
 use super::landlock::Ruleset;
-use crate::config::{Confinement, ResourceLimits};
 use crate::resolve::ResolvedProvider;
+use dstream_task::{Confinement, ResourceLimits};
 
 /// What one provider is confined to. Holds for any number of starts; to be kept as long as a process
 /// of it lives.

@@ -1,8 +1,8 @@
 //! Systems that cannot confine: asking for it is an error.
 
 use super::ConfineError;
-use crate::config::Confinement;
 use crate::resolve::ResolvedProvider;
+use dstream_task::Confinement;
 
 /// Nothing.
 pub(crate) struct Confines;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Dispatcher, Event, INPUT, MemberEvent};
-use crate::config::{ConfigFormat, OnInvalid};
 use crate::delivery::{Checkpoints, DeadLetters, ReturnedLines, StateError};
 use crate::limits::REJECT_MARGIN_BYTES;
 use crate::protocol::{self, AskedCheckpoints, RejectedLine, Word};
 use crate::provider::Told;
-use crate::relay::Disposition;
 use crate::run::failure::FailureKind;
 use crate::run::notice::Notice;
+use dstream_relay::Disposition;
+use dstream_task::{ConfigFormat, OnInvalid};
 
 /// Takes what an output says; and whether all that it had printed before has been shown.
 type TakesWords = Box<dyn FnMut(Word, bool) + Send>;

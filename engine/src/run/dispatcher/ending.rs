@@ -4,18 +4,18 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::time::{Duration, Instant};
 
 use super::{Dispatcher, INPUT, Timer};
-use crate::config::Handshake;
 use crate::delivery::DeadLetterError;
 use crate::limits::{
-    BROKEN_PIPE_WAIT, HELD_PIPE_WAIT, KILLED_PIPE_WAIT, LAST_CALL, LAST_WORDS_WAIT,
-    SLOW_END_REPORT_EVERY,
+    BROKEN_PIPE_WAIT, HELD_PIPE_WAIT, LAST_CALL, LAST_WORDS_WAIT, SLOW_END_REPORT_EVERY,
 };
-use crate::pipe;
 use crate::provider::ProviderExit;
-use crate::relay::{InputEnd, OutputEnd, Refusal, RelayEvent};
 use crate::run::failure::FailureKind;
 use crate::run::member::Member;
 use crate::run::notice::Notice;
+use dstream_relay::limits::KILLED_PIPE_WAIT;
+use dstream_relay::pipe;
+use dstream_relay::{InputEnd, OutputEnd, Refusal, RelayEvent};
+use dstream_task::Handshake;
 
 impl Dispatcher<'_> {
     pub(super) fn on_relay_event(&mut self, event: RelayEvent) {

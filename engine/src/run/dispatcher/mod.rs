@@ -31,12 +31,12 @@ use super::report::{OutputReport, RunReport};
 use super::supervision::Attempts;
 use super::timers::Timers;
 use super::{RunContext, StopSignal};
-use crate::config::Task;
 use crate::delivery::{StateError, TaskState};
 use crate::protocol::Greeting;
 use crate::provider::{FirstLine, Guard, ProviderExit};
-use crate::relay::{Rejects, Relay, RelayCounters, RelayEvent};
 use crate::stats::{Sampler, StreamStats, Totals};
+use dstream_relay::{Rejects, Relay, RelayCounters, RelayEvent};
+use dstream_task::Task;
 
 pub(super) use self::stalling::Watch;
 

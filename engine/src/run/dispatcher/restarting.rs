@@ -15,13 +15,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::{Dispatcher, INPUT, Timer};
-use crate::config::{Delivery, RestartPolicy};
-use crate::limits::{BROKEN_PIPE_WAIT, KILLED_PIPE_WAIT};
-use crate::pipe;
+use crate::limits::BROKEN_PIPE_WAIT;
 use crate::run::failure::{Failure, FailureKind};
 use crate::run::member::{Member, Restarting};
 use crate::run::notice::Notice;
 use crate::run::supervision::may_pass;
+use dstream_relay::limits::KILLED_PIPE_WAIT;
+use dstream_relay::pipe;
+use dstream_task::{Delivery, RestartPolicy};
 
 impl Dispatcher<'_> {
     /// Whether some member can be started again alone.

@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::{Dispatcher, INPUT, Timer};
-use crate::config::RestartPolicy;
 use crate::run::failure::FailureKind;
 use crate::run::notice::Notice;
+use dstream_task::RestartPolicy;
 
 /// How often a member is looked at within its timeout.
 const LOOKS: u32 = 4;

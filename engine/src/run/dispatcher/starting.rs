@@ -9,16 +9,16 @@ use std::time::Instant;
 
 use super::delivery::Delivery;
 use super::{Dispatcher, Event, INPUT, MemberEvent, Said, Timer};
-use crate::config::{Handshake, OnInvalid};
 use crate::delivery::{DeadLetters, RejectedLines};
 use crate::limits::{BROKEN_PIPE_WAIT, SILENT_OUTPUT_GRACE};
 use crate::protocol::{Asked, CheckpointCheck, Command, EnvelopeCheck, Greeting, command_line};
 use crate::provider::{FirstLine, ProcessEvent, ProviderProcess, greet_input, greet_output};
-use crate::relay::{Rejected, Relay, RelayEnds, RelayOptions};
 use crate::run::failure::FailureKind;
 use crate::run::member::{Member, launch};
 use crate::run::notice::Notice;
 use crate::stats::Sampler;
+use dstream_relay::{Rejected, Relay, RelayEnds, RelayOptions};
+use dstream_task::{Handshake, OnInvalid};
 
 /// Characters of a wrong first line that are kept, of which fewer are shown.
 const KEPT_CHARS: usize = 4096;

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, never};
 
-use crate::config::ProviderBlock;
 use crate::limits::{LAST_WORDS_WAIT, SLOW_END_REPORT_EVERY};
 use crate::provider::{ProviderExit, ProviderProcess};
 use crate::run::notice::Notice;
 use crate::run::timers::Timers;
 use crate::run::{RunContext, StopSignal};
+use dstream_task::ProviderBlock;
 
 /// Something the output has done; each comes at most once.
 pub(super) enum Event {
