@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::peers::{BARE, BARE_LARGE, CAT, DSTREAM, DSTREAM_STATS, GO_LOOP};
+use super::peers::{
+    BARE, BARE_LARGE, CAT, DSTREAM, DSTREAM_FILTER, DSTREAM_FULL, DSTREAM_PORTABLE, DSTREAM_SPLICE,
+    DSTREAM_STATS, DSTREAM_URING, GO_LOOP, TEE_SPLICE, TWO_THREADS,
+};
 use super::scenario::{LINE_BYTES, Scenario, Writes};
 use super::statistics::Spread;
 use super::summary::{Figures, compared, find};
@@ -51,6 +54,8 @@ pub(super) fn goals(all: &[Figures]) -> Vec<Goal> {
     let slow = Scenario::Latency { rate: 1_000 };
     let fast = Scenario::Latency { rate: 10_000 };
     let to = |base, scenario, quantity| compared(all, scenario, (own, base), quantity);
+    let of = |peer, base, scenario| compared(all, scenario, (peer, base), speed);
+    let bulk_cpu = |peer| Some(find(all, peer, BULK)?.relay_cpu_seconds_per_gb?.median);
     let ratio = "×";
     vec![
         goal("throughput to the bare pipe, bulk", ratio, AtLeast(3.5), to(BARE, BULK, speed)),
@@ -80,6 +85,26 @@ pub(super) fn goals(all: &[Figures]) -> Vec<Goal> {
         ),
         goal("CPU per GB to cat, bulk", ratio, AtMost(0.4), to(CAT, BULK, cpu)),
         goal("CPU per GB to cat, line by line", ratio, AtMost(0.75), to(CAT, LINE, cpu)),
+        goal(
+            "throughput of portable to a plain relay of two threads, bulk",
+            ratio,
+            AtLeast(1.0),
+            of(DSTREAM_PORTABLE, TWO_THREADS, BULK),
+        ),
+        goal(
+            "throughput of uring to a plain relay of two threads, bulk",
+            ratio,
+            AtLeast(1.0),
+            of(DSTREAM_URING, TWO_THREADS, BULK),
+        ),
+        goal(
+            "throughput of splice to a plain relay that splices, line by line",
+            ratio,
+            AtLeast(1.0),
+            of(DSTREAM_SPLICE, TEE_SPLICE, LINE),
+        ),
+        goal("CPU of the full check, bulk", "s/GB", AtMost(0.8), bulk_cpu(DSTREAM_FULL)),
+        goal("CPU of a filter on one field, bulk", "s/GB", AtMost(0.8), bulk_cpu(DSTREAM_FILTER)),
         goal("latency p50 to cat, 1,000 lines/s", ratio, AtMost(1.0), to(CAT, slow, p50)),
         goal("latency p99 to cat, 1,000 lines/s", ratio, AtMost(1.1), to(CAT, slow, p99)),
         goal("latency p50 to cat, 10,000 lines/s", ratio, AtMost(1.0), to(CAT, fast, p50)),

@@ -22,11 +22,13 @@ pub(super) fn dstream_file(ends: &Ends, variant: Variant) -> String {
             arguments.join(", ")
         )
     };
+    let filter = variant.filter.map(|filter| format!("    filter = {filter}\n"));
     format!(
-        "task \"bench\" {{\n{}{}  stream {{\n    validate = {}\n  }}\n}}\n",
+        "task \"bench\" {{\n{}{}  stream {{\n    validate = {}\n{}  }}\n}}\n",
         block("input", &ends.generator),
         block("output", &ends.sink),
-        quoted(variant.validate)
+        quoted(variant.validate),
+        filter.unwrap_or_default()
     )
 }
 
@@ -97,7 +99,8 @@ mod tests {
 
     #[test]
     fn dstream_starts_both_ends_as_providers() {
-        let file = dstream_file(&ends(), Variant { validate: "off", flags: &[] });
+        let variant = Variant { validate: "off", filter: Some("data.n >= 0"), flags: &[] };
+        let file = dstream_file(&ends(), variant);
         let expected = r#"task "bench" {
   input {
     provider_path = "/t/load-generate"
@@ -115,6 +118,7 @@ mod tests {
   }
   stream {
     validate = "off"
+    filter = data.n >= 0
   }
 }
 "#;

@@ -42,12 +42,16 @@ pub(super) enum Program {
     OnPath(&'static str),
     /// Built by the harness with Go, if that is installed.
     Go(&'static str),
+    /// Built by the harness, together with the two ends.
+    Rust(&'static str),
 }
 
 /// One way to run DStream.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Variant {
     pub(super) validate: &'static str,
+    /// An expression that every line of the load passes.
+    pub(super) filter: Option<&'static str>,
     /// After `dstream run TASK`. A variant whose flags this `dstream` does not know is left out.
     pub(super) flags: &'static [&'static str],
 }
@@ -59,12 +63,21 @@ pub(super) const BARE_AGAIN: &str = "bare pipe, again";
 pub(super) const BARE_LARGE: &str = "bare pipe, 1 MiB";
 pub(super) const CAT: &str = "cat";
 pub(super) const GO_LOOP: &str = "the original's loop (Go)";
+pub(super) const TWO_THREADS: &str = "two threads, 1 MiB";
+pub(super) const TEE_SPLICE: &str = "tee and splice, 1 MiB";
 pub(super) const DSTREAM: &str = "dstream";
 pub(super) const DSTREAM_AGAIN: &str = "dstream, again";
 pub(super) const DSTREAM_STATS: &str = "dstream --stats";
+pub(super) const DSTREAM_FULL: &str = "dstream, validate full";
+pub(super) const DSTREAM_FILTER: &str = "dstream, filter";
+pub(super) const DSTREAM_URING: &str = "dstream, uring";
+pub(super) const DSTREAM_SPLICE: &str = "dstream, splice";
+pub(super) const DSTREAM_PORTABLE: &str = "dstream, portable";
 
 const CAT_COMMAND: Relay = between("cat", &[], "--version");
 const SHAPE: Relay = dstream("shape", &[]);
+const FILTER: Relay =
+    Relay::DStream(Variant { validate: "shape", filter: Some("data.n >= 0"), flags: &[] });
 
 /// All of them. The first of two that are the same is what others are measured against, the second shows the noise.
 pub(super) const ALL: &[Peer] = &[
@@ -88,6 +101,18 @@ pub(super) const ALL: &[Peer] = &[
         "a scanner that takes a line at a time, and one unbuffered write a line",
         Relay::Between(Command { program: Program::Go("line-loop"), arguments: &[], version: "" }),
     ),
+    peer(
+        TWO_THREADS,
+        "a plain relay: read, last newline, bounded queue, write; pipes of 1 MiB",
+        rust("two-threads"),
+    )
+    .large(),
+    peer(
+        TEE_SPLICE,
+        "a plain relay: `tee`, last newline, `splice`; pipes of 1 MiB",
+        rust("tee-splice"),
+    )
+    .large(),
     peer("syslog-ng", "a `program()` source to a `program()` destination", Relay::SyslogNg),
     peer(
         "Vector",
@@ -97,12 +122,13 @@ pub(super) const ALL: &[Peer] = &[
     peer(DSTREAM, "`dstream run`, as it is without further options", SHAPE).quick(),
     peer(DSTREAM_AGAIN, "the same once more, for the noise", SHAPE).quick(),
     peer("dstream, validate off", "`validate = \"off\"`", dstream("off", &[])),
-    peer("dstream, validate full", "`validate = \"full\"`", dstream("full", &[])),
+    peer(DSTREAM_FULL, "`validate = \"full\"`", dstream("full", &[])),
+    peer(DSTREAM_FILTER, "`filter = data.n >= 0`, which every line passes", FILTER),
     peer(DSTREAM_STATS, "with its own measuring", dstream("shape", &["--stats"])),
-    peer("dstream, uring", "`--transport uring`", dstream("shape", &["--transport", "uring"])),
-    peer("dstream, splice", "`--transport splice`", dstream("shape", &["--transport", "splice"])),
+    peer(DSTREAM_URING, "`--transport uring`", dstream("shape", &["--transport", "uring"])),
+    peer(DSTREAM_SPLICE, "`--transport splice`", dstream("shape", &["--transport", "splice"])),
     peer(
-        "dstream, portable",
+        DSTREAM_PORTABLE,
         "`--transport portable`",
         dstream("shape", &["--transport", "portable"]),
     ),
@@ -120,8 +146,12 @@ const fn between(
     Relay::Between(Command { program: Program::OnPath(program), arguments, version })
 }
 
+const fn rust(name: &'static str) -> Relay {
+    Relay::Between(Command { program: Program::Rust(name), arguments: &[], version: "" })
+}
+
 const fn dstream(validate: &'static str, flags: &'static [&'static str]) -> Relay {
-    Relay::DStream(Variant { validate, flags })
+    Relay::DStream(Variant { validate, filter: None, flags })
 }
 
 impl Peer {
@@ -141,7 +171,7 @@ impl Peer {
             Relay::None => "load-generate … | load-sink …".into(),
             Relay::Between(command) => {
                 let program = match command.program {
-                    Program::OnPath(name) | Program::Go(name) => name,
+                    Program::OnPath(name) | Program::Go(name) | Program::Rust(name) => name,
                 };
                 let words: Vec<&str> =
                     [program].into_iter().chain(command.arguments.iter().copied()).collect();
@@ -171,6 +201,7 @@ mod tests {
         let line = |name| ALL.iter().find(|peer| peer.name == name).unwrap().command_line();
         assert_eq!(line("bare pipe"), "load-generate … | load-sink …");
         assert_eq!(line("pv"), "load-generate … | pv -q | load-sink …");
+        assert_eq!(line(TWO_THREADS), "load-generate … | two-threads | load-sink …");
         assert_eq!(line("Node"), "load-generate … | node perf/peers/pipe.js | load-sink …");
         assert_eq!(line("dstream"), "dstream --config FILE run bench");
         assert_eq!(line("dstream, uring"), "dstream --config FILE run bench --transport uring");

@@ -12,6 +12,8 @@ use crate::root;
 pub(super) struct Programs {
     pub(super) generator: PathBuf,
     pub(super) sink: PathBuf,
+    /// Where what is built in Rust is.
+    built: PathBuf,
     dstream: PathBuf,
     dstream_help: String,
     /// For what is built and written on the way.
@@ -28,7 +30,7 @@ pub(super) struct Found {
 }
 
 impl Programs {
-    /// Builds the two ends and `dstream`, optimised.
+    /// Builds the two ends with the peers written in Rust, and `dstream`, optimised.
     pub(super) fn build() -> Result<Self, String> {
         // Two commands: built together, dstream's dependencies would have features that only the ends need.
         crate::run("cargo build --release --package dstream-cli")?;
@@ -37,11 +39,13 @@ impl Programs {
         let folder = target.join("compare");
         std::fs::create_dir_all(&folder)
             .map_err(|error| format!("{}: {error}", folder.display()))?;
-        let dstream = target.join("release/dstream");
+        let built = target.join("release");
+        let dstream = built.join("dstream");
         let dstream_help = output_of(&dstream, &["run", "--help"])?;
         Ok(Self {
-            generator: target.join("release/load-generate"),
-            sink: target.join("release/load-sink"),
+            generator: built.join("load-generate"),
+            sink: built.join("load-sink"),
+            built,
             dstream,
             dstream_help,
             folder,
@@ -61,6 +65,7 @@ impl Programs {
                 Program::Go(name) => {
                     (Some(self.build_with_go(name)?), version(&on_path("go")?, "version"))
                 }
+                Program::Rust(name) => (Some(self.built.join(name)), String::new()),
             },
             Relay::SyslogNg => {
                 let program = on_path("syslog-ng")?;
