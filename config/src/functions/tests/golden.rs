@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::evaluate;
 
 fn files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/functions/testdata");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/functions/testdata");
     let mut files: Vec<_> = ["checked", "written"]
         .iter()
         .flat_map(|name| std::fs::read_dir(folder.join(name)).unwrap())
