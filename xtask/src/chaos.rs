@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 pub(crate) use self::sink::sink;
-use crate::{root, run};
+use crate::cargo::{Profile, build};
 
 /// Lines of a round: a second or two of the stream.
 const LINES: u64 = 200_000;
@@ -56,7 +56,16 @@ pub(crate) struct Arguments {
     /// What is done when; the same seed makes the same choices.
     #[arg(long)]
     seed: Option<u64>,
+    /// How the killed program is built.
+    #[arg(long, default_value = "release", conflicts_with = "quick")]
+    profile: Profile,
+    /// Twenty kills of the program that the tests are built with.
+    #[arg(long, conflicts_with = "minutes")]
+    quick: bool,
 }
+
+/// Kills of `--quick`.
+const QUICK_KILLS: u64 = 20;
 
 /// What was done and what came of it.
 #[derive(Default)]
@@ -75,12 +84,14 @@ struct Tally {
 }
 
 pub(crate) fn chaos(arguments: &Arguments) -> Result<(), String> {
-    run("cargo build --release --quiet -p dstream-cli")?;
+    let profile = if arguments.quick { Profile::Dev } else { arguments.profile };
+    let dstream = build(profile, ["dstream"])?.join("dstream");
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     let mut random = Rng::with_seed(seed);
     let until = Instant::now() + Duration::from_secs_f64(arguments.minutes * 60.0);
     let mut tally = Tally::default();
-    let is_done = |tally: &Tally| match arguments.kills {
+    let kills = arguments.kills.or(arguments.quick.then_some(QUICK_KILLS));
+    let is_done = |tally: &Tally| match kills {
         Some(kills) => tally.kills >= kills,
         None => Instant::now() >= until,
     };
@@ -91,9 +102,9 @@ pub(crate) fn chaos(arguments: &Arguments) -> Result<(), String> {
             Kind::FromFile => at_least_once::from_file,
             Kind::AtMostOnce => at_most_once::round,
         };
-        round(transport, &mut random, &mut tally).map_err(|what| {
-            format!("seed {seed}, round {} ({kind:?}, {transport}): {what}", tally.rounds)
-        })?;
+        round(Subject { dstream: &dstream, transport }, &mut random, &mut tally).map_err(
+            |what| format!("seed {seed}, round {} ({kind:?}, {transport}): {what}", tally.rounds),
+        )?;
         tally.rounds += 1;
         let _ = writeln!(std::io::stderr(), "{}", tally.in_words());
     }
@@ -123,22 +134,33 @@ impl Tally {
     }
 }
 
-fn start(folder: &Path, limit_bytes: Option<u64>) -> Result<Child, String> {
-    let dstream = root().join("target/release/dstream");
-    let size = fs::metadata(folder.join("out.jsonl")).map_or(0, |metadata| metadata.len());
-    let mut command = match limit_bytes {
-        None => Command::new(dstream),
-        // In blocks of 512 bytes, as POSIX has it.
-        Some(more) => {
-            let mut command = Command::new("sh");
-            let script = format!("ulimit -f {}; exec \"$0\" \"$@\"", (size + more).div_ceil(512));
-            command.args(["-c", &script]).arg(dstream);
-            command
-        }
-    };
-    let log = File::create(folder.join("log")).map_err(|error| error.to_string())?;
-    command.args(["run", "chaos"]).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
-    command.stderr(log).spawn().map_err(|error| error.to_string())
+/// What is disturbed.
+#[derive(Debug, Clone, Copy)]
+struct Subject<'a> {
+    dstream: &'a Path,
+    transport: &'a str,
+}
+
+impl Subject<'_> {
+    /// Starts the run, with an output that cannot write more than `limit_bytes` beyond what is there.
+    fn start(self, folder: &Path, limit_bytes: Option<u64>) -> Result<Child, String> {
+        let size = fs::metadata(folder.join("out.jsonl")).map_or(0, |metadata| metadata.len());
+        let mut command = match limit_bytes {
+            None => Command::new(self.dstream),
+            // In blocks of 512 bytes, as POSIX has it.
+            Some(more) => {
+                let mut command = Command::new("sh");
+                let script =
+                    format!("ulimit -f {}; exec \"$0\" \"$@\"", (size + more).div_ceil(512));
+                command.args(["-c", &script]).arg(self.dstream);
+                command
+            }
+        };
+        let log = File::create(folder.join("log")).map_err(|error| error.to_string())?;
+        command.args(["run", "chaos"]).current_dir(folder);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.spawn().map_err(|error| error.to_string())
+    }
 }
 
 fn children(parent: u32) -> Vec<i32> {

@@ -1,26 +1,41 @@
 //! All tests, and what a merge needs besides.
 
-use crate::{bench, run, run_with, servers, tidy};
+use std::process::Command;
 
-/// Every test, those included that start real servers.
-pub(crate) fn all() -> Result<(), String> {
-    tidy::check()?;
-    run_with("cargo test --workspace", &servers::prepare())
+use crate::cargo::{Profile, build, run, run_command, run_with};
+use crate::{servers, tidy};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Install nothing: leave out the tests whose servers are missing.
+    #[arg(long)]
+    no_install: bool,
 }
 
-/// What `.ci/run` calls. The comparison only shows that it runs.
-pub(crate) fn ci() -> Result<(), String> {
+/// Every test, those included that start real servers.
+pub(crate) fn all(arguments: &Arguments) -> Result<(), String> {
+    tidy::check()?;
+    run_with("cargo test --workspace", servers::prepare(!arguments.no_install))
+}
+
+/// What `.ci/run` calls. Everything that is run is what the tests were built with; that the comparison
+/// and the chaos run is all that they show here.
+pub(crate) fn ci(arguments: &Arguments) -> Result<(), String> {
     run("cargo fmt --all --check")?;
     run("cargo clippy --workspace --all-targets --quiet -- -D warnings")?;
-    // As it is published, and as it is read by those who change it.
-    for items in ["", " --document-private-items"] {
-        let line = format!("cargo doc --workspace --no-deps --quiet{items}");
-        run_with(&line, &[("RUSTDOCFLAGS", "-D warnings")])?;
+    run_with(
+        "cargo doc --workspace --no-deps --document-private-items --quiet",
+        &[("RUSTDOCFLAGS", "-D warnings")],
+    )?;
+    all(arguments)?;
+    let dstream = build(Profile::Dev, ["dstream"])?.join("dstream");
+    for task in ["quickstart", "replay"] {
+        let mut command = Command::new(&dstream);
+        command.args(["run", task]);
+        run_command(command)?;
     }
-    run("cargo xtask test")?;
-    bench::once(None)?;
-    run("cargo run --release -- run quickstart")?;
-    run("cargo run --release -- run replay")?;
-    run("cargo xtask chaos --kills 20")?;
-    run("cargo xtask compare --quick")
+    for chore in ["bench", "chaos", "compare"] {
+        crate::perform(["xtask", chore, "--quick"])?;
+    }
+    Ok(())
 }

@@ -15,7 +15,7 @@ use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::writer::{LOG, Writer};
-use super::{LINE_BYTES, LINES, LINES_PER_S, Tally, children, start, wait};
+use super::{LINE_BYTES, LINES, LINES_PER_S, Subject, Tally, children, wait};
 
 /// Lines between checkpoints.
 const INTERVAL: u64 = 2_000;
@@ -45,7 +45,7 @@ enum Victim {
 
 /// One stream from `generate`.
 pub(super) fn from_generate(
-    transport: &str,
+    subject: Subject<'_>,
     random: &mut Rng,
     tally: &mut Tally,
 ) -> Result<(), String> {
@@ -57,7 +57,7 @@ pub(super) fn from_generate(
       rate       = {LINES_PER_S}
     }}"#
     );
-    let round = Round::new(transport, random.bool())?;
+    let round = Round::new(subject, random.bool())?;
     round.configure(&input)?;
     let mut log = String::new();
     for _ in 0..RUNS_DISTURBED {
@@ -68,7 +68,7 @@ pub(super) fn from_generate(
 
 /// One stream from a log.
 pub(super) fn from_file(
-    transport: &str,
+    subject: Subject<'_>,
     random: &mut Rng,
     tally: &mut Tally,
 ) -> Result<(), String> {
@@ -82,7 +82,7 @@ pub(super) fn from_file(
     }}"#
         )
     };
-    let round = Round::new(transport, random.bool())?;
+    let round = Round::new(subject, random.bool())?;
     let source = round.folder.path().join("in");
     fs::create_dir(&source).map_err(|error| error.to_string())?;
     let writer = Writer::start(&source, random.u64(..));
@@ -98,21 +98,21 @@ pub(super) fn from_file(
     round.conclude(&log, &firsts, tally)
 }
 
-struct Round {
+struct Round<'a> {
     folder: tempfile::TempDir,
-    transport: String,
+    subject: Subject<'a>,
     /// Whether a run goes on by itself after a failure.
     restarts: bool,
 }
 
-impl Round {
-    fn new(transport: &str, restarts: bool) -> Result<Self, String> {
+impl<'a> Round<'a> {
+    fn new(subject: Subject<'a>, restarts: bool) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-        Ok(Self { folder, transport: transport.to_owned(), restarts })
+        Ok(Self { folder, subject, restarts })
     }
 
     fn configure(&self, input: &str) -> Result<(), String> {
-        let Self { folder, transport, restarts } = self;
+        let Self { folder, subject: Subject { transport, .. }, restarts } = self;
         let restart = if *restarts {
             r#"restart {
       policy       = "on_failure"
@@ -161,7 +161,7 @@ impl Round {
         let full = acts.iter().any(|act| matches!(act, Act::FullDisk));
         let limit = full.then(|| random.u64(1..4_000_000));
         let _ = write!(log, "{acts:?} ");
-        let mut child = start(self.folder.path(), limit)?;
+        let mut child = self.subject.start(self.folder.path(), limit)?;
         tally.runs += 1;
         let mut known = Vec::new();
         for act in acts {
@@ -190,7 +190,7 @@ impl Round {
         // A run that is left alone can still meet what an earlier one has left behind.
         for _ in 0..3 {
             tally.runs += 1;
-            status = wait(start(folder, None)?, Vec::new())?;
+            status = wait(self.subject.start(folder, None)?, Vec::new())?;
             if status == Some(0) {
                 break;
             }

@@ -12,22 +12,26 @@ use std::time::Duration;
 use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{LINE_BYTES, LINES, LINES_PER_S, Tally, children, start, wait_disturbing};
+use super::{LINE_BYTES, LINES, LINES_PER_S, Subject, Tally, children, wait_disturbing};
 
 /// The file of the output that is killed, and that of the one that is not.
 const KILLED: &str = "killed.jsonl";
 const STEADY: &str = "steady.jsonl";
 
 /// One stream to its end.
-pub(super) fn round(transport: &str, random: &mut Rng, tally: &mut Tally) -> Result<(), String> {
+pub(super) fn round(
+    subject: Subject<'_>,
+    random: &mut Rng,
+    tally: &mut Tally,
+) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let path = folder.path();
     for name in [KILLED, STEADY] {
         write_sink(path, name).map_err(|error| error.to_string())?;
     }
-    fs::write(path.join("dstream.hcl"), configuration(transport))
+    fs::write(path.join("dstream.hcl"), configuration(subject.transport))
         .map_err(|error| error.to_string())?;
-    let child = start(path, None)?;
+    let child = subject.start(path, None)?;
     tally.runs += 1;
     let parent = child.id();
     let mut log = String::new();

@@ -25,6 +25,7 @@ use self::programs::{Found, Programs};
 use self::report::{Comparison, Missing};
 use self::scenario::{Scenario, Writes};
 use self::schedule::Plan;
+use crate::cargo::Profile;
 use crate::root;
 
 /// Measure DStream beside other tools, interleaved, and write tables, JSON and a chart.
@@ -53,7 +54,11 @@ pub(crate) struct Arguments {
     /// Lines a second at which latency is measured.
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000])]
     rates: Vec<u64>,
-    /// Two short rounds with a handful of peers, to show that everything runs. Its figures say nothing.
+    /// How the programs of this repository are built.
+    #[arg(long, default_value = "dist", conflicts_with = "quick")]
+    profile: Profile,
+    /// Two short rounds with a handful of peers, in the profile that the tests are built in, to show
+    /// that everything runs. Its figures say nothing.
     #[arg(long)]
     quick: bool,
     /// Of the order within a round.
@@ -80,7 +85,8 @@ const QUICK_RATE: u64 = 1_000;
 /// Finds the peers, measures them, and writes what was seen.
 pub(crate) fn compare(arguments: &Arguments) -> Result<(), String> {
     let wanted = wanted(arguments)?;
-    let programs = Programs::build()?;
+    let profile = if arguments.quick { Profile::Dev } else { arguments.profile };
+    let programs = Programs::build(profile)?;
     let (peers, missing) = find(&programs, &wanted);
     list(&peers, &missing);
     if arguments.list {

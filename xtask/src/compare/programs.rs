@@ -4,7 +4,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::peers::{Peer, Program, Relay};
+use super::peers::{ALL, Command as Between, Peer, Program, Relay};
+use crate::cargo::{Profile, build, target_folder};
 use crate::root;
 
 /// Where things are.
@@ -30,16 +31,17 @@ pub(super) struct Found {
 }
 
 impl Programs {
-    /// Builds the two ends with the peers written in Rust, and `dstream`, optimised.
-    pub(super) fn build() -> Result<Self, String> {
-        // Two commands: built together, dstream's dependencies would have features that only the ends need.
-        crate::run("cargo build --release --package dstream-cli")?;
-        crate::run("cargo build --release --package dstream-load")?;
-        let target = target_folder()?;
-        let folder = target.join("compare");
+    /// Builds the two ends, the peers written in Rust, and `dstream`.
+    pub(super) fn build(profile: Profile) -> Result<Self, String> {
+        let peers = ALL.iter().filter_map(|peer| match peer.relay {
+            Relay::Between(Between { program: Program::Rust(name), .. }) => Some(name),
+            _ => None,
+        });
+        let programs = ["dstream", "load-generate", "load-sink"].into_iter().chain(peers);
+        let built = build(profile, programs)?;
+        let folder = target_folder()?.join("compare");
         std::fs::create_dir_all(&folder)
             .map_err(|error| format!("{}: {error}", folder.display()))?;
-        let built = target.join("release");
         let dstream = built.join("dstream");
         let dstream_help = output_of(&dstream, &["run", "--help"])?;
         Ok(Self {
@@ -101,13 +103,6 @@ impl Programs {
 /// The flag that the help does not speak of. The value after a flag must be there too.
 fn unknown_flag<'a>(help: &str, flags: &[&'a str]) -> Option<&'a str> {
     flags.iter().copied().find(|flag| !help.contains(flag))
-}
-
-/// This program is `TARGET/PROFILE/xtask`.
-fn target_folder() -> Result<PathBuf, String> {
-    let own = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
-    let target = own.ancestors().nth(2).map(Path::to_path_buf);
-    target.ok_or_else(|| format!("{} is in no target folder", own.display()))
 }
 
 fn on_path(name: &str) -> Result<PathBuf, String> {

@@ -1,21 +1,17 @@
 //! A real registry on a loopback port, with a store of its own.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 
-use rustix::process::Signal;
-use tempfile::TempDir;
+use dstream_test_support::{DOCKER_REGISTRY, Program, Running, Server, Setup, start};
 
 use super::artifacts::sha256;
-use crate::harness::eventually;
 
 /// A running `docker-registry`; ended with this.
 pub(crate) struct Registry {
-    child: Option<Child>,
-    folder: TempDir,
+    server: Running,
     /// Host and port.
     pub(crate) host: String,
 }
@@ -29,6 +25,51 @@ pub(crate) struct Options<'a> {
     pub(crate) tls: Option<(&'a str, &'a str)>,
 }
 
+impl Server for Options<'_> {
+    fn program(&self) -> Program {
+        DOCKER_REGISTRY
+    }
+
+    fn command(&self, setup: &Setup<'_>) -> io::Result<Command> {
+        let folder = setup.folder;
+        let mut text = format!(
+            "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp:\n  addr: {}\n",
+            folder.join("store").display(),
+            setup.address,
+        );
+        if let Some((certificate, key)) = self.tls {
+            fs::write(folder.join("cert.pem"), certificate)?;
+            fs::write(folder.join("key.pem"), key)?;
+            text.push_str(&format!(
+                "  tls: {{certificate: {0}/cert.pem, key: {0}/key.pem}}\n",
+                folder.display()
+            ));
+        }
+        if let Some((user, password)) = self.login {
+            let hash = bcrypt::hash(password, 4).unwrap().replace("$2b$", "$2y$");
+            fs::write(folder.join("htpasswd"), format!("{user}:{hash}\n"))?;
+            text.push_str(&format!(
+                "auth:\n  htpasswd: {{realm: tests, path: {}/htpasswd}}\n",
+                folder.display()
+            ));
+        }
+        let config = folder.join("config.yml");
+        fs::write(&config, text)?;
+        let mut command = Command::new(setup.program);
+        command.arg("serve").arg(config);
+        Ok(command)
+    }
+
+    fn is_ready(&self, address: SocketAddr) -> bool {
+        let Ok(mut stream) = TcpStream::connect(address) else { return false };
+        let mut answer = [0; 8];
+        // With TLS, an open port has to do.
+        self.tls.is_some()
+            || (stream.write_all(b"GET /v2/ HTTP/1.0\r\n\r\n").is_ok()
+                && stream.read_exact(&mut answer).is_ok())
+    }
+}
+
 impl Registry {
     /// `None` where the program is missing, and need not be there.
     pub(crate) fn start() -> Option<Self> {
@@ -36,90 +77,14 @@ impl Registry {
     }
 
     pub(crate) fn with(options: &Options<'_>) -> Option<Self> {
-        if !is_installed() {
-            return None;
-        }
-        // Another process may take a port between our looking and the registry's binding it.
-        loop {
-            let folder = tempfile::tempdir().unwrap();
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let host = format!("127.0.0.1:{port}");
-            let mut registry = Self { child: None, folder, host };
-            registry.configure(options);
-            if registry.launch(options.tls.is_some()) {
-                return Some(registry);
-            }
-        }
-    }
-
-    fn configure(&self, options: &Options<'_>) {
-        let folder = self.folder.path();
-        let mut text = format!(
-            "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp:\n  addr: {}\n",
-            folder.join("store").display(),
-            self.host,
-        );
-        if let Some((certificate, key)) = options.tls {
-            fs::write(folder.join("cert.pem"), certificate).unwrap();
-            fs::write(folder.join("key.pem"), key).unwrap();
-            text.push_str(&format!(
-                "  tls: {{certificate: {0}/cert.pem, key: {0}/key.pem}}\n",
-                folder.display()
-            ));
-        }
-        if let Some((user, password)) = options.login {
-            let hash = bcrypt::hash(password, 4).unwrap().replace("$2b$", "$2y$");
-            fs::write(folder.join("htpasswd"), format!("{user}:{hash}\n")).unwrap();
-            text.push_str(&format!(
-                "auth:\n  htpasswd: {{realm: tests, path: {}/htpasswd}}\n",
-                folder.display()
-            ));
-        }
-        fs::write(folder.join("config.yml"), text).unwrap();
-    }
-
-    /// Starts it; whether it has got its port.
-    fn launch(&mut self, tls: bool) -> bool {
-        let folder = self.folder.path();
-        let mut command = Command::new("docker-registry");
-        command.arg("serve").arg(folder.join("config.yml")).stdin(Stdio::null());
-        command.stdout(File::options().create(true).append(true).open(folder.join("log")).unwrap());
-        command.stderr(File::options().create(true).append(true).open(folder.join("log")).unwrap());
-        // A test that is killed leaves no server behind.
-        #[allow(unsafe_code, reason = "one system call between fork and exec")]
-        // SAFETY: prctl is async-signal-safe and touches no memory of ours.
-        unsafe {
-            command.pre_exec(|| {
-                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-                Ok(())
-            });
-        }
-        let mut child = command.spawn().unwrap();
-        let mut up = false;
-        eventually("the registry answers", || {
-            if child.try_wait().unwrap().is_some() {
-                return true;
-            }
-            up = TcpStream::connect(&self.host).is_ok_and(|mut stream| {
-                if tls {
-                    return true;
-                }
-                let asked = stream.write_all(b"GET /v2/ HTTP/1.0\r\n\r\n");
-                let mut answer = [0; 8];
-                asked.is_ok() && stream.read_exact(&mut answer).is_ok()
-            });
-            up
-        });
-        self.child = Some(child);
-        up
+        let server = start(options)?;
+        let host = server.address().to_string();
+        Some(Self { server, host })
     }
 
     /// Ends it; its store stays.
     pub(crate) fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.server.stop();
     }
 
     /// A reference in it.
@@ -129,7 +94,7 @@ impl Registry {
 
     /// The requests that it has seen, those of its own start left out: `GET /v2/…`.
     pub(crate) fn requests(&self) -> Vec<String> {
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
+        let log = fs::read_to_string(self.server.output()).unwrap();
         // Access log lines have the request in quotes, as web servers write them.
         let requests = log.lines().filter_map(|line| {
             let request = line.split('"').nth(1)?;
@@ -213,22 +178,4 @@ impl Registry {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         (head.to_owned(), body.to_owned())
     }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-/// Whether the program is there; `cargo xtask test` sees to it and demands it.
-fn is_installed() -> bool {
-    let there = Command::new("docker-registry").arg("--version").output().is_ok();
-    let demanded =
-        std::env::var_os("DSTREAM_TEST_SERVERS").is_some_and(|value| value == "required");
-    assert!(there || !demanded, "there is no docker-registry");
-    if !there {
-        let _ = writeln!(std::io::stderr(), "left out: there is no docker-registry");
-    }
-    there
 }
