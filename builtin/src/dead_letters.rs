@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dstream_protocol::{DeadLetter, LetterLine};
 use dstream_sdk::{EnvelopeWriter, Input, ProviderError, Stop};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,35 +41,14 @@ struct Position {
     letters: u64,
 }
 
-/// A letter (`docs/protocol.md`, P-26). What is only here to be there says that it is one.
-#[derive(Deserialize)]
-struct Letter {
-    #[serde(rename = "time")]
-    _time: jiff::Timestamp,
-    task: String,
-    #[serde(rename = "provider")]
-    _provider: String,
-    #[serde(rename = "reason")]
-    _reason: String,
-    #[serde(default)]
-    truncated: bool,
-    #[serde(default)]
-    cut_off: bool,
-    line: Option<String>,
-    line_base64: Option<String>,
-}
-
 /// The line of a letter of this task that can be sent.
 fn line_of(text: &[u8], task: &str) -> Option<Vec<u8>> {
-    let letter: Letter = serde_json::from_slice(text).ok().filter(|_| text.starts_with(b"{"))?;
-    let line = match (letter.line, letter.line_base64) {
-        (Some(text), None) => text.into_bytes(),
-        (None, Some(text)) => STANDARD.decode(text).ok()?,
-        _ => return None,
+    let letter = DeadLetter::<jiff::Timestamp>::decode(text)?;
+    let line = match &letter.line {
+        LetterLine::Line(text) => text.as_bytes().to_vec(),
+        LetterLine::LineBase64(text) => STANDARD.decode(&**text).ok()?,
     };
-    let is_whole = !letter.truncated && !letter.cut_off && !line.contains(&b'\n');
-    let is_data = !line.starts_with(b"{\"checkpoint\"");
-    (letter.task == task && is_whole && is_data).then_some(line)
+    (letter.task == task && letter.can_be_sent(&line)).then_some(line)
 }
 
 impl Input for DeadLetters {

@@ -10,7 +10,7 @@ use dstream_protocol::{Barrier, CheckpointAck, CheckpointInterval};
 use memchr::memmem;
 use serde_json::Value;
 
-use crate::batches::Batches;
+use crate::lines::Lines;
 
 /// Whether the next checkpoint is due.
 #[derive(Debug)]
@@ -63,12 +63,12 @@ impl Stored {
     /// Reads the acknowledgements that follow the command on stdin, to its end, in a thread of its own.
     pub(crate) fn read_from<R: Read + Send + 'static>(
         &self,
-        mut stdin: Batches<R>,
+        mut stdin: Lines<R>,
     ) -> std::io::Result<()> {
         let stored = self.clone();
         let read = move || {
             while let Ok(Some(line)) = stdin.next_line() {
-                let position = CheckpointAck::decode(line)
+                let position = CheckpointAck::decode(line.bytes)
                     .and_then(|ack| serde_json::from_str(ack.position.get()).ok());
                 if position.is_some() {
                     *stored.0.lock().unwrap_or_else(PoisonError::into_inner) = position;

@@ -2,18 +2,18 @@
 
 use std::process::ExitCode;
 
-use dstream_protocol::{Capability, Command, CommandLine};
+use dstream_protocol::{Capability, Command};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::batches::Batches;
 use crate::checkpoint::Stored;
 use crate::config::{self, ConfigProblem};
 use crate::error::ProviderError;
 use crate::handshake;
+use crate::lines::Lines;
 use crate::log;
-use crate::stdio::Stdin;
+use crate::stdio::{self, Stdin};
 use crate::stop::{self, Stop};
 use crate::writer::EnvelopeWriter;
 
@@ -102,10 +102,8 @@ pub fn run<I: Input>() -> ExitCode {
 }
 
 fn prepare<I: Input>() -> Result<(I, Stop, EnvelopeWriter), ProviderError> {
-    let mut stdin = Batches::new(Stdin::open()?);
-    let line = stdin.next_line()?.unwrap_or_default();
-    let line =
-        CommandLine::decode(line).map_err(|error| ProviderError::config(error.to_string()))?;
+    let mut stdin = Stdin::lines()?;
+    let line = stdio::command_line(&mut stdin)?;
     if line.command != Command::Run {
         let message = format!("an input has no {}: it only runs", line.command);
         return Err(ProviderError::config(message));

@@ -51,13 +51,13 @@
 //! | 1 | it failed: the handshake, the answer or the last log line says why; or an output was told to leave before the end of its stream, or got half a line as the last |
 //! | 101 | it panicked, and said so in an error line |
 
-mod batches;
 mod checkpoint;
 mod config;
 mod envelope;
 mod error;
 mod handshake;
 pub mod input;
+mod lines;
 pub mod log;
 pub mod output;
 mod reject;
@@ -67,11 +67,11 @@ mod writer;
 
 pub use dstream_protocol::{Change, Command, ErrorClass, LifecycleResult};
 
-pub use batches::LINE_BYTES_MAX;
 pub use config::{ConfigProblem, ConfigStep};
 pub use envelope::{Batch, Envelope, Parts};
 pub use error::ProviderError;
 pub use input::Input;
+pub use lines::{LINE_BYTES_MAX, Line, Lines};
 pub use output::Output;
 pub use reject::Rejecter;
 pub use stop::Stop;

@@ -2,22 +2,20 @@
 
 use std::process::ExitCode;
 
-use dstream_protocol::{
-    Barrier, BarrierAck, Capabilities, Capability, Command, CommandLine, LifecycleResult,
-};
+use dstream_protocol::{Barrier, BarrierAck, Capabilities, Capability, Command, LifecycleResult};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use signal_hook::consts::SIGTERM;
 
-use crate::batches::Batches;
 use crate::checkpoint::barriers;
 use crate::config::{self, ConfigProblem};
 use crate::envelope::{Batch, Envelope};
 use crate::error::ProviderError;
 use crate::handshake;
+use crate::lines::Lines;
 use crate::log;
 use crate::reject::Rejecter;
-use crate::stdio::Stdin;
+use crate::stdio::{self, Stdin};
 use crate::stop::{self, Stop};
 
 /// A provider that reads the stream.
@@ -163,15 +161,13 @@ pub fn run<O: Output>() -> ExitCode {
 }
 
 enum Task<O> {
-    Stream(O, Batches<Stdin>, Capabilities),
+    Stream(O, Lines<Stdin>, Capabilities),
     Answered(LifecycleResult),
 }
 
 fn prepare<O: Output>() -> Result<Task<O>, ProviderError> {
-    let mut stdin = Batches::new(Stdin::open()?);
-    let line = stdin.next_line()?.unwrap_or_default();
-    let line =
-        CommandLine::decode(line).map_err(|error| ProviderError::config(error.to_string()))?;
+    let mut stdin = Stdin::lines()?;
+    let line = stdio::command_line(&mut stdin)?;
     let (command, asked) = (line.command, line.protocol.features);
     let config = config::read(&line.config)?;
     O::check(&config)?;
@@ -183,7 +179,7 @@ fn prepare<O: Output>() -> Result<Task<O>, ProviderError> {
 
 fn stream<O: Output>(
     mut output: O,
-    stdin: Batches<Stdin>,
+    stdin: Lines<Stdin>,
     asked: Capabilities,
 ) -> Result<(), ProviderError> {
     let checkpoints = O::COMMITS && asked.has(Capability::Checkpoint);
@@ -207,7 +203,7 @@ fn stream<O: Output>(
     if is_cut {
         return Err(ProviderError::transient("told to leave before the end of the stream"));
     }
-    if stdin.is_torn() {
+    if stdin.unfinished().is_some() {
         return Err(ProviderError::transient(
             "the stream has ended in the middle of a line, which is left out",
         ));

@@ -4,9 +4,20 @@ use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, Read, Write};
 use std::os::fd::AsFd;
 
+use dstream_protocol::CommandLine;
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::error::ClosedStdout;
+use crate::error::{ClosedStdout, ProviderError};
+use crate::lines::Lines;
+
+/// Bytes of the buffer for stdin while lines are shorter than that.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Reads the command line.
+pub(crate) fn command_line(stdin: &mut Lines<Stdin>) -> Result<CommandLine<'_>, ProviderError> {
+    CommandLine::decode(stdin.next_line_or_rest()?)
+        .map_err(|error| ProviderError::config(error.to_string()))
+}
 
 /// Stdout without the line buffer of the standard library, which would make every line a write of
 /// its own. Errors of a closed pipe are [`ClosedStdout`].
@@ -32,14 +43,15 @@ impl Write for Stdout {
     }
 }
 
-/// Stdin without a buffer: [`Batches`](crate::batches::Batches) has one, and what lay in a second
-/// one could not be polled for.
+/// Stdin without a buffer: [`Lines`] has one, and `poll` does not see what lies in a second one.
 #[derive(Debug)]
 pub(crate) struct Stdin(File);
 
 impl Stdin {
-    pub(crate) fn open() -> io::Result<Self> {
-        Ok(Self(File::from(io::stdin().as_fd().try_clone_to_owned()?)))
+    /// Its lines.
+    pub(crate) fn lines() -> io::Result<Lines<Self>> {
+        let stdin = Self(File::from(io::stdin().as_fd().try_clone_to_owned()?));
+        Ok(Lines::new(stdin, 0, BUFFER_BYTES))
     }
 
     /// The same, ending when a stop is asked for.

@@ -2,11 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dstream_sdk::{Envelope, EnvelopeWriter, ProviderError};
+use dstream_sdk::{Envelope, EnvelopeWriter, Line, ProviderError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-
-use super::lines::Line;
 
 /// What the lines of a file are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

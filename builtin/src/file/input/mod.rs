@@ -15,7 +15,6 @@
 mod follow;
 mod format;
 mod identity;
-mod lines;
 mod moved;
 mod patterns;
 mod position;

@@ -5,14 +5,16 @@ use std::io::{self, Seek};
 use std::path::Path;
 use std::time::SystemTime;
 
-use dstream_sdk::{EnvelopeWriter, ProviderError, Stop, log};
+use dstream_sdk::{EnvelopeWriter, Lines, ProviderError, Stop, log};
 
 use super::format::{self, Format};
 use super::identity::FileId;
-use super::lines::Lines;
 use super::position::{Position, Remembered, Rest};
 use super::source::Source;
 use crate::file::tail::{LastNewline, after_last_newline};
+
+/// Bytes of a file's buffer while lines are shorter than that.
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// Why reading has paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,20 +68,12 @@ impl Reading {
         let metadata = file.metadata().map_err(failed)?;
         let (id, size) = (FileId::of(&metadata), metadata.len());
         let mut source = Source::open(file).map_err(failed)?;
-        let from_the_beginning = |source, path| {
-            let (lines, count) = (Lines::new(source, 0), Some(0));
-            let reading = Self {
-                path,
-                id,
-                lines,
-                count,
-                fingerprint: None,
-                rest: None,
-                refused: None,
-                modified: None,
-            };
+        let reading = |path, lines, count, rest| {
+            let (fingerprint, refused, modified) = (None, None, None);
+            let reading = Self { path, id, lines, count, fingerprint, rest, refused, modified };
             Opened::Reading(Box::new(reading))
         };
+        let from_the_beginning = |source, path| reading(path, lines(source, 0), Some(0), None);
         let Some(position) = remembered.take(id, &shown) else {
             return Ok(from_the_beginning(source, shown));
         };
@@ -93,20 +87,9 @@ impl Reading {
                 return Ok(Opened::Finished(position));
             }
             Some(_) if source.skip_to(offset).map_err(failed)? => {
-                let lines = Lines::new(source, offset);
                 // Under the name that its earlier lines have.
                 let Position { path, lines: count, rest, .. } = position;
-                let reading = Self {
-                    path,
-                    id,
-                    lines,
-                    count,
-                    fingerprint: None,
-                    rest,
-                    refused: None,
-                    modified: None,
-                };
-                return Ok(Opened::Reading(Box::new(reading)));
+                return Ok(reading(path, lines(source, offset), count, rest));
             }
             _ => log::warn!("{shown}: has fewer bytes than were read of it before: read anew"),
         }
@@ -180,7 +163,7 @@ impl Reading {
         format: Format,
     ) -> Result<(), ProviderError> {
         let before = self.rest.take();
-        if let Some(line) = self.lines.rest() {
+        if let Some(line) = self.lines.unfinished() {
             if !before.is_some_and(|rest| rest.is(line.bytes)) {
                 let number = self.count.map(|count| count + 1);
                 format::write(out, format, &self.path, number, &line)?;
@@ -205,7 +188,7 @@ impl Reading {
             if !source.is_compressed() {
                 source.skip_to(offset)?;
             }
-            Ok(Lines::new(source, offset))
+            Ok(lines(source, offset))
         };
         self.lines = ended().map_err(|error| failed(&self.path, &error))?;
         (self.count, self.rest) = (None, None);
@@ -234,7 +217,7 @@ impl Reading {
 
     /// From the beginning, with what is there now.
     pub(crate) fn begin_anew(&mut self) -> io::Result<()> {
-        self.lines = Lines::new(rewound(self.lines.source())?, 0);
+        self.lines = lines(rewound(self.lines.source())?, 0);
         self.count = Some(0);
         (self.fingerprint, self.rest) = (None, None);
         Ok(())
@@ -261,6 +244,10 @@ impl Reading {
             rest: self.rest.clone(),
         }
     }
+}
+
+fn lines(source: Source, offset: u64) -> Lines<Source> {
+    Lines::new(source, offset, BUFFER_BYTES)
 }
 
 /// The same file from its beginning.

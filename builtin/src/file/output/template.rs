@@ -10,6 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
+use dstream_protocol::environment;
 use dstream_sdk::ProviderError;
 use glob::Pattern;
 use jiff::Timestamp;
@@ -148,7 +149,7 @@ impl Template {
 
 /// The task's name, made safe like any other value; without DStream there is none.
 fn task() -> String {
-    let name = std::env::var("DSTREAM_TASK").unwrap_or_default();
+    let name = std::env::var(environment::TASK).unwrap_or_default();
     safe(&Value::String(name))
 }
 
