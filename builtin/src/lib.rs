@@ -10,41 +10,12 @@ mod indent;
 mod null;
 mod position;
 
-use std::fmt;
 use std::process::ExitCode;
 
+pub use dstream_protocol::Side;
 pub use dstream_sdk::{ConfigProblem, ConfigStep};
 use dstream_sdk::{Input, Output, input, output};
 use serde_json::{Map, Value};
-
-/// Which block may name a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// `input`.
-    Input,
-    /// `output`.
-    Output,
-}
-
-impl Side {
-    /// Its word: `input` or `output`.
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "input" => Some(Self::Input),
-            "output" => Some(Self::Output),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Input => "input",
-            Self::Output => "output",
-        })
-    }
-}
 
 /// A built-in provider.
 #[derive(Debug, Clone, Copy)]

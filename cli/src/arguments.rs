@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use dstream_relay::Transport;
+use dstream_task::units;
 
 /// Terraform for data streaming: declare a pipeline in HCL, run one command.
 #[derive(Parser)]
@@ -276,21 +277,9 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a time with its unit.
+/// Reads a duration.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let unit_at =
-        text.find(|byte: char| !byte.is_ascii_digit() && byte != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let unit_s = match unit {
-        "ms" => Some(0.001),
-        "s" => Some(1.0),
-        "m" => Some(60.0),
-        "h" => Some(3600.0),
-        _ => None,
-    };
-    let seconds = unit_s.zip(number.parse::<f64>().ok()).map(|(unit_s, number)| number * unit_s);
-    let seconds = seconds.ok_or("it must be a number with a unit: 500ms, 10s, 1m, 1h")?;
-    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+    units::duration(text).map_err(|error| error.to_string())
 }
 
 /// The longest interval; a longer one is a slip.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use dstream_builtin::{ConfigStep, PROVIDERS, Side as ProviderSide};
+use dstream_builtin::{ConfigStep, PROVIDERS};
 use dstream_config::{BuiltinProvider, ConfigRefusal, Document, Settings, Surroundings, TaskError};
 use dstream_engine::delivery::StateStore;
 use dstream_task::{Diagnostics, Side, Step, Task};
@@ -166,13 +166,9 @@ pub(crate) fn read(path: &Path) -> Result<String, Invalid> {
 /// What the configuration may ask of the world.
 pub(crate) fn surroundings(global: &Global) -> Surroundings {
     let folder = global.config.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let builtins = PROVIDERS.iter().map(|provider| BuiltinProvider {
-        name: provider.name,
-        side: match provider.side {
-            ProviderSide::Input => Side::Input,
-            ProviderSide::Output => Side::Output,
-        },
-    });
+    let builtins = PROVIDERS
+        .iter()
+        .map(|provider| BuiltinProvider { name: provider.name, side: provider.side });
     Surroundings {
         env: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -187,10 +183,6 @@ pub(crate) fn surroundings(global: &Global) -> Surroundings {
 }
 
 fn check_builtin(side: Side, name: &str, config: &Map<String, Value>) -> Result<(), ConfigRefusal> {
-    let side = match side {
-        Side::Input => ProviderSide::Input,
-        Side::Output => ProviderSide::Output,
-    };
     let step = |step| match step {
         ConfigStep::Field(name) => Step::Key(name),
         ConfigStep::Index(index) => Step::Index(index),

@@ -5,9 +5,9 @@ use std::fmt;
 use std::io::ErrorKind;
 
 use anstyle::{AnsiColor, Style};
-use dstream_engine::protocol::ErrorClass;
 use dstream_engine::provider::ProviderExit;
 use dstream_engine::run::{Failure, FailureKind};
+use dstream_protocol::ErrorClass;
 use dstream_task::{Confinement, Secrets};
 
 use crate::diagnostics::is_coloured;

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{line, starts_with_field};
+use crate::{after_first_field, line};
 
 /// How often an input should write a checkpoint: as soon as the first of these is reached. Without any
 /// of them it need not write one before its end.
@@ -52,7 +52,7 @@ impl<'a> Checkpoint<'a> {
 
     /// Whether a line begins as a checkpoint does. Only then it can be one.
     pub fn begins(line: &[u8]) -> bool {
-        starts_with_field(line, "checkpoint")
+        after_first_field(line, "checkpoint").is_some()
     }
 
     /// Reads a line; `None` if it does not even [begin](Self::begins) as a checkpoint, as nearly all.
@@ -143,7 +143,7 @@ impl BarrierAck {
 
     /// Whether a line begins as an acknowledgement does. Only then it can be one.
     pub fn begins(line: &[u8]) -> bool {
-        starts_with_field(line, "ack")
+        after_first_field(line, "ack").is_some()
     }
 
     /// Reads a line; `None` for one that is no acknowledgement, or has another field beside it.

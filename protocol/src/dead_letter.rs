@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::line;
 
-/// A dead letter. `Time` is the reader's type for a moment, which JSON has as a text.
+/// A dead letter. `Time` is the reader's type for a moment, which JSON has as a text, and `Line` one
+/// that is written as [`LetterLine`] is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeadLetter<'a, Time> {
+pub struct DeadLetter<'a, Time, Line = LetterLine<'a>> {
     /// When it was written.
     pub time: Time,
     /// The task.
@@ -33,8 +34,8 @@ pub struct DeadLetter<'a, Time> {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut_off: bool,
     /// The line.
-    #[serde(flatten, borrow)]
-    pub line: LetterLine<'a>,
+    #[serde(flatten)]
+    pub line: Line,
 }
 
 /// A line of the stream inside a [`DeadLetter`], without its newline.
@@ -49,7 +50,7 @@ pub enum LetterLine<'a> {
     LineBase64(Cow<'a, str>),
 }
 
-impl<Time: Serialize> DeadLetter<'_, Time> {
+impl<Time: Serialize, Line: Serialize> DeadLetter<'_, Time, Line> {
     /// The line of the file.
     pub fn encode(&self) -> String {
         line(self)

@@ -27,6 +27,7 @@ pub mod environment;
 mod handshake;
 mod lifecycle;
 mod reject;
+mod side;
 
 pub use capability::{Capabilities, Capability};
 pub use checkpoint::{
@@ -37,6 +38,7 @@ pub use dead_letter::{DeadLetter, LetterLine};
 pub use handshake::{ErrorClass, Handshake};
 pub use lifecycle::{Change, LifecycleResult, ResultError};
 pub use reject::{Reject, RejectedLine};
+pub use side::Side;
 
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u32 = 1;
@@ -44,12 +46,11 @@ pub const VERSION: u32 = 1;
 /// What a provider's error or result says where it has no message.
 const NO_MESSAGE: &str = "it gave no message";
 
-/// Whether the first field of the object on this line is called `name`, judging by its beginning
-/// alone: a cheap test before a line is parsed.
-fn starts_with_field(line: &[u8], name: &str) -> bool {
-    let object = line.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
-    let name = object.and_then(|object| object.strip_prefix(b"\"")?.strip_prefix(name.as_bytes()));
-    name.is_some_and(|rest| rest.starts_with(b"\""))
+/// What follows the name of an object's first field, if that is `name`, judging by the beginning of the
+/// line alone: a cheap test before a line is parsed.
+fn after_first_field<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let object = line.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
+    object.strip_prefix(b"\"")?.strip_prefix(name.as_bytes())?.strip_prefix(b"\"")
 }
 
 /// A message as one line. The types of this crate have text keys and no failing parts, so that they

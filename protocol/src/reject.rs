@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{line, starts_with_field};
+use crate::{after_first_field, line};
 
 /// `{"reject":{"reason":"…","envelope":…}}`: an output has not written this line, and continues with
 /// the next.
@@ -55,7 +55,8 @@ impl<'a> Reject<'a> {
 
     /// Whether a line begins as a reject does. It is nothing else then.
     pub fn begins(line: &[u8]) -> bool {
-        starts_with_field(line, "reject")
+        let following = after_first_field(line, "reject").map(<[u8]>::trim_ascii_start);
+        following.is_some_and(|following| following.starts_with(b":"))
     }
 
     /// Reads a line that [begins](Self::begins) as a reject.

@@ -201,9 +201,14 @@ fn a_reject_holds_one_line_byte_for_byte() {
         assert!(Reject::begins(line.as_bytes()), "{line}");
         assert!(Reject::decode(line.as_bytes()).is_err(), "{line}");
     }
-    for text in
-        ["rejected", "{\"rejects\":7}", "{\"a\":{\"reject\":1}}", "{\"ack\":{\"id\":7}}", ""]
-    {
+    for text in [
+        "rejected",
+        "{\"reject\"",
+        "{\"rejects\":7}",
+        "{\"a\":{\"reject\":1}}",
+        "{\"ack\":{\"id\":7}}",
+        "",
+    ] {
         assert!(!Reject::begins(text.as_bytes()), "{text}");
     }
 }

@@ -11,7 +11,6 @@ use crate::checkpoint::Stored;
 use crate::config::{self, ConfigProblem};
 use crate::error::ProviderError;
 use crate::handshake;
-use crate::lines::Lines;
 use crate::log;
 use crate::stdio::{self, Stdin};
 use crate::stop::{self, Stop};

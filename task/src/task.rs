@@ -1,30 +1,11 @@
 //! A checked task, ready to run: what the rest of the engine sees of a configuration.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use dstream_protocol::{CheckpointInterval, ConfigFormat, Side};
 
 use crate::{ConfigPlaces, Confinement, Filter, ProviderRef, Secrets, Transport};
-
-/// Which end of the stream a provider is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// It writes the stream.
-    Input,
-    /// It reads the stream.
-    Output,
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Input => "input",
-            Self::Output => "output",
-        })
-    }
-}
 
 /// One task of the file, evaluated and checked.
 #[derive(Debug, Clone)]
@@ -57,7 +38,7 @@ pub struct ProviderBlock {
     pub places: ConfigPlaces,
     /// Added to the child's environment, in the order of the file.
     pub env: Vec<(String, String)>,
-    /// How the command line is written.
+    /// `config_format`: how the first line on its stdin is written.
     pub config_format: ConfigFormat,
     /// What is expected of its first line. Built-in providers are [`Handshake::Required`].
     pub handshake: Handshake,
@@ -71,16 +52,6 @@ pub struct ProviderBlock {
     pub restart: Restart,
     /// What it may use and reach.
     pub confinement: Confinement,
-}
-
-/// How the first line on a provider's stdin is written: `config_format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ConfigFormat {
-    /// `"command"`: `{"command":"run","config":{…}}`.
-    #[default]
-    Command,
-    /// `"plain"`: the bare config object.
-    Plain,
 }
 
 /// What a provider's first line on stdout is expected to be: `handshake`.
@@ -140,27 +111,10 @@ pub enum Delivery {
     AtLeastOnce,
 }
 
-/// `stream { checkpoint_interval = … }`: how often an input that leaves that to DStream says how far
-/// it is; the first that is reached counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct CheckpointInterval {
-    /// Lines.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lines: Option<u64>,
-    /// Bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    /// Milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ms: Option<u64>,
-}
-
-impl Default for CheckpointInterval {
-    /// What comes twice after a crash should take no longer than a restart does.
-    fn default() -> Self {
-        Self { lines: None, bytes: Some(64 << 20), ms: Some(1000) }
-    }
-}
+/// How often an input writes a checkpoint where the task does not say it: what comes twice after a
+/// crash should take no longer than a restart does.
+pub const CHECKPOINT_INTERVAL: CheckpointInterval =
+    CheckpointInterval { lines: None, bytes: Some(64 << 20), ms: Some(1000) };
 
 /// `stream { validate = … }`: how closely a line is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -220,7 +174,7 @@ impl Default for StreamOptions {
     fn default() -> Self {
         Self {
             delivery: Delivery::default(),
-            checkpoint_interval: CheckpointInterval::default(),
+            checkpoint_interval: CHECKPOINT_INTERVAL,
             validate: Validate::default(),
             filter: None,
             on_invalid: OnInvalid::default(),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anstyle::{AnsiColor, Style};
 use crossbeam_channel::never;
 use dstream_config::Settings;
-use dstream_engine::protocol::{Command, LifecycleResult};
 use dstream_engine::run::{LifecycleOutcome, run_lifecycle};
+use dstream_protocol::{Command, LifecycleResult};
 use dstream_task::Task;
 use serde_json::Value;
 
@@ -171,7 +171,7 @@ mod tests {
             {"action":"create","resource":{"type":"queue","name":"orders"}},
             {"action":"update","resource":"topic"},
             {"action":"delete","resource":{"id":"x","size":3}}],"metadata":{"region":"eu"}}"#;
-        let result = LifecycleResult::parse(raw.as_bytes()).unwrap();
+        let result = LifecycleResult::decode(raw.as_bytes()).unwrap();
         let outcome = LifecycleOutcome { output: "bus".into(), result, raw: raw.into() };
         assert_eq!(
             render(&outcome, false),

@@ -15,7 +15,7 @@ mod version;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use dstream_engine::protocol::Command as ProviderCommand;
+use dstream_protocol::Command as ProviderCommand;
 
 use crate::arguments::{Arguments, Command};
 use crate::{exit, logging};

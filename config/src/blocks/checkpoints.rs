@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use super::declared::{Fields, ProviderDeclaration, TaskDeclaration};
 use super::task::TaskReader;
-use super::units;
 use crate::values::evaluate::span_of;
 use crate::values::value::{Data, Value};
 use dstream_task::{
-    CheckpointInterval, ConfigFormat, Delivery, Handshake, ProviderBlock, StreamOptions,
+    CHECKPOINT_INTERVAL, CheckpointInterval, ConfigFormat, Delivery, Handshake, ProviderBlock,
+    StreamOptions, units,
 };
 
 const HELP: &str =
@@ -23,7 +23,7 @@ impl TaskReader<'_> {
     ) -> CheckpointInterval {
         let values = &self.values;
         let Some(attribute) = fields.get("checkpoint_interval") else {
-            return CheckpointInterval::default();
+            return CHECKPOINT_INTERVAL;
         };
         let span = span_of(&attribute.value);
         if delivery != Delivery::AtLeastOnce {
@@ -32,14 +32,14 @@ impl TaskReader<'_> {
             values.log.push(values.script.warning(&span_of_key(attribute), message));
         }
         let Ok(value) = values.value(&attribute.value) else {
-            return CheckpointInterval::default();
+            return CHECKPOINT_INTERVAL;
         };
         match interval(&value) {
             Some(interval) => interval,
             None => {
                 let message = "this is no interval between checkpoints";
                 values.fail_with(&span, message, Some(HELP.to_owned()));
-                CheckpointInterval::default()
+                CHECKPOINT_INTERVAL
             }
         }
     }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use hcl_edit::structure::Attribute;
 
 use super::declared::Fields;
-use super::units::{self, UnitError};
 use crate::values::evaluate::{Evaluator, span_of};
 use crate::values::value::{Data, Value};
 use dstream_reference::{did_you_mean, listed};
+use dstream_task::units::{self, UnitError};
 
 /// A text and where it stands.
 #[derive(Debug)]

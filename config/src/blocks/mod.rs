@@ -15,5 +15,4 @@ pub(crate) mod settings;
 pub(crate) mod shapes;
 mod stream;
 pub(crate) mod task;
-mod units;
 mod version;

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::progress::{Checkpoint, NeverSent, Progress};
 use super::state::{StateError, TaskState};
-use crate::protocol::ack;
+use dstream_protocol::CheckpointAck;
 
 /// How long the rest of a line waits for an input that does not read.
 const UNREAD_WAIT: Duration = Duration::from_millis(200);
@@ -209,7 +209,7 @@ impl Told {
         while let Some(pipe) = input {
             if self.unread.is_empty() {
                 let Some(stored) = self.stored.take() else { return };
-                self.unread = ack(&stored);
+                self.unread = CheckpointAck { position: &stored }.encode().into_bytes();
             }
             match pipe.write(&self.unread) {
                 Ok(count) => drop(self.unread.drain(..count)),

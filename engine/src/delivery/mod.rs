@@ -10,6 +10,7 @@ pub use checkpoints::CheckpointReport;
 pub(crate) use checkpoints::Checkpoints;
 pub use dead_letters::{
     Claim, ClaimCounts, DeadLetterError, DeadLetters, Entry, Letter, Letters, Place, Wanted,
+    can_be_sent, letter_line, read_letter,
 };
 pub(crate) use rejected::{RejectedLines, ReturnedLines};
 pub use state::{StateError, StateStore, Stored, TaskState};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::dead_letters::{DeadLetterError, DeadLetterFile, DeadLetters, NewLetter};
+use super::dead_letters::{DeadLetterError, DeadLetterFile, DeadLetters, NewLetter, new_letter};
 use dstream_relay::{Disposition, Rejected, Rejects};
 use dstream_task::{OnInvalid, Secrets};
 
@@ -86,7 +86,7 @@ impl DeadLetterBox {
             offset_bytes,
             truncated,
             cut_off,
-            ..NewLetter::of(&self.task, &self.provider, &reason, line)
+            ..new_letter(&self.task, &self.provider, &reason, line)
         })
     }
 }
@@ -136,7 +136,7 @@ impl<T: FnMut(&str, bool)> ReturnedLines<T> {
                     Some(file) => file,
                     none => none.insert(DeadLetterFile::open(letters.clone())?),
                 };
-                file.append(&NewLetter::of(&self.task, &self.output, &reason, line))?;
+                file.append(&new_letter(&self.task, &self.output, &reason, line))?;
             }
             (OnInvalid::Drop | OnInvalid::DeadLetter, _) => {}
         }

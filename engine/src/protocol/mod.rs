@@ -1,17 +1,16 @@
-//! The provider protocol, version 1 (`docs/protocol.md`): every JSON message, and the only place
-//! that knows their shape. Knows nothing of processes and transports.
+//! What the engine does with the messages of the protocol, which `dstream-protocol` defines: it asks,
+//! checks the lines of inputs, and reads what outputs say. Knows nothing of processes and transports.
 
 mod checkpoint;
 mod command;
+mod control;
 mod envelope;
 mod greeting;
-mod lifecycle;
-mod reject;
 
-pub use checkpoint::AskedCheckpoints;
-pub(crate) use checkpoint::{CheckpointCheck, ack};
-pub use command::{Asked, Command, command_line};
+pub use dstream_protocol::{Command, ErrorClass, LifecycleResult, ResultError};
+
+pub(crate) use checkpoint::CheckpointCheck;
+pub use command::{Asked, AskedCheckpoints, command_line};
+pub(crate) use control::{RejectedLine, Word, acks, acks_and_rejects, begins_as_reject, rejects};
 pub use envelope::{EnvelopeCheck, EnvelopeView};
-pub use greeting::{ErrorClass, Greeting};
-pub use lifecycle::{Change, LifecycleResult, ResultError};
-pub(crate) use reject::{RejectedLine, Word, acks, acks_and_rejects, begins_as_reject, rejects};
+pub use greeting::Greeting;

@@ -155,7 +155,7 @@ fn judge_answer(
         return (None, Some(FailureKind::LongResult(RESULT_BYTES_MAX)));
     };
     let answer = answer(&printed);
-    match LifecycleResult::parse(answer) {
+    match LifecycleResult::decode(answer) {
         Ok(result) => {
             let failed = !exit.is_success() && result.error.is_none();
             let raw = String::from_utf8_lossy(answer).into_owned();

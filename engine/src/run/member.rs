@@ -16,6 +16,7 @@ use super::notice::Notice;
 use crate::delivery::TaskState;
 use crate::provider::{Confines, Guard, Launch, Pipes, ProviderExit, ProviderProcess};
 use crate::resolve::ResolvedProvider;
+use dstream_protocol::environment;
 use dstream_task::{ProviderBlock, Secrets, Side, Task};
 
 /// A provider of a run.
@@ -234,7 +235,7 @@ pub(super) fn launch<'a>(
     context: &RunContext,
     task: &Task,
 ) -> Launch<'a> {
-    let name = (OsString::from("DSTREAM_TASK"), OsString::from(&task.name));
+    let name = (OsString::from(environment::TASK), OsString::from(&task.name));
     let own = block.env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let env = context.env.iter().cloned().chain([name]).chain(own).collect();
     Launch {

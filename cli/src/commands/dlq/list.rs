@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use dstream_engine::delivery::{DeadLetterError, DeadLetters, Entry};
+use dstream_engine::delivery::{DeadLetterError, DeadLetters, Entry, can_be_sent};
 use dstream_task::Task;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ fn summary(task: &str, letters: &DeadLetters) -> Result<Summary, DeadLetterError
         if letter.task == task {
             summary.letters += 1;
             summary.bytes += entry.place.length() + 1;
-            summary.parts += u64::from(!letter.is_whole());
+            summary.parts += u64::from(!can_be_sent(letter));
             let time = letter.time;
             summary.oldest = Some(summary.oldest.map_or(time, |oldest| oldest.min(time)));
             summary.newest = Some(summary.newest.map_or(time, |newest| newest.max(time)));

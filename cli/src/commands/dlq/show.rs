@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use dstream_engine::delivery::{Entry, Letter, Letters, Place};
+use dstream_engine::delivery::{Entry, Letter, Letters, Place, letter_line, read_letter};
 
 use crate::arguments::Global;
 use crate::plural::count;
@@ -46,10 +46,10 @@ pub(super) fn show(
         text = format!("{} earlier; --limit shows more\n", count(earlier, "letter"));
     }
     for place in &newest.places {
-        let mut letter = Vec::new();
-        all.text(place).read_to_end(&mut letter).map_err(failed)?;
+        let mut line = Vec::new();
+        all.text(place).read_to_end(&mut line).map_err(failed)?;
         // It was one a moment ago, and the file is the same.
-        if let Some(letter) = Letter::parse(&letter) {
+        if let Some(letter) = read_letter(&line) {
             text.push_str(&shown(&letter));
         }
     }
@@ -125,7 +125,7 @@ fn shown(letter: &Letter<'_>) -> String {
         Letter { cut_off: true, .. } => " (cut off)",
         _ => "",
     };
-    let line = letter.line().unwrap_or_default();
+    let line = letter_line(letter).unwrap_or_default();
     // No character takes more than four bytes.
     let beginning = &line[..line.len().min(4 * LINE_CHARS + 4)];
     let line = clear(&String::from_utf8_lossy(beginning), LINE_CHARS);

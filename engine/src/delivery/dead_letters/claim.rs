@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 
-use super::letter::Letter;
+use super::letter::{Letter, can_be_sent, letter_line};
 use super::reader::Entry;
 use super::writer;
 use super::{DeadLetterError, DeadLetters, names};
@@ -69,9 +69,9 @@ impl ClaimCounts {
     /// Counts a letter, if it is of this task. Gives whether it is wanted.
     pub fn count(&mut self, task: &str, wanted: Wanted, letter: &Letter<'_>, bytes: u64) -> bool {
         let is_of_task = letter.task == task;
-        let is_wanted = is_of_task && (wanted == Wanted::All || letter.is_whole());
+        let is_wanted = is_of_task && (wanted == Wanted::All || can_be_sent(letter));
         if is_wanted {
-            let line_bytes = letter.line().map_or(0, |line| line.len());
+            let line_bytes = letter_line(letter).map_or(0, |line| line.len());
             self.letters += 1;
             self.bytes += bytes;
             self.line_bytes_max = self.line_bytes_max.max(line_bytes);
@@ -307,6 +307,7 @@ impl Drop for Lock {
 
 #[cfg(test)]
 mod tests {
+    use super::super::letter::read_letter;
     use super::super::writer::DeadLetterFile;
     use super::*;
 
@@ -335,7 +336,7 @@ mod tests {
         let each = |entry: &Entry<'_>| {
             all.push(match &entry.letter {
                 Some(letter) => {
-                    let line = letter.line().unwrap().into_owned();
+                    let line = letter_line(letter).unwrap().into_owned();
                     format!("{} {}", letter.task, String::from_utf8(line).unwrap())
                 }
                 None => {
@@ -472,10 +473,10 @@ mod tests {
             "{\"time\":\"2026-11-23T10:00:00Z\",\"task\":\"t\",\"provider\":\"p\",\"reason\":\"r\"}",
             "{\"time\":\"2026-11-23T10:00:00Z\",\"task\":\"t\",\"provider\":\"p\",\"reason\":\"r\",\"line_base64\":\"?\"}",
         ] {
-            assert_eq!(Letter::parse(text.as_bytes()), None, "{text}");
+            assert_eq!(read_letter(text.as_bytes()), None, "{text}");
         }
         let cut = letter("t", "x", ",\"cut_off\":true");
-        assert!(!Letter::parse(cut.as_bytes()).unwrap().is_whole());
-        assert!(Letter::parse(letter("t", "x", ",\"more\":1").as_bytes()).unwrap().is_whole());
+        assert!(!can_be_sent(&read_letter(cut.as_bytes()).unwrap()));
+        assert!(can_be_sent(&read_letter(letter("t", "x", ",\"more\":1").as_bytes()).unwrap()));
     }
 }

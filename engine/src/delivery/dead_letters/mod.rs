@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use claim::{Claim, ClaimCounts, Wanted};
-pub use letter::Letter;
-pub(crate) use letter::NewLetter;
+pub use letter::{Letter, can_be_sent, letter_line, read_letter};
+pub(crate) use letter::{NewLetter, new_letter};
 pub use reader::{Entry, Letters, Place};
 pub(crate) use writer::DeadLetterFile;
 

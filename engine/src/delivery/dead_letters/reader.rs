@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::memchr;
 
-use super::letter::Letter;
+use super::letter::{Letter, read_letter};
 use super::{DeadLetterError, DeadLetters, names, writer};
 
 /// Bytes that are read at a time.
@@ -131,7 +131,7 @@ impl Letters {
                 let end = start + taken.length;
                 let is_all = taken.length <= self.letter_bytes_max;
                 if !(is_all && text.trim_ascii().is_empty()) {
-                    let letter = if is_all { Letter::parse(&text) } else { None };
+                    let letter = if is_all { read_letter(&text) } else { None };
                     each(&Entry { place: Place { file: index, bytes: start..end }, letter })?;
                 }
                 start = end + u64::from(taken.newline);

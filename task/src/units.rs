@@ -1,4 +1,5 @@
-//! Durations and sizes as people write them.
+//! Durations (`500ms`, `30s`, `1h30m`) and sizes (`16MiB`) as people write them: the one reader of both,
+//! in configurations, arguments and environment.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use thiserror::Error;
 
 /// Why a text is no duration or no size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum UnitError {
+pub enum UnitError {
     /// Not a duration at all.
     #[error(
         "not a duration; write it like \"30s\", \"500ms\", \"1m\" or \"1h30m\", or as whole seconds"
@@ -36,7 +37,11 @@ const SIZES: &[(&str, u64)] = &[
 
 /// `"1h30m"`, `"500ms"`, `"1.5s"`, or digits alone as whole seconds. Each unit at most once, larger
 /// ones first; a fraction is cut at milliseconds.
-pub(crate) fn duration(text: &str) -> Result<Duration, UnitError> {
+///
+/// # Errors
+///
+/// If it is none, or too long for a number.
+pub fn duration(text: &str) -> Result<Duration, UnitError> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().map(Duration::from_secs).map_err(|_| UnitError::Overflow);
@@ -67,7 +72,11 @@ pub(crate) fn duration(text: &str) -> Result<Duration, UnitError> {
 }
 
 /// `"16MiB"`, `"1.5 GB"`, or digits alone as whole bytes. Upper and lower case mean the same.
-pub(crate) fn size(text: &str) -> Result<u64, UnitError> {
+///
+/// # Errors
+///
+/// If it is none, or too large for a number.
+pub fn size(text: &str) -> Result<u64, UnitError> {
     let text = text.trim();
     let number = number_end(text);
     let name = text[number..].trim_start();
@@ -87,7 +96,7 @@ pub(crate) fn size(text: &str) -> Result<u64, UnitError> {
 }
 
 /// A duration in the words that [`duration`] reads, for messages.
-pub(crate) fn duration_text(duration: Duration) -> String {
+pub fn duration_text(duration: Duration) -> String {
     let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     match TIMES.iter().rev().find(|&&(_, unit)| ms >= unit && ms.is_multiple_of(unit)) {
         Some((name, unit)) => format!("{}{name}", ms / unit),
@@ -96,7 +105,7 @@ pub(crate) fn duration_text(duration: Duration) -> String {
 }
 
 /// A size in the words that [`size`] reads, for messages.
-pub(crate) fn size_text(bytes: u64) -> String {
+pub fn size_text(bytes: u64) -> String {
     match SIZES[4..].iter().rev().find(|&&(_, unit)| bytes >= unit && bytes.is_multiple_of(unit)) {
         Some((name, unit)) => format!("{}{name}", bytes / unit),
         None => format!("{bytes} bytes"),

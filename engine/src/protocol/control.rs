@@ -1,18 +1,10 @@
-//! What an output says of a single line that it cannot take, and what of all that it says is for
-//! DStream.
-
-use std::borrow::Cow;
+//! What an output says to DStream in a line of its stdout: acknowledgements, and lines that it returns.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use dstream_protocol::{BarrierAck, Reject, RejectedLine as Returned};
 
-use super::checkpoint::ack_of;
 use crate::limits::REJECT_REASON_BYTES_MAX;
-
-/// The word among features, capabilities and fields.
-pub(crate) const REJECT: &str = "reject";
 
 /// What an output tells DStream in a line of its own.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +28,7 @@ pub(crate) struct RejectedLine {
 
 /// What a line of an output says that was asked for acknowledgements.
 pub(crate) fn acks(line: &[u8]) -> Option<Word> {
-    ack_of(line).map(Word::Ack)
+    BarrierAck::decode(line).map(|ack| Word::Ack(ack.id))
 }
 
 /// Of one that was asked to give lines back.
@@ -49,46 +41,26 @@ pub(crate) fn acks_and_rejects(line: &[u8]) -> Option<Word> {
     acks(line).or_else(|| rejects(line))
 }
 
-/// Whether a line gives another one back, as far as its beginning tells.
+/// Whether a line returns another one, as far as its beginning tells.
 pub(crate) fn begins_as_reject(line: &[u8]) -> bool {
-    let Some(inner) = line.trim_ascii_start().strip_prefix(b"{") else { return false };
-    let name = inner.trim_ascii_start().strip_prefix(b"\"reject\"");
-    name.is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"))
+    Reject::begins(line)
 }
 
 fn reject_of(line: &[u8]) -> Result<RejectedLine, String> {
-    #[derive(Deserialize)]
-    struct Line<'a> {
-        #[serde(borrow)]
-        reject: Reject<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Reject<'a> {
-        #[serde(borrow)]
-        reason: Cow<'a, str>,
-        #[serde(borrow)]
-        envelope: Option<&'a RawValue>,
-        line: Option<String>,
-        line_base64: Option<String>,
-    }
-    let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    let Reject { reason, envelope, line, line_base64 } = line.reject;
-    let line = match (envelope, line, line_base64) {
-        (Some(envelope), None, None) => envelope.get().as_bytes().to_vec(),
-        (None, Some(line), None) => line.into_bytes(),
-        (None, None, Some(line)) => {
-            STANDARD.decode(line).map_err(|error| format!("`line_base64`: {error}"))?
+    let Reject { reason, line } = Reject::decode(line)?;
+    let line = match line {
+        Returned::Envelope(json) => json.get().as_bytes().to_vec(),
+        Returned::Line(text) => text.into_owned().into_bytes(),
+        Returned::LineBase64(text) => {
+            STANDARD.decode(&*text).map_err(|error| format!("`line_base64`: {error}"))?
         }
-        _ => return Err("it needs one of `envelope`, `line` and `line_base64`".to_owned()),
     };
     if line.contains(&b'\n') {
         return Err("what it gives back is more than one line".to_owned());
     }
     let mut reason = reason.into_owned();
     if reason.len() > REJECT_REASON_BYTES_MAX {
-        let ends = |end: &usize| reason.is_char_boundary(*end);
-        let end = (0..=REJECT_REASON_BYTES_MAX).rev().find(ends).unwrap_or(0);
-        reason.truncate(end);
+        reason.truncate(reason.floor_char_boundary(REJECT_REASON_BYTES_MAX));
         reason.push('…');
     }
     Ok(RejectedLine { line, reason })
