@@ -2,7 +2,7 @@
 //! status it exits. One program holds all of these tests; a new one goes into the module of its
 //! subject:
 //!
-//! - `quickstart`: what the README promises to a newcomer.
+//! - `quickstart`: what the README promises to a newcomer; `pages`: that what the other pages show works.
 //! - `commands`: list, validate, version, completions, help, and wrong command lines.
 //! - `lifecycle`: plan, init, status, destroy.
 //! - `config`: wrong configurations; nothing is started, exit status 2.
@@ -55,6 +55,8 @@ mod lines;
 mod live;
 #[path = "cli/many.rs"]
 mod many;
+#[path = "cli/pages.rs"]
+mod pages;
 #[path = "cli/quickstart.rs"]
 mod quickstart;
 #[path = "cli/registry/mod.rs"]
