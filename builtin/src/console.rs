@@ -21,6 +21,7 @@
 
 use std::io::{self, Write};
 
+use dstream_protocol::{BarrierAck, Reject};
 use dstream_sdk::{Command, Envelope, LifecycleResult, Output, Printer, ProviderError, log};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -121,8 +122,8 @@ fn print(
 ) -> io::Result<()> {
     let line = envelope.line();
     if let Format::Json = format {
-        if is_word(line) {
-            out.write_all(b" ")?; // it is data, and not this output that says it
+        if is_control_message(line) {
+            out.write_all(b" ")?; // it is data, not a message of this output
         }
         out.write_all(line)?;
         return out.write_all(b"\n");
@@ -146,9 +147,9 @@ fn print(
     out.write_all(b"\n")
 }
 
-/// Whether DStream could take a line for something that an output says to it.
-fn is_word(line: &[u8]) -> bool {
-    line.starts_with(b"{\"ack\"") || line.starts_with(b"{\"reject\"")
+/// Whether DStream could take a line for a message of this output.
+fn is_control_message(line: &[u8]) -> bool {
+    BarrierAck::begins(line) || Reject::begins(line)
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ impl Input for Counter {
     fn resume(&mut self, checkpoint: Option<Value>) -> Result<(), ProviderError> {
         if let Some(checkpoint) = checkpoint {
             self.done = position::<Position>(checkpoint)?.value;
-            log::info!("going on after {}", self.done);
+            log::info!("resuming after {}", self.done);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 pub(crate) fn position<P: DeserializeOwned>(checkpoint: Value) -> Result<P, ProviderError> {
     serde_json::from_value(checkpoint).map_err(|error| {
         ProviderError::config(format!(
-            "the stored checkpoint is none of this provider's ({error}); `dstream state reset` forgets it"
+            "the stored checkpoint was not made by this provider ({error}); `dstream state reset` forgets it"
         ))
     })
 }

@@ -53,7 +53,7 @@ fn told_to_leave_it_leaves_with_what_it_had_printed() {
     console.signal(Signal::TERM); // stdin is still open
     let ended = console.end();
     assert_eq!(ended.code, Some(1));
-    assert_eq!(ended.stderr, "ERROR told to leave before the end of the stream\n");
+    assert_eq!(ended.stderr, "ERROR stopped before the end of the stream\n");
 }
 
 #[test]

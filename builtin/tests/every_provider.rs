@@ -150,10 +150,10 @@ fn leave(
     running.write(stream);
     let said = if is_told_to_leave {
         running.signal(Signal::TERM);
-        "ERROR told to leave before the end of the stream\n"
+        "ERROR stopped before the end of the stream\n"
     } else {
         running.close_stdin();
-        "ERROR the stream has ended in the middle of a line, which is left out\n"
+        "ERROR the stream ended in the middle of a line, and that part is left out\n"
     };
     let ended = running.end();
     assert_eq!(ended.code, Some(1));

@@ -189,7 +189,7 @@ fn what_is_wrong_is_said_before_anything_is_read() {
         (json!({ "path": "a", "paths": ["b"] }), "exclude each other"),
         (json!({ "path": missing }), "there is no file"),
         (json!({ "path": folder.path() }), "is a folder"),
-        (json!({ "path": "/dev/null" }), "is no regular file"),
+        (json!({ "path": "/dev/null" }), "is not a regular file"),
         (json!({ "path": missing, "follow": true, "poll_interval_ms": 0 }), "from 1 to"),
         (json!({ "path": missing, "start": "middle" }), "`start` must be one of"),
     ] {
@@ -277,8 +277,10 @@ fn a_later_run_reads_what_has_come_since() {
 fn a_file_that_does_not_fit_its_checkpoint_is_read_anew() {
     let folder = folder();
     let path = folder.path().join("a.log");
-    for (later, said) in [("on\n", "has fewer bytes"), ("ONE\nTWO\nTHREE\n", "begins differently")]
-    {
+    for (later, said) in [
+        ("on\n", "is shorter than what was read"),
+        ("ONE\nTWO\nTHREE\n", "starts with other bytes"),
+    ] {
         write(&path, "one\ntwo\n");
         let config = json!({ "path": path });
         let checkpoint = last_checkpoint(resumed(&config, None).stream());

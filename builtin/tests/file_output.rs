@@ -101,7 +101,7 @@ fn data_alone_is_written_as_it_stands() {
     assert_eq!(files(folder.path())["out.jsonl"], "{\"a\" : 1.50}\n\"x\"\n");
     let ended = run(OUTPUT, command(&config) + "{\"data\":1}\nno envelope\n");
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("a line is no envelope"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("a line is not an envelope"), "{}", ended.stderr);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_line_without_data_is_given_back_where_that_is_wanted() {
     let lines = "{\"data\":1}\nno envelope\n{\"checkpoint\":{\"id\":7}}\n{\"data\":2}\n";
     let ended = run(OUTPUT, format!("{command}\n{lines}"));
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    let reason = "it is no envelope, so it has no data to write";
+    let reason = "it is not an envelope, so it has no data to write";
     let said = format!(
         "{{\"reject\":{{\"reason\":\"{reason}\",\"line\":\"no envelope\"}}}}\n{{\"ack\":{{\"id\":7}}}}\n"
     );

@@ -20,5 +20,5 @@ fn a_slow_one_still_leaves_at_once() {
     null.signal(Signal::TERM);
     let ended = null.end();
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.ends_with("ERROR told to leave before the end of the stream\n"));
+    assert!(ended.stderr.ends_with("ERROR stopped before the end of the stream\n"));
 }

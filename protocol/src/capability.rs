@@ -1,7 +1,5 @@
 //! The optional parts of the protocol.
 
-use std::fmt;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An optional part of the protocol. DStream asks for it among the `features` of the command line, and
@@ -28,7 +26,7 @@ impl Capability {
 
 /// A set of capabilities. As JSON it is a list of their words. Words that this version does not know
 /// are ignored when it is read, and so is anything that is no list of words.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capabilities(u8);
 
 impl Capabilities {
@@ -56,22 +54,12 @@ impl Capabilities {
     pub const fn is_empty(&self) -> bool {
         self.0 == 0
     }
-
-    /// Those in the set, always in the same order.
-    pub fn iter(self) -> impl Iterator<Item = Capability> {
-        Capability::ALL.into_iter().filter(move |capability| self.has(*capability))
-    }
-}
-
-impl fmt::Debug for Capabilities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
 }
 
 impl Serialize for Capabilities {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter().map(Capability::as_str))
+        let own = Capability::ALL.into_iter().filter(|capability| self.has(*capability));
+        serializer.collect_seq(own.map(Capability::as_str))
     }
 }
 

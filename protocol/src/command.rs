@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -28,24 +29,10 @@ pub enum Command {
     Destroy,
 }
 
-impl Command {
-    const ALL: [Self; 5] = [Self::Run, Self::Init, Self::Plan, Self::Status, Self::Destroy];
-
-    /// The word for it in the protocol.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Run => "run",
-            Self::Init => "init",
-            Self::Plan => "plan",
-            Self::Status => "status",
-            Self::Destroy => "destroy",
-        }
-    }
-}
-
 impl fmt::Display for Command {
+    /// The word for it in the protocol.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.serialize(f)
     }
 }
 
@@ -182,7 +169,9 @@ impl<'a> CommandLine<'a> {
                 checkpoint: None,
             });
         };
-        let command = Command::ALL.into_iter().find(|command| command.as_str() == word);
+        let command: Result<_, serde::de::value::Error> =
+            Command::deserialize(word.as_str().into_deserializer());
+        let command = command.map_err(|_| CommandError::UnknownCommand(word))?;
         let config = match field("config").map(serde_json::from_str).transpose() {
             Ok(None | Some(Value::Null)) => Map::new(),
             Ok(Some(Value::Object(config))) => config,
@@ -190,7 +179,7 @@ impl<'a> CommandLine<'a> {
             Err(error) => return Err(CommandError::NotJson(error)),
         };
         Ok(Self {
-            command: command.ok_or(CommandError::UnknownCommand(word))?,
+            command,
             config: Cow::Owned(config),
             // What is not understood was not asked for.
             protocol: field("protocol")

@@ -24,11 +24,7 @@ pub enum ErrorClass {
 
 impl fmt::Display for ErrorClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Config => "config",
-            Self::Transient => "transient",
-            Self::Permanent => "permanent",
-        })
+        self.serialize(f)
     }
 }
 

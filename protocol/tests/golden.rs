@@ -32,7 +32,7 @@ fn a_command_is_one_line_in_both_formats() {
         (Command::Status, "status"),
         (Command::Destroy, "destroy"),
     ] {
-        assert_eq!(command.as_str(), word);
+        assert_eq!(command.to_string(), word);
         let line = CommandLine::new(command, &Map::new()).encode(ConfigFormat::Command);
         assert_eq!(line, format!("{{\"command\":\"{word}\",\"config\":{{}}}}\n"));
     }

@@ -1,10 +1,8 @@
 //! Envelopes as an output sees them: `{"data":…,"metadata":{…}}`, one a line.
 
-use std::fmt;
-
 use memchr::memchr;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _};
 use serde_json::value::RawValue;
 
 use crate::error::ProviderError;
@@ -50,11 +48,13 @@ pub struct Envelope<'a> {
 }
 
 /// The JSON of an envelope's fields as it stands in the line.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Parts<'a> {
     /// `data`.
+    #[serde(borrow)]
     pub data: &'a RawValue,
     /// `metadata`, if there is any.
+    #[serde(borrow, default, deserialize_with = "present")]
     pub metadata: Option<&'a RawValue>,
 }
 
@@ -72,7 +72,14 @@ impl<'a> Envelope<'a> {
     /// `data` and `metadata` as JSON, byte for byte. None if the line is no envelope: no JSON, no
     /// object, without `data`, or with one of the two twice.
     pub fn parts(&self) -> Option<Parts<'a>> {
-        serde_json::from_slice(self.line).ok()
+        self.read_parts().ok()
+    }
+
+    fn read_parts(&self) -> Result<Parts<'a>, serde_json::Error> {
+        if self.line.trim_ascii_start().starts_with(b"[") {
+            return Err(serde_json::Error::custom("a list")); // serde would take its items as fields
+        }
+        serde_json::from_slice(self.line)
     }
 
     /// `data` as a type of the provider's own, which may borrow from the line.
@@ -81,65 +88,27 @@ impl<'a> Envelope<'a> {
     ///
     /// If the line is no envelope, or its `data` of another shape. The message holds no data.
     pub fn data_as<T: Deserialize<'a>>(&self) -> Result<T, ProviderError> {
-        let parts: Parts<'a> = serde_json::from_slice(self.line)
-            .map_err(|error| wrong("a line is no envelope", &error))?;
+        let parts =
+            self.read_parts().map_err(|error| wrong("a line is not an envelope", &error))?;
         serde_json::from_str(parts.data.get())
             .map_err(|error| wrong("`data` has another shape than expected", &error))
     }
 }
 
-/// serde's own words quote the values, which are nobody's business here.
+/// serde's messages quote values, which may be sensitive.
 fn wrong(what: &str, error: &serde_json::Error) -> ProviderError {
     ProviderError::permanent(format!("{what}, at byte {}", error.column()))
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Parts<'a> {
-    /// A visitor of our own: a derived one would take a list for an object.
-    fn deserialize<D: Deserializer<'de>>(line: D) -> Result<Self, D::Error> {
-        line.deserialize_map(PartsVisitor)
-    }
-}
-
-struct PartsVisitor;
-
-impl<'de> Visitor<'de> for PartsVisitor {
-    type Value = Parts<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an envelope")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Parts<'de>, A::Error> {
-        let (mut data, mut metadata) = (None, None);
-        while let Some(field) = fields.next_key()? {
-            let place = match field {
-                Field::Data => &mut data,
-                Field::Metadata => &mut metadata,
-                Field::Other => {
-                    fields.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            if place.replace(fields.next_value::<&'de RawValue>()?).is_some() {
-                return Err(A::Error::custom("a field is there twice"));
-            }
-        }
-        let data = data.ok_or_else(|| A::Error::missing_field("data"))?;
-        Ok(Parts { data, metadata })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
-enum Field {
-    Data,
-    Metadata,
-    #[serde(other)]
-    Other,
+/// A field that may be missing; null is a value like any other.
+fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(field).map(Some)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde::de::IgnoredAny;
+
     use super::*;
 
     #[test]
@@ -151,6 +120,8 @@ mod tests {
         assert_eq!(parts.metadata.unwrap().get(), r#"{"t":"\u00e9"}"#);
         let bare = Envelope::new(br#"{"data":null}"#).parts().unwrap();
         assert_eq!((bare.data.get(), bare.metadata.is_none()), ("null", true));
+        let null = Envelope::new(br#"{"data":1,"metadata":null}"#).parts().unwrap();
+        assert_eq!(null.metadata.unwrap().get(), "null");
     }
 
     #[test]

@@ -22,9 +22,9 @@ pub trait Input: Sized {
     /// names the nearest.
     type Config: DeserializeOwned;
 
-    /// Says what is wrong with a configuration whose fields are right one by one, such as two that
-    /// exclude each other. Called before [`start`](Self::start), and by [`input::check`](crate::input::check),
-    /// anywhere and at any time: it opens, changes and logs nothing.
+    /// Checks what the types of the fields cannot say, such as two fields that exclude each other. Called
+    /// before [`start`](Self::start), and by [`input::check`](crate::input::check),
+    /// at any time. It must not open, change or log anything.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ pub trait Input: Sized {
     }
 
     /// Opens what is needed; DStream learns that the provider is ready
-    /// when it returns. SIGTERM ends the process while it is at it.
+    /// when it returns. Until then SIGTERM ends the process at once.
     ///
     /// # Errors
     ///
@@ -43,17 +43,17 @@ pub trait Input: Sized {
     /// provider ends with status 1.
     fn start(config: Self::Config) -> Result<Self, ProviderError>;
 
-    /// Whether it can go on where an earlier run has stopped. If so, it implements
+    /// Whether it can resume where an earlier run stopped. If so, it implements
     /// [`resume`](Self::resume), and calls [`EnvelopeWriter::checkpoint`] while it streams, whenever
     /// [`EnvelopeWriter::is_checkpoint_due`] says so, and at the end.
     const RESUMES: bool = false;
 
-    /// Goes on after what was complete at a checkpoint of its own; `None` is a first run. Called once
+    /// Resumes after one of its own checkpoints; `None` is a first run. Called once
     /// before [`stream`](Self::stream), and only where DStream keeps checkpoints.
     ///
     /// # Errors
     ///
-    /// If that cannot be, such as a checkpoint that it has never made: it becomes the handshake.
+    /// If it cannot, such as for a checkpoint that it never made: the error becomes the handshake.
     fn resume(&mut self, checkpoint: Option<Value>) -> Result<(), ProviderError> {
         let _ = checkpoint;
         Ok(())
@@ -64,8 +64,8 @@ pub trait Input: Sized {
     ///
     /// # Errors
     ///
-    /// What cannot be got over: it is logged after what had been written has gone out, and the
-    /// provider ends with status 1. A stdout that nobody reads any more is an end and no failure.
+    /// A failure that the input cannot recover from: it is logged after everything written has gone out,
+    /// and the provider ends with status 1. A closed stdout is a normal end, not a failure.
     fn stream(self, out: &mut EnvelopeWriter, stop: &Stop) -> Result<(), ProviderError>;
 }
 
@@ -79,7 +79,7 @@ pub fn check<I: Input>(config: &Map<String, Value>) -> Result<(), ConfigProblem>
     config::check(config, I::check)
 }
 
-/// Is the provider: reads the command from stdin, does the handshake, streams, and returns the exit
+/// Runs the provider: reads the command from stdin, does the handshake, streams, and returns the exit
 /// status for `main` to return.
 ///
 /// It takes over SIGTERM, SIGINT, SIGXFSZ (a file that gets larger than `ulimit -f` allows is an error

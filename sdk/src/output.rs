@@ -21,8 +21,8 @@ use crate::stop::{self, Stop};
 /// A provider that reads the stream.
 ///
 /// It lives until its stdin ends: DStream closes that when everything has been written. SIGTERM
-/// means that there is no time for this. The provider then leaves without reading what is still
-/// there, finishes what it has taken, and ends with status 1. SIGINT alone, the Ctrl-C that every
+/// means that there is no time for this. The provider then exits without reading what is still
+/// there: it finishes what it has received, and ends with status 1. SIGINT alone, the Ctrl-C that every
 /// process at a terminal gets, changes nothing: the input gets it too, and the stream ends.
 ///
 /// It gets whole lines only. What has no newline when stdin ends, because DStream was killed, may be
@@ -32,10 +32,10 @@ pub trait Output: Sized {
     /// names the nearest.
     type Config: DeserializeOwned;
 
-    /// Says what is wrong with a configuration whose fields are right one by one, such as two that
-    /// exclude each other. Called before [`start`](Self::start) and
+    /// Checks what the types of the fields cannot say, such as two fields that exclude each other. Called
+    /// before [`start`](Self::start) and
     /// [`lifecycle`](Self::lifecycle), and by [`output::check`](crate::output::check),
-    /// anywhere and at any time: it opens, changes and logs nothing.
+    /// at any time. It must not open, change or log anything.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ pub trait Output: Sized {
     }
 
     /// Opens what is needed; DStream learns that the provider is ready
-    /// when it returns. SIGTERM ends the process while it is at it.
+    /// when it returns. Until then SIGTERM ends the process at once.
     ///
     /// # Errors
     ///
@@ -54,17 +54,17 @@ pub trait Output: Sized {
     /// provider ends with status 1.
     fn start(config: Self::Config) -> Result<Self, ProviderError>;
 
-    /// Hands over the token of SIGTERM, once, before the first envelope. A provider whose other
+    /// Receives the stop token that SIGTERM triggers, once, before the first envelope. A provider whose other
     /// methods can wait keeps it and waits with [`Stop::wait`].
     fn watch(&mut self, stop: Stop) {
         let _ = stop;
     }
 
-    /// Whether it can go on without a line that it cannot take. If so, it implements
+    /// Whether it can continue without a line that it cannot write. If so, it implements
     /// [`reject_to`](Self::reject_to).
     const REJECTS: bool = false;
 
-    /// Hands over what gives single lines back to DStream, once, before the first envelope. An output
+    /// Receives what returns single lines to DStream, once, before the first envelope. An output
     /// with [`REJECTS`](Self::REJECTS) keeps it, and calls
     /// `self.rejecter.reject(envelope.line(), "no such table")?` in [`write`](Self::write).
     fn reject_to(&mut self, rejecter: Rejecter) {
@@ -75,7 +75,7 @@ pub trait Output: Sized {
     ///
     /// # Errors
     ///
-    /// What cannot be got over: it is logged, and the provider ends with status 1.
+    /// A failure that the output cannot recover from: it is logged, and the provider ends with status 1.
     fn write(&mut self, envelope: Envelope<'_>) -> Result<(), ProviderError>;
 
     /// Takes all lines that one read has brought: one [`write`](Self::write) for each, unless the
@@ -88,7 +88,7 @@ pub trait Output: Sized {
         batch.envelopes().try_for_each(|envelope| self.write(envelope))
     }
 
-    /// No more is there at the moment, and the next read may wait: what the provider has gathered
+    /// No more lines are there at the moment, and the next read may wait: what the provider has buffered
     /// should go out. It is called after each [`write_batch`](Self::write_batch), thus rarely while
     /// much comes and for each envelope while they come singly.
     ///
@@ -99,16 +99,16 @@ pub trait Output: Sized {
         Ok(())
     }
 
-    /// Whether it can say when what it has taken is lasting. If so, it implements
+    /// Whether it can tell when what it has received is durable. If so, it implements
     /// [`commit`](Self::commit).
     const COMMITS: bool = false;
 
-    /// Makes everything that was taken so far lasting: when it returns, DStream is told that this part
-    /// of the stream need not come again. Called where DStream keeps checkpoints, now and then.
+    /// Makes everything received so far durable. When it returns, DStream gets an acknowledgement: this
+    /// part of the stream is not sent again. Called now and then where DStream keeps checkpoints.
     ///
     /// # Errors
     ///
-    /// As [`write`](Self::write); nothing is told then.
+    /// As [`write`](Self::write); nothing is acknowledged then.
     fn commit(&mut self) -> Result<(), ProviderError> {
         self.flush()
     }
@@ -140,7 +140,7 @@ pub fn check<O: Output>(config: &Map<String, Value>) -> Result<(), ConfigProblem
     config::check(config, O::check)
 }
 
-/// Is the provider: reads the command from stdin, does what it says, and returns the exit status for
+/// Runs the provider: reads the command from stdin, does what it says, and returns the exit status for
 /// `main` to return.
 ///
 /// It takes over SIGTERM, SIGINT, SIGXFSZ (a file that gets larger than `ulimit -f` allows is an error
@@ -201,18 +201,17 @@ fn stream<O: Output>(
     let is_cut = stdin.source().is_cut() || stop.is_requested();
     output.finish()?;
     if is_cut {
-        return Err(ProviderError::transient("told to leave before the end of the stream"));
+        return Err(ProviderError::transient("stopped before the end of the stream"));
     }
     if stdin.unfinished().is_some() {
         return Err(ProviderError::transient(
-            "the stream has ended in the middle of a line, which is left out",
+            "the stream ended in the middle of a line, and that part is left out",
         ));
     }
     Ok(())
 }
 
-/// Takes the lines up to the last barrier in them, and says that they are lasting. Gives the lines
-/// behind it.
+/// Writes the lines up to the last barrier in them, and acknowledges it. Returns the lines after it.
 fn commit<'a, O: Output>(
     output: &mut O,
     lines: &'a [u8],
@@ -228,7 +227,7 @@ fn commit<'a, O: Output>(
     // Who is told to leave may have left lines out.
     if let Some(id) = last.filter(|_| !stop.is_requested()) {
         output.commit()?;
-        // One for all: it says that everything before it is lasting, too.
+        // It stands for all earlier ones, too.
         handshake::write(&BarrierAck { id }.encode())?;
     }
     Ok(&lines[taken..])

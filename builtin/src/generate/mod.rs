@@ -121,7 +121,7 @@ impl Input for Generate {
     fn resume(&mut self, checkpoint: Option<Value>) -> Result<(), ProviderError> {
         if let Some(checkpoint) = checkpoint {
             self.done = position::<Position>(checkpoint)?.seq;
-            log::info!("going on after envelope {}", self.done);
+            log::info!("resuming after envelope {}", self.done);
         }
         Ok(())
     }

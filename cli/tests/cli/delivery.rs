@@ -59,7 +59,7 @@ fn a_run_goes_on_where_the_last_one_was() {
     first.said(0, &["Message #3: {\"value\":3", "1 checkpoint stored"]);
     assert!(!first.stdout.contains("ack"), "{}", first.stdout);
     let second = sandbox.run_task();
-    second.said(0, &["going on after 3"]);
+    second.said(0, &["resuming after 3"]);
     assert!(!second.stdout.contains("Message"), "{}", second.stdout);
     sandbox.run(&["state", "list"]).said(0, &["TASK", "t  "]);
     sandbox.run(&["state", "show", "t"]).said(0, &["{\"value\":3}\n"]);
@@ -144,7 +144,7 @@ fn an_output_that_dies_costs_nothing_but_time() {
     }
     let outcome = running.outcome();
     outcome.said(1, &["ended while the stream was running", "will come again"]);
-    sandbox.run_task().said(0, &["going on after", "executed successfully"]);
+    sandbox.run_task().said(0, &["resuming after", "executed successfully"]);
     nothing_is_lost(&sandbox, "out", COUNT, 2);
 }
 

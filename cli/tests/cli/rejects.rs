@@ -75,7 +75,7 @@ fn the_file_output_gives_back_what_has_no_data() {
     };
     let stream = format!("{DEAD}{AT_LEAST_ONCE}\n    validate = \"off\"");
     sandbox.write_task(&source, &[file("data")], &stream);
-    let told = "it is no envelope, so it has no data to write: kept as a dead letter";
+    let told = "it is not an envelope, so it has no data to write: kept as a dead letter";
     sandbox.run_task().said(0, &[told, "1 line rejected by sink"]);
     assert_eq!(text(&sandbox, "out"), "1\n2\n");
     sandbox.run(&["state", "show", "t"]).is(0, "8\n", "");

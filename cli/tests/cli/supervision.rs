@@ -33,7 +33,7 @@ fn an_output_that_keeps_dying_gets_everything_in_the_end() {
     outcome.has(
         0,
         "✅ Task \"t\" executed successfully\n",
-        &["restart 1)", "going on after", "after "],
+        &["restart 1)", "resuming after", "after "],
     );
     let report = outcome.stderr.lines().find(|line| line.contains("\"final\":true")).unwrap();
     let report: serde_json::Value = serde_json::from_str(report).unwrap();
@@ -130,7 +130,7 @@ fn a_policy_of_always_runs_the_task_again_after_its_end() {
     outcome.has(
         0,
         "✅ Task \"t\" executed successfully\n",
-        &["restart 2)", "going on after 3", "that was the end after 2 restarts", "3 lines"],
+        &["restart 2)", "resuming after 3", "that was the end after 2 restarts", "3 lines"],
     );
     assert!(!outcome.stderr.contains("ERROR"), "{}", outcome.stderr);
 }

@@ -157,7 +157,7 @@ impl Follower {
                 Change::None => continue,
                 Change::Grown => {}
                 Change::WrittenAnew => {
-                    log::warn!("{path}: was truncated or written anew: read from its beginning");
+                    log::warn!("{path}: was truncated or rewritten: reading it from the start");
                     reading.begin_anew().map_err(|error| failed(&path, &error))?;
                     self.is_ahead = true;
                 }
@@ -230,7 +230,7 @@ impl Follower {
         match opened {
             Ok(Opened::Reading(mut reading)) if reading.is_compressed() => {
                 log::warn!(
-                    "{}: is compressed, and left out while files are followed",
+                    "{}: is compressed, and skipped: only plain files can be followed",
                     path.display()
                 );
                 if reading.offset() > 0 {
@@ -248,7 +248,7 @@ impl Follower {
             }
             Err(_) if !path.exists() => {} // it has gone just now
             Err(error) => {
-                log::warn!("{error}; it is left out until it changes");
+                log::warn!("{error}; skipped until it changes");
                 if let Ok(metadata) = fs::metadata(path) {
                     self.resting.insert(FileId::of(&metadata), stamp);
                 }

@@ -156,7 +156,9 @@ fn check_named(patterns: &Patterns, follow: bool) -> Result<(), ProviderError> {
                 return Err(ProviderError::config(message));
             }
             Ok(_) => {
-                return Err(ProviderError::config(format!("path: `{shown}` is no regular file")));
+                return Err(ProviderError::config(format!(
+                    "path: `{shown}` is not a regular file"
+                )));
             }
             Err(error) if error.kind() == ErrorKind::NotFound && follow => {
                 log::info!("waiting for {shown}");

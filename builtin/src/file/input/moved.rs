@@ -51,8 +51,8 @@ pub(crate) fn moved(
         if place.is_none() && position.finished_bytes.is_none() {
             let Position { path, offset, .. } = position;
             log::warn!(
-                "{path}: the file that was read to offset {offset} is no longer beside it; what it \
-                 may have had after that was not read"
+                "{path}: the file that was read to offset {offset} is no longer in its folder; \
+                 what was added to it after that was not read"
             );
         }
         place

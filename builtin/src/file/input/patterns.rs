@@ -4,17 +4,12 @@ use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
 use dstream_sdk::{ProviderError, log};
-use glob::{MatchOptions, Pattern};
+use glob::Pattern;
+
+use crate::file::GLOB_OPTIONS;
 
 /// Files that the patterns may find in all. They are held in memory and looked at in every round.
 const FILES_MAX: usize = 100_000;
-
-/// As shells do it: `*` ends at a slash and does not find hidden files.
-const OPTIONS: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: true,
-};
 
 /// What `path` and `paths` say.
 #[derive(Debug)]
@@ -56,7 +51,7 @@ impl Patterns {
     pub(crate) fn matches(&self, path: &Path) -> bool {
         self.0.iter().any(|place| match place {
             Place::File(file) => file == path,
-            Place::Glob(pattern) => pattern.matches_path_with(path, OPTIONS),
+            Place::Glob(pattern) => pattern.matches_path_with(path, GLOB_OPTIONS),
         })
     }
 
@@ -67,9 +62,10 @@ impl Patterns {
             match place {
                 Place::File(path) => found.push(path.clone()),
                 Place::Glob(pattern) => {
-                    let paths = glob::glob_with(pattern.as_str(), OPTIONS).map_err(|error| {
-                        ProviderError::config(format!("path: `{pattern}`: {}", error.msg))
-                    })?;
+                    let paths =
+                        glob::glob_with(pattern.as_str(), GLOB_OPTIONS).map_err(|error| {
+                            ProviderError::config(format!("path: `{pattern}`: {}", error.msg))
+                        })?;
                     let start = found.len();
                     for path in paths.take(FILES_MAX + 1) {
                         match path {

@@ -101,12 +101,12 @@ impl Remembered {
         if version != Some(VERSION) {
             return Err(ProviderError::config(format!(
                 "the checkpoint is not one of this file input (its `version` is not {VERSION}); \
-                 remove it to begin anew"
+                 remove it to start over"
             )));
         }
         let Said { files } = serde_json::from_value(checkpoint).map_err(|error| {
             ProviderError::config(format!(
-                "the checkpoint cannot be understood: {error}; remove it to begin anew"
+                "the checkpoint cannot be understood: {error}; remove it to start over"
             ))
         })?;
         let mut remembered = Self::default();
@@ -129,9 +129,9 @@ impl Remembered {
             self.bytes -= oldest.bytes();
             if !std::mem::replace(&mut self.has_forgotten, true) {
                 log::warn!(
-                    "more than {} files have been read, which is as many as can be remembered: the \
-                     first are forgotten, and read again by a later run that still finds them; move \
-                     away what is done with",
+                    "more than {} files have been read, and no more can be remembered: the oldest are \
+                     forgotten, and a later run that still finds them reads them again; move \
+                     finished files away",
                     self.positions.len()
                 );
             }

@@ -80,7 +80,9 @@ impl Reading {
         let (offset, most) = (position.offset, position.fingerprint_bytes);
         match source.raw().head.fingerprint(most) {
             Some(now) if now != position.fingerprint => {
-                log::warn!("{shown}: begins differently than when it was read before: read anew");
+                log::warn!(
+                    "{shown}: starts with other bytes than when it was last read: reading it from the start"
+                );
                 return Ok(from_the_beginning(source, shown));
             }
             Some(_) if source.is_compressed() && position.finished_bytes == Some(size) => {
@@ -91,7 +93,9 @@ impl Reading {
                 let Position { path, lines: count, rest, .. } = position;
                 return Ok(reading(path, lines(source, offset), count, rest));
             }
-            _ => log::warn!("{shown}: has fewer bytes than were read of it before: read anew"),
+            _ => log::warn!(
+                "{shown}: is shorter than what was read of it before: reading it from the start"
+            ),
         }
         let source = rewound(&source).map_err(failed)?;
         Ok(from_the_beginning(source, shown))

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::durable::{Fsync, missing};
 use super::names::{self, PARTIAL};
-use super::recovery::OPTIONS;
 use super::template::Template;
+use crate::file::GLOB_OPTIONS;
 
 /// The note's name.
 const NOTE: &str = ".dstream-file.json";
@@ -110,7 +110,7 @@ fn status(template: &Template) -> io::Result<LifecycleResult> {
     let numbered = names::globs(&base, "").into_iter().chain(names::globs(&base, PARTIAL));
     let mut found: BTreeMap<PathBuf, u64> = BTreeMap::new();
     for pattern in std::iter::once(base.clone()).chain(numbered) {
-        let paths = glob::glob_with(&pattern, OPTIONS).map_err(io::Error::other)?;
+        let paths = glob::glob_with(&pattern, GLOB_OPTIONS).map_err(io::Error::other)?;
         for path in paths.flatten() {
             if let Ok(metadata) = fs::metadata(&path).as_ref()
                 && metadata.is_file()

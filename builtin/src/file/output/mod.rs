@@ -174,10 +174,10 @@ fn write(
         (Format::Data, None) if line.trim_ascii().is_empty() => Ok(()),
         (Format::Data, None) => match &state.rejecter {
             Some(rejecter) if rejecter.is_asked() => {
-                rejecter.reject(line, "it is no envelope, so it has no data to write")
+                rejecter.reject(line, "it is not an envelope, so it has no data to write")
             }
             _ => Err(ProviderError::permanent(
-                "a line is no envelope, so it has no data to write; `format = \"envelope\"` writes any line",
+                "a line is not an envelope, so it has no data to write; `format = \"envelope\"` writes any line",
             )),
         },
     }

@@ -7,25 +7,18 @@ use std::path::{Path, PathBuf};
 
 use dstream_sdk::{ProviderError, log};
 use flate2::bufread::GzDecoder;
-use glob::MatchOptions;
 
 use super::durable::{Fsync, failed};
 use super::names::{self, PARTIAL};
 use super::template::Template;
 use super::writing::lock;
+use crate::file::GLOB_OPTIONS;
 use crate::file::tail::after_last_newline;
-
-/// As shells do it. Values in a name never begin with a dot.
-pub(crate) const OPTIONS: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: true,
-};
 
 /// Finishes all files that a template can have left.
 pub(crate) fn finish_left(template: &Template, fsync: Fsync) -> Result<(), ProviderError> {
     for pattern in names::globs(&template.glob(), PARTIAL) {
-        let paths = glob::glob_with(&pattern, OPTIONS)
+        let paths = glob::glob_with(&pattern, GLOB_OPTIONS)
             .map_err(|error| ProviderError::config(format!("path: {}", error.msg)))?;
         for path in paths.flatten() {
             match finish(&path, fsync) {
@@ -49,18 +42,18 @@ fn finish(path: &Path, fsync: Fsync) -> io::Result<()> {
         return Ok(());
     }
     if finished.exists() {
-        log::warn!("{shown}: cannot be finished, since there is a finished file of its name");
+        log::warn!("{shown}: cannot be finished: there is a finished file of that name");
         return Ok(());
     }
     let size = file.metadata()?.len();
     let whole = whole_bytes(&mut file)?;
     if whole == 0 {
-        log::info!("{shown}: left by an earlier run without a whole line: removed");
+        log::info!("{shown}: removed: an earlier run left it without a whole line");
         fs::remove_file(path)?;
         return fsync.folder_of(path);
     }
     if whole < size {
-        log::warn!("{shown}: cut to its whole lines, from {size} bytes to {whole}");
+        log::warn!("{shown}: truncated to its whole lines, from {size} bytes to {whole}");
         file.set_len(whole)?;
     }
     fsync.file(&file)?;

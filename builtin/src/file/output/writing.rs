@@ -50,7 +50,7 @@ impl Writing {
                 if last != *b"\n" {
                     // Nobody knows whose it is: it is not cut off.
                     log::warn!(
-                        "{}: ended in the middle of a line, which was ended",
+                        "{}: ended in the middle of a line: a newline was added",
                         base.display()
                     );
                     file.write_all(b"\n")?;
