@@ -6,7 +6,7 @@ use std::path::Path;
 use dstream_builtin::{ConfigStep, PROVIDERS};
 use dstream_config::{BuiltinProvider, ConfigRefusal, Document, Settings, Surroundings, TaskError};
 use dstream_engine::delivery::StateStore;
-use dstream_task::{Diagnostics, Side, Step, Task};
+use dstream_task::{Diagnostics, Reference, Side, Step, Task};
 use serde_json::{Map, Value};
 use tracing::warn;
 
@@ -61,8 +61,8 @@ fn tell_idle_policies(document: &Document, surroundings: &Surroundings, settings
     // What is wrong with the references is told where they are used.
     let Ok((references, _)) = document.references(surroundings) else { return };
     for policy in &settings.trust {
-        let is_about = |reference: &String| policy.is_about(reference);
-        if !references.is_empty() && !references.iter().any(is_about) {
+        let covers = |reference: &Reference| policy.covers(reference);
+        if !references.is_empty() && !references.iter().any(covers) {
             let pattern = policy.pattern.as_str();
             warn!("`trust \"{pattern}\"` is about none of the providers that the file names");
         }
@@ -79,7 +79,7 @@ pub(crate) fn state_store(global: &Global, settings: &Settings) -> StateStore {
 pub(crate) fn references(
     document: &Document,
     surroundings: &Surroundings,
-) -> Result<Vec<String>, Invalid> {
+) -> Result<Vec<Reference>, Invalid> {
     let references = document.references(surroundings);
     references.map(|(references, _)| references).map_err(|problems| invalid(&problems))
 }

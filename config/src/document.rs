@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dstream_reference::nearest;
+use dstream_reference::{Reference, nearest};
 use dstream_task::{
     Diagnostic, Diagnostics, MASK, ProviderBlock, ProviderRef, Secrets, Severity, SourceText, Task,
 };
@@ -234,13 +234,13 @@ impl Document {
     pub fn references(
         &self,
         surroundings: &Surroundings,
-    ) -> Result<(Vec<String>, Diagnostics), Diagnostics> {
+    ) -> Result<(Vec<Reference>, Diagnostics), Diagnostics> {
         self.evaluated(surroundings, |_, values| {
             let registry = read_settings(&self.declared, &values, surroundings).registry;
             let reader = TaskReader { values, surroundings, registry };
             let tasks = &self.declared.tasks;
             let blocks = tasks.iter().flat_map(|task| task.input.iter().chain(&task.outputs));
-            let mut references: Vec<String> = Vec::new();
+            let mut references: Vec<Reference> = Vec::new();
             for reference in blocks.filter_map(|block| reader.reference(block)) {
                 if !references.contains(&reference) {
                     references.push(reference);

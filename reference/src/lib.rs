@@ -8,9 +8,9 @@ mod trust;
 
 pub use mirror::Mirror;
 pub use nearest::{did_you_mean, is_same_name, listed, nearest};
-pub use oci_spec::distribution::Reference;
 pub use public_key::{PublicKey, PublicKeyError, decode_pem};
 pub use reference::{
-    ReferenceError, canonical_registry, check_registry, is_loopback, parse_reference, split_port,
+    Reference, ReferenceError, canonical_registry, check_registry, is_loopback, parse_reference,
+    split_port,
 };
 pub use trust::{TrustPattern, TrustPolicy};

@@ -1,14 +1,68 @@
 //! What may stand in `provider_ref`.
 //!
 //! The grammar is that of the OCI distribution specification. It is checked here by hand: the
-//! parser that comes with [`Reference`] fills in what was not written (a registry, a tag
-//! `latest`), which would run a provider that nobody named, and compiles a large regular
-//! expression for it at every start.
+//! parsers of OCI libraries fill in what was not written (a registry, a tag `latest`), which would
+//! run a provider that nobody named.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use oci_spec::distribution::Reference;
 use thiserror::Error;
+
+/// The complete name of a provider: a registry, a repository, and a tag, a digest or both. It is
+/// parsed once, and ordered as its text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference {
+    whole: String,
+    /// Where the registry ends in `whole`.
+    registry_end: usize,
+    /// Where the repository ends: a `:` with a tag, a `@` with a digest, or both follow.
+    repository_end: usize,
+}
+
+impl Reference {
+    /// Host and port.
+    pub fn registry(&self) -> &str {
+        &self.whole[..self.registry_end]
+    }
+
+    /// The repository's name in its registry.
+    pub fn repository(&self) -> &str {
+        &self.whole[self.registry_end + 1..self.repository_end]
+    }
+
+    /// Registry and repository.
+    pub fn name(&self) -> &str {
+        &self.whole[..self.repository_end]
+    }
+
+    /// The tag, if there is one.
+    pub fn tag(&self) -> Option<&str> {
+        let version = self.whole[self.repository_end..].strip_prefix(':')?;
+        Some(version.split_once('@').map_or(version, |(tag, _)| tag))
+    }
+
+    /// The digest, if there is one.
+    pub fn digest(&self) -> Option<&str> {
+        self.whole[self.repository_end..].split_once('@').map(|(_, digest)| digest)
+    }
+
+    /// What names the manifest: the digest if there is one, else the tag.
+    pub fn version(&self) -> &str {
+        self.digest().or(self.tag()).unwrap_or_default()
+    }
+
+    /// All of it.
+    pub fn as_str(&self) -> &str {
+        &self.whole
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.whole)
+    }
+}
 
 /// Characters of registry and repository together, most.
 const NAME_CHARS_MAX: usize = 255;
@@ -38,26 +92,26 @@ pub enum ReferenceError {
     #[error("the reference names a registry and no repository")]
     NoRepository,
     /// The registry is no host name with an optional port.
-    #[error("`{0}` is no registry: a host name or address and, after a colon, a port")]
+    #[error("invalid registry `{0}`: write a host name or address and, after a colon, a port")]
     Registry(String),
     /// The repository breaks the grammar.
     #[error(
-        "`{0}` is no repository name: small letters and digits, parts separated by `/`, `.`, `_`, `__` or `-`"
+        "invalid repository `{0}`: it has lower-case letters and digits, separated by `/`, `.`, `_`, `__` or `-`"
     )]
     Repository(String),
     /// The repository has capital letters.
-    #[error("a repository name has small letters only")]
+    #[error("a repository name has lower-case letters only")]
     UpperCase(String),
     /// Registry and repository are too long.
     #[error("registry and repository have more than {NAME_CHARS_MAX} characters")]
     TooLong,
     /// The tag breaks the grammar.
     #[error(
-        "`{0}` is no tag: up to {TAG_CHARS_MAX} letters, digits, `.`, `_` and `-`, and no `.` or `-` first"
+        "invalid tag `{0}`: it has up to {TAG_CHARS_MAX} letters, digits, `.`, `_` and `-`, and does not begin with `.` or `-`"
     )]
     Tag(String),
     /// The digest's algorithm is none that registries use.
-    #[error("`{0}` is no digest algorithm; use sha256")]
+    #[error("unknown digest algorithm `{0}`; use sha256")]
     Algorithm(String),
     /// The digest is not the hexadecimal number its algorithm gives.
     #[error("a {algorithm} digest has {digits} hexadecimal digits (0-9, a-f)")]
@@ -191,14 +245,18 @@ pub fn parse_reference(
     } else {
         repository.to_owned()
     };
-    match (tag, digest) {
-        (Some(tag), Some(digest)) => {
-            Ok(Reference::with_tag_and_digest(registry, repository, tag, digest))
+    let mut whole = format!("{registry}/{repository}");
+    let (registry_end, repository_end) = (registry.len(), whole.len());
+    for (separator, part) in [(':', tag), ('@', digest)] {
+        if let Some(part) = part {
+            whole.push(separator);
+            whole.push_str(part);
         }
-        (Some(tag), None) => Ok(Reference::with_tag(registry, repository, tag)),
-        (None, Some(digest)) => Ok(Reference::with_digest(registry, repository, digest)),
-        (None, None) => Err(ReferenceError::NoVersion),
     }
+    if whole.len() == repository_end {
+        return Err(ReferenceError::NoVersion);
+    }
+    Ok(Reference { whole, registry_end, repository_end })
 }
 
 /// Registry and repository, if the first part can only be a registry: it has a dot or a port, or
@@ -264,14 +322,14 @@ fn is_component(component: &str) -> bool {
         })
 }
 
-fn check_tag(tag: &str) -> Result<String, ReferenceError> {
+fn check_tag(tag: &str) -> Result<&str, ReferenceError> {
     let fits = (1..=TAG_CHARS_MAX).contains(&tag.len())
         && !tag.starts_with(['.', '-'])
         && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    if fits { Ok(tag.to_owned()) } else { Err(ReferenceError::Tag(tag.to_owned())) }
+    if fits { Ok(tag) } else { Err(ReferenceError::Tag(tag.to_owned())) }
 }
 
-fn check_digest(digest: &str) -> Result<String, ReferenceError> {
+fn check_digest(digest: &str) -> Result<&str, ReferenceError> {
     let (name, encoded) = digest.split_once(':').unwrap_or((digest, ""));
     let &(algorithm, digits) = DIGESTS
         .iter()
@@ -279,7 +337,7 @@ fn check_digest(digest: &str) -> Result<String, ReferenceError> {
         .ok_or_else(|| ReferenceError::Algorithm(name.to_owned()))?;
     let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if encoded.len() == digits && encoded.bytes().all(hex) {
-        Ok(digest.to_owned())
+        Ok(digest)
     } else {
         Err(ReferenceError::Digest { algorithm, digits })
     }
@@ -292,7 +350,7 @@ mod tests {
     const SHA: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     fn whole(text: &str, registry: Option<&str>) -> Result<String, ReferenceError> {
-        parse_reference(text, registry).map(|reference| reference.whole())
+        parse_reference(text, registry).map(|reference| reference.to_string())
     }
 
     #[test]
@@ -308,6 +366,21 @@ mod tests {
             &format!("ghcr.io/katasec/kafka-provider:v1@{SHA}"),
         ] {
             assert_eq!(whole(text, None).as_deref(), Ok(text));
+        }
+    }
+
+    #[test]
+    fn a_reference_has_parts() {
+        for (text, tag, digest) in [
+            ("r.io:5000/a/b:v1".to_owned(), Some("v1"), None),
+            (format!("r.io:5000/a/b@{SHA}"), None, Some(SHA)),
+            (format!("r.io:5000/a/b:v1@{SHA}"), Some("v1"), Some(SHA)),
+        ] {
+            let reference = parse_reference(&text, None).unwrap();
+            assert_eq!((reference.registry(), reference.repository()), ("r.io:5000", "a/b"));
+            assert_eq!(reference.name(), "r.io:5000/a/b");
+            assert_eq!((reference.tag(), reference.digest()), (tag, digest));
+            assert_eq!(Some(reference.version()), digest.or(tag));
         }
     }
 

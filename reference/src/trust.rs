@@ -1,6 +1,6 @@
 //! Whose signature is asked for.
 
-use crate::{PublicKey, Reference, canonical_registry, parse_reference, split_port};
+use crate::{PublicKey, Reference, canonical_registry, split_port};
 
 /// `trust "pattern" { public_key = … }`
 #[derive(Debug, Clone, PartialEq)]
@@ -12,15 +12,9 @@ pub struct TrustPolicy {
 }
 
 impl TrustPolicy {
-    /// Whether it is about a whole reference.
-    pub fn is_about(&self, reference: &str) -> bool {
-        parse_reference(reference, None).is_ok_and(|reference| self.covers(&reference))
-    }
-
     /// Whether it is about a reference.
     pub fn covers(&self, reference: &Reference) -> bool {
-        let repository = format!("{}/{}", reference.registry(), reference.repository());
-        self.pattern.matches(&repository)
+        self.pattern.matches(reference.name())
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use dstream_reference::Reference;
+
 /// Where a provider's executable comes from, as the file says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderRef {
@@ -11,14 +13,15 @@ pub enum ProviderRef {
     /// `provider_path`: with a separator in it, relative to the HCL file (already joined with its
     /// folder here); a bare name, looked up in PATH.
     Path(PathBuf),
-    /// `provider_ref`: a complete OCI reference with registry, repository, and tag or digest.
-    Oci(String),
+    /// `provider_ref`: a complete OCI reference.
+    Oci(Reference),
 }
 
 impl fmt::Display for ProviderRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Builtin(name) | Self::Oci(name) => f.write_str(name),
+            Self::Builtin(name) => f.write_str(name),
+            Self::Oci(reference) => reference.fmt(f),
             Self::Path(path) => path.display().fmt(f),
         }
     }

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use crossbeam_channel::never;
 use dstream_config::Settings;
 use dstream_engine::run::{LifecycleOutcome, run_lifecycle};
+use dstream_prepare::LockPolicy;
 use dstream_protocol::{Command, LifecycleResult};
 use dstream_task::Task;
 use serde_json::Value;
@@ -63,7 +64,8 @@ fn carry_out(
     command: Command,
     json: bool,
 ) -> ExitCode {
-    let provided = match registry::provide(global, settings, std::slice::from_ref(task), false) {
+    let tasks = std::slice::from_ref(task);
+    let provided = match registry::provide(global, settings, tasks, LockPolicy::Optional) {
         Ok(provided) => provided,
         Err(status) => return ExitCode::from(status),
     };

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dstream_reference::parse_reference;
+use dstream_reference::{Reference, parse_reference};
 use dstream_task::ProviderRef;
 
 use super::declared::{Fields, ProviderDeclaration, TaskDeclaration};
@@ -169,7 +169,7 @@ impl TaskReader<'_> {
                 Ok(reference) => {
                     let repository = reference.repository();
                     let short = repository.rsplit('/').next().unwrap_or(repository).to_owned();
-                    (ProviderRef::Oci(reference.whole()), short)
+                    (ProviderRef::Oci(reference), short)
                 }
                 Err(error) => {
                     let message = if found.secret {
@@ -226,7 +226,7 @@ impl TaskReader<'_> {
     }
 
     /// The reference of a block that has one.
-    pub(crate) fn reference(&self, declared: &ProviderDeclaration) -> Option<String> {
+    pub(crate) fn reference(&self, declared: &ProviderDeclaration) -> Option<Reference> {
         if !declared.provider.as_ref()?.has_key("provider_ref") {
             return None;
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dstream_config::{Document, Surroundings, TaskError};
+use dstream_reference::parse_reference;
 use dstream_task::ProviderRef;
 use dstream_task::{
     Confinement, Delivery, Handshake, OnInvalid, ResourceLimits, RestartPolicy, Sandbox, Task,
@@ -53,7 +54,9 @@ fn every_setting_reaches_the_task() {
     assert_eq!(input.name, "mssql-cdc-provider");
     assert_eq!(
         input.provider,
-        ProviderRef::Oci("ghcr.io/katasec/mssql-cdc-provider:v1.2.0".to_owned())
+        ProviderRef::Oci(
+            parse_reference("ghcr.io/katasec/mssql-cdc-provider:v1.2.0", None).unwrap()
+        )
     );
     assert_eq!(
         input.env,

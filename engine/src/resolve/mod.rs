@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[cfg(target_os = "linux")]
 pub(crate) use executable::interpreter_of;
 
-use dstream_task::{ProviderRef, Side};
+use dstream_task::{ProviderRef, Reference, Side};
 
 /// What can be started: a file and the arguments that make it this provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct ProviderSources {
     /// The folders in which bare names are looked up, as in `PATH`.
     pub search_path: OsString,
     /// The executables of references, fetched and verified before the run: a run needs no network.
-    pub fetched: BTreeMap<String, PathBuf>,
+    pub fetched: BTreeMap<Reference, PathBuf>,
 }
 
 /// Why a provider cannot be started.
@@ -54,7 +54,7 @@ pub enum ResolveError {
     #[error("`{}` cannot be read", .0.display())]
     Unreadable(PathBuf, #[source] io::Error),
     #[error("`{0}` was not fetched before the run")]
-    NotFetched(String),
+    NotFetched(Reference),
 }
 
 impl ResolveError {
@@ -128,6 +128,8 @@ impl ProviderSources {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
+
+    use dstream_reference::parse_reference;
 
     use super::*;
 
@@ -206,13 +208,14 @@ mod tests {
         let resolved =
             sources.resolve(Side::Input, &ProviderRef::Builtin("counter".into())).unwrap();
         assert_eq!(resolved.args, ["provider", "input", "counter"]);
-        let reference = ProviderRef::Oci("ghcr.io/a/b:v1".into());
+        let reference = parse_reference("ghcr.io/a/b:v1", None).unwrap();
+        let provider = ProviderRef::Oci(reference.clone());
         assert!(matches!(
-            sources.resolve(Side::Input, &reference),
+            sources.resolve(Side::Input, &provider),
             Err(ResolveError::NotFetched(_))
         ));
         let program = file(folder.path(), "plugin", b"#!/bin/sh\n", 0o755);
-        sources.fetched.insert("ghcr.io/a/b:v1".into(), program.clone());
-        assert_eq!(sources.resolve(Side::Input, &reference).unwrap().program, program);
+        sources.fetched.insert(reference, program.clone());
+        assert_eq!(sources.resolve(Side::Input, &provider).unwrap().program, program);
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io::{Seek, Write};
 use std::sync::Arc;
 
+use dstream_reference::Reference;
 use oci_client::manifest::{OciDescriptor, OciImageIndex, OciImageManifest, OciManifest};
-use oci_spec::distribution::Reference;
 
-use super::source::{self, Source};
+use super::source::Source;
 use super::{FetchError, Fetcher};
 use crate::artifact::{ArtifactError, Digest, Layer, layer_of, read_manifest};
 use crate::client::{Attempts, ManifestBytes};
@@ -20,8 +20,8 @@ use dstream_reference::Mirror;
 /// What was copied of a reference.
 #[derive(Debug, Clone)]
 pub struct Copied {
-    /// The whole reference.
-    pub reference: String,
+    /// The reference.
+    pub reference: Reference,
     /// The digest of its manifest.
     pub manifest: Digest,
     /// Where it is now.
@@ -58,11 +58,11 @@ impl Fetcher {
         self.hold();
         super::check_digest(reference, pin)?;
         let from = self.source(reference)?;
-        let manifest = from.manifest(reference, source::wanted(reference))?;
+        let manifest = from.manifest(reference, reference.version())?;
         super::check_pin(reference, pin, &manifest.digest)?;
         let target = self.target(to)?;
         let mut copied = Copied {
-            reference: reference.whole(),
+            reference: reference.clone(),
             manifest: manifest.digest.clone(),
             target: target.describe(reference),
             blobs: 0,
@@ -105,7 +105,7 @@ impl Fetcher {
         manifest: &ManifestBytes,
         copied: &mut Copied,
     ) -> Result<(), FetchError> {
-        let in_words = |error| FetchError::Artifact { reference: reference.whole(), error };
+        let in_words = |error| FetchError::Artifact { reference: reference.clone(), error };
         match read_manifest(&manifest.bytes).map_err(in_words)? {
             OciManifest::ImageIndex(index) => {
                 self.copy_children(reference, from, target, &index, copied)
@@ -136,7 +136,7 @@ impl Fetcher {
             let child = from.named_manifest(reference, &entry.digest)?;
             if matches!(read_manifest(&child.bytes), Ok(OciManifest::ImageIndex(_))) {
                 let error = ArtifactError::Nested;
-                return Err(FetchError::Artifact { reference: reference.whole(), error });
+                return Err(FetchError::Artifact { reference: reference.clone(), error });
             }
             self.copy_manifest(reference, from, target, &child, copied)?;
             target.put_manifest(reference, None, &child)?;
@@ -155,7 +155,7 @@ impl Fetcher {
         if target.has_blob(reference, &layer.digest)? {
             return Ok(());
         }
-        self.observer.started(&reference.whole(), layer.size_bytes, 0);
+        self.observer.started(reference.as_str(), layer.size_bytes, 0);
         let outcome = self.pump(reference, from, target, layer);
         self.observer.finished();
         outcome?;

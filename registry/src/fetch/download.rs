@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
-use oci_spec::distribution::Reference;
+use dstream_reference::Reference;
 
 use super::source::Source;
 use super::{FetchError, FetchObserver, Fetcher};
@@ -25,7 +25,7 @@ impl Fetcher {
             return Ok((digest, 0));
         }
         let _locked =
-            self.cache.lock(&layer.digest, || self.observer.waiting(&reference.whole()))?;
+            self.cache.lock(&layer.digest, || self.observer.waiting(reference.as_str()))?;
         // Another process may have been at it while we waited.
         if let Some(digest) = self.is_there(layer)? {
             return Ok((digest, 0));
@@ -85,7 +85,7 @@ impl Fetcher {
                 let _ = fs::remove_file(partial);
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
                 let what = format!("{error}{}", cause.unwrap_or_default());
-                let (reference, hint) = (reference.whole(), error.hint());
+                let (reference, hint) = (reference.clone(), error.hint());
                 return Err(FetchError::Unpack { reference, what, hint });
             }
         }
@@ -116,7 +116,7 @@ impl Download<'_> {
         // What an earlier attempt has left counts like what comes now: the digest covers both.
         let mut have = self.hash_start(&mut file, &mut hasher).map_err(&failed)?;
         let resumed = have > 0;
-        self.observer.started(&self.reference.whole(), self.layer.size_bytes, have);
+        self.observer.started(self.reference.as_str(), self.layer.size_bytes, have);
         let outcome = self.fill(&mut file, &mut hasher, &mut have);
         self.observer.finished();
         let downloaded = outcome?;
@@ -131,7 +131,7 @@ impl Download<'_> {
             // The fault may lie in what was there.
             return Ok(downloaded + self.run()?);
         }
-        let (reference, expected) = (self.reference.whole(), self.layer.digest.clone());
+        let (reference, expected) = (self.reference.clone(), self.layer.digest.clone());
         Err(FetchError::WrongDigest { reference, expected, found })
     }
 
@@ -199,7 +199,7 @@ impl Download<'_> {
             }
             if *have + length as u64 > self.layer.size_bytes {
                 drop(fs::remove_file(self.partial));
-                let (reference, size_bytes) = (self.reference.whole(), self.layer.size_bytes);
+                let (reference, size_bytes) = (self.reference.clone(), self.layer.size_bytes);
                 return Err(FetchError::TooLong { reference, size_bytes });
             }
             file.write_all(&piece[..length]).map_err(&failed)?;

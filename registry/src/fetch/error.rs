@@ -1,5 +1,6 @@
 //! What can go wrong between a reference and its executable.
 
+use dstream_reference::Reference;
 use thiserror::Error;
 
 use crate::artifact::{ArtifactError, Digest};
@@ -20,37 +21,37 @@ pub enum FetchError {
     #[error("the blob {digest} of the layout cannot be read: {error}")]
     Blob { digest: Digest, error: std::io::Error },
     #[error("`{reference}`: {error}")]
-    Artifact { reference: String, error: ArtifactError },
+    Artifact { reference: Reference, error: ArtifactError },
     #[error(
         "a blob of `{reference}` does not match its digest: {expected} was named, {found} was sent"
     )]
-    WrongDigest { reference: String, expected: Digest, found: Digest },
+    WrongDigest { reference: Reference, expected: Digest, found: Digest },
     #[error(
         "a blob of `{reference}` is larger than the {size_bytes} bytes that its manifest names"
     )]
-    TooLong { reference: String, size_bytes: u64 },
+    TooLong { reference: Reference, size_bytes: u64 },
     #[error("the executable of `{reference}` cannot be unpacked: {what}")]
-    Unpack { reference: String, what: String, hint: &'static str },
+    Unpack { reference: Reference, what: String, hint: &'static str },
     #[error("`{reference}`: {what}")]
-    Metadata { reference: String, what: String },
+    Metadata { reference: Reference, what: String },
     #[error("`{0}` has changed while it was being fetched")]
-    Changed(String),
+    Changed(Reference),
     #[error(
         "`{reference}` now means other bytes than the lock file says\n    locked {locked}\n    found  {found}"
     )]
-    Moved { reference: String, locked: Digest, found: Digest },
+    Moved { reference: Reference, locked: Digest, found: Digest },
     #[error(
         "the executable of `{reference}` is not the one in the lock file\n    locked {locked}\n    found  {found}"
     )]
-    OtherExecutable { reference: String, locked: Digest, found: Digest },
+    OtherExecutable { reference: Reference, locked: Digest, found: Digest },
     #[error("the folder {folder} has no `{name}`")]
     NotInLayout { folder: String, name: String },
     #[error("`{0}` is not in the cache")]
-    NotInCache(String),
+    NotInCache(Reference),
     #[error("what the cache has of `{reference}` is damaged or missing: {digest}")]
-    Damaged { reference: String, digest: Digest },
+    Damaged { reference: Reference, digest: Digest },
     #[error("`{reference}` is not signed as `trust \"{pattern}\"` demands: {what}")]
-    Untrusted { reference: String, pattern: String, what: String },
+    Untrusted { reference: Reference, pattern: String, what: String },
 }
 
 impl From<LayoutError> for FetchError {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oci_spec::distribution::Reference;
+use dstream_reference::Reference;
 
 use super::{FetchError, Fetcher};
 use crate::artifact::{Artifact, ArtifactError, Content, Digest, Platform, ProviderMetadata};
@@ -10,8 +10,8 @@ use crate::artifact::{Artifact, ArtifactError, Content, Digest, Platform, Provid
 /// What a reference is.
 #[derive(Debug, Clone)]
 pub struct Inspection {
-    /// The whole reference.
-    pub reference: String,
+    /// The reference.
+    pub reference: Reference,
     /// The digest of its manifest.
     pub manifest: Digest,
     /// What kind of manifest that is.
@@ -50,7 +50,7 @@ impl Fetcher {
     pub fn inspect(&self, reference: &Reference) -> Result<Inspection, FetchError> {
         self.hold();
         let source = self.source(reference)?;
-        let manifest = source.manifest(reference, super::source::wanted(reference))?;
+        let manifest = source.manifest(reference, reference.version())?;
         let artifact = self.read(reference, &manifest.bytes)?;
         let (mut platforms, mut described) = (Vec::new(), None);
         let mut collect = |artifact: &Artifact, platform: Option<Platform>| {
@@ -72,7 +72,7 @@ impl Fetcher {
                     let child = self.read(reference, &child.bytes)?;
                     if matches!(child.content, Content::Index(_)) {
                         let error = ArtifactError::Nested;
-                        return Err(FetchError::Artifact { reference: reference.whole(), error });
+                        return Err(FetchError::Artifact { reference: reference.clone(), error });
                     }
                     collect(&child, Some(entry.platform));
                 }
@@ -81,7 +81,7 @@ impl Fetcher {
         let metadata = described.map(|layer| self.metadata(reference, &layer)).transpose()?;
         let signatures = self.find_signatures(reference, &manifest.digest).layers.len();
         Ok(Inspection {
-            reference: reference.whole(),
+            reference: reference.clone(),
             manifest: manifest.digest,
             media_type: manifest.media_type,
             artifact_type: artifact.artifact_type,

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use oci_spec::distribution::Reference;
+use dstream_reference::Reference;
 
 use crate::artifact::{
     Artifact, ArtifactError, Content, Digest, Layer, METADATA_TITLE, Platform, ProviderMetadata,
@@ -60,8 +60,8 @@ pub struct Fetcher {
 /// An executable that may be started.
 #[derive(Debug, Clone)]
 pub struct Fetched {
-    /// The whole reference.
-    pub reference: String,
+    /// The reference.
+    pub reference: Reference,
     /// The digest of its manifest.
     pub manifest: Digest,
     /// What the executable is made for; `None` where the artifact does not say.
@@ -147,7 +147,7 @@ impl Fetcher {
         pin: Option<&Pin>,
     ) -> Result<Resolved, FetchError> {
         let source = self.source(reference)?;
-        let manifest = source.manifest(reference, source::wanted(reference))?;
+        let manifest = source.manifest(reference, reference.version())?;
         check_pin(reference, pin, &manifest.digest)?;
         let artifact = self.read(reference, &manifest.bytes)?;
         self.cache.keep_blob(&manifest.digest, &manifest.bytes)?;
@@ -156,7 +156,7 @@ impl Fetcher {
 
     fn read(&self, reference: &Reference, bytes: &[u8]) -> Result<Artifact, FetchError> {
         Artifact::read(bytes)
-            .map_err(|error| FetchError::Artifact { reference: reference.whole(), error })
+            .map_err(|error| FetchError::Artifact { reference: reference.clone(), error })
     }
 
     /// The executable of a manifest that is known already.
@@ -175,7 +175,7 @@ impl Fetcher {
             Ok(Some(manifest.bytes))
         })?;
         let Some(chosen) = chosen else {
-            return Err(FetchError::Changed(reference.whole()));
+            return Err(FetchError::Changed(reference.clone()));
         };
         let metadata = match &chosen.metadata {
             Some(layer) => Some(self.metadata(reference, layer)?),
@@ -206,7 +206,7 @@ impl Fetcher {
             if let Some(digest) = reference.digest() {
                 return Digest::parse(digest).ok();
             }
-            let record = self.cache.record(&reference.whole())?;
+            let record = self.cache.record(reference.as_str())?;
             Digest::parse(&record.manifest).ok()
         };
         let Some(digest) = pin.map(|pin| pin.manifest.clone()).or_else(known) else {
@@ -257,7 +257,7 @@ impl Fetcher {
         wanted: Platform,
         child: &mut Child<'_>,
     ) -> Result<Option<Chosen>, FetchError> {
-        let in_words = |error| FetchError::Artifact { reference: reference.whole(), error };
+        let in_words = |error| FetchError::Artifact { reference: reference.clone(), error };
         match &artifact.content {
             Content::Layers { offers, metadata } => {
                 let offer = offer_for(offers, wanted).map_err(in_words)?;
@@ -309,7 +309,7 @@ impl Fetcher {
         bytes: &[u8],
     ) -> Result<ProviderMetadata, FetchError> {
         ProviderMetadata::read(bytes).map_err(|what| FetchError::Metadata {
-            reference: reference.whole(),
+            reference: reference.clone(),
             what: format!("its {METADATA_TITLE} cannot be read: {what}"),
         })
     }
@@ -328,10 +328,10 @@ impl Fetcher {
     ) -> Result<Fetched, FetchError> {
         let path = self.cache.executable(&executable)?;
         let Some(path) = path else {
-            return Err(FetchError::Changed(reference.whole()));
+            return Err(FetchError::Changed(reference.clone()));
         };
         let fetched = Fetched {
-            reference: reference.whole(),
+            reference: reference.clone(),
             manifest: manifest.clone(),
             platform,
             size_bytes: std::fs::metadata(&path).map_or(0, |metadata| metadata.len()),
@@ -354,7 +354,7 @@ impl Fetcher {
 
     /// Notes where a reference has led.
     fn note(&self, fetched: &Fetched) -> Result<(), FetchError> {
-        let known = self.cache.record(&fetched.reference);
+        let known = self.cache.record(fetched.reference.as_str());
         let has = known.is_some_and(|record| {
             record.manifest == fetched.manifest.to_string()
                 && record.executables.contains_key(&fetched.platform_key())
@@ -367,7 +367,7 @@ impl Fetcher {
             size_bytes: fetched.size_bytes,
         };
         self.cache.keep_record(Record {
-            reference: fetched.reference.clone(),
+            reference: fetched.reference.to_string(),
             manifest: fetched.manifest.to_string(),
             fetched_at: jiff::Timestamp::now(),
             executables: [(fetched.platform_key(), executable)].into(),
@@ -438,7 +438,7 @@ fn check_digest(reference: &Reference, pin: Option<&Pin>) -> Result<(), FetchErr
 fn check_pin(reference: &Reference, pin: Option<&Pin>, found: &Digest) -> Result<(), FetchError> {
     match pin {
         Some(pin) if pin.manifest != *found => Err(FetchError::Moved {
-            reference: reference.whole(),
+            reference: reference.clone(),
             locked: pin.manifest.clone(),
             found: found.clone(),
         }),

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use dstream_reference::Reference;
 use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
-use oci_spec::distribution::Reference;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
@@ -33,15 +33,13 @@ pub struct Publication {
     pub metadata: Map<String, Value>,
     /// Notes on the manifest, by their keys.
     pub annotations: BTreeMap<String, String>,
-    /// What is wrong with the `config_schema` of `provider.json`.
-    pub check_schema: fn(&Value) -> Result<(), String>,
 }
 
 /// What was published.
 #[derive(Debug, Clone)]
 pub struct Published {
-    /// The whole reference.
-    pub reference: String,
+    /// The reference.
+    pub reference: Reference,
     /// The digest of its manifest.
     pub manifest: Digest,
     /// What it is made for.
@@ -65,7 +63,7 @@ pub enum PublishError {
     #[error("provider.json is not valid: {0}")]
     Metadata(String),
     #[error("a provider is published under a tag, and `{0}` has none")]
-    NoTag(String),
+    NoTag(Reference),
     #[error(transparent)]
     Fetch(#[from] FetchError),
 }
@@ -113,7 +111,7 @@ impl Fetcher {
     ) -> Result<Published, PublishError> {
         let tag = match (reference.tag(), reference.digest()) {
             (Some(tag), None) => tag,
-            _ => return Err(PublishError::NoTag(reference.whole())),
+            _ => return Err(PublishError::NoTag(reference.clone())),
         };
         if publication.executables.is_empty() {
             return Err(PublishError::Nothing);
@@ -151,7 +149,7 @@ impl Fetcher {
             sign(&registry, reference, &digest, key)?;
         }
         Ok(Published {
-            reference: reference.whole(),
+            reference: reference.clone(),
             manifest: digest,
             platforms: publication.executables.keys().copied().collect(),
             uploaded_bytes,
@@ -230,10 +228,6 @@ fn metadata_bytes(publication: &Publication) -> Result<Vec<u8>, PublishError> {
     let read = ProviderMetadata::read(&bytes).map_err(PublishError::Metadata)?;
     if !matches!(read.kind.as_deref(), None | Some("input" | "output")) {
         return Err(PublishError::Metadata("its type is neither input nor output".to_owned()));
-    }
-    if let Some(schema) = &read.config_schema {
-        (publication.check_schema)(schema)
-            .map_err(|what| PublishError::Metadata(format!("its config_schema: {what}")))?;
     }
     Ok(bytes)
 }

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::time::Instant;
 
+use dstream_reference::Reference;
 use oci_client::manifest::{ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE};
-use oci_spec::distribution::Reference;
 
 use super::FetchError;
 use crate::artifact::{Digest, Layer};
@@ -85,7 +85,7 @@ impl Blob {
             have += length as u64;
             if have > layer.size_bytes {
                 let size_bytes = layer.size_bytes;
-                return Err(FetchError::TooLong { reference: reference.whole(), size_bytes });
+                return Err(FetchError::TooLong { reference: reference.clone(), size_bytes });
             }
             hasher.update(&piece[..length]);
             to(&piece[..length])?;
@@ -97,14 +97,9 @@ impl Blob {
         if found == layer.digest {
             return Ok(());
         }
-        let (reference, expected) = (reference.whole(), layer.digest.clone());
+        let (reference, expected) = (reference.clone(), layer.digest.clone());
         Err(FetchError::WrongDigest { reference, expected, found })
     }
-}
-
-/// The part of a reference that names the manifest: the digest if there is one, else the tag.
-pub(crate) fn wanted(reference: &Reference) -> &str {
-    reference.digest().or(reference.tag()).unwrap_or_default()
 }
 
 impl Source {
@@ -174,7 +169,7 @@ impl Source {
         digest: &str,
     ) -> Result<ManifestBytes, FetchError> {
         let digest = Digest::parse(digest).map_err(|error| FetchError::Artifact {
-            reference: reference.whole(),
+            reference: reference.clone(),
             error: error.into(),
         })?;
         self.manifest(reference, &digest.to_string())
@@ -396,5 +391,5 @@ impl Source {
 
 /// The name of a manifest in a layout: the reference with this tag.
 pub(crate) fn named(reference: &Reference, tag: &str) -> String {
-    format!("{}/{}:{tag}", reference.registry(), reference.repository())
+    format!("{}:{tag}", reference.name())
 }

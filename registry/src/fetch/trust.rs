@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dstream_reference::Reference;
 use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest};
-use oci_spec::distribution::Reference;
 use serde::{Deserialize, Serialize};
 
 use super::publish::{PublishError, push_small};
@@ -142,7 +142,7 @@ fn meets(
         }
     }
     Err(FetchError::Untrusted {
-        reference: reference.whole(),
+        reference: reference.clone(),
         pattern: policy.pattern.as_str().to_owned(),
         what: match closest {
             None => "there is no signature".to_owned(),
@@ -163,8 +163,7 @@ pub(super) fn sign(
 ) -> Result<(), PublishError> {
     let failed = |error: RegistryError| PublishError::Fetch(FetchError::Registry(error));
     let repository = reference.repository();
-    let whole = format!("{}/{repository}", reference.registry());
-    let payload = signature::payload(&whole, &manifest.to_string());
+    let payload = signature::payload(reference.name(), &manifest.to_string());
     let tag = signature_tag(&manifest.to_string());
     let known = match registry.manifest(repository, &tag) {
         Ok(known) => serde_json::from_slice(&known.bytes).ok(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oci_spec::distribution::Reference;
+use dstream_reference::Reference;
 
 use super::{FetchError, Fetcher, Freshness, check_digest, check_pin};
 use crate::artifact::{Artifact, Content, Digest, Platform};
@@ -32,11 +32,10 @@ impl Fetcher {
     pub fn verify(&self, reference: &Reference, pin: Option<&Pin>) -> Result<Verified, FetchError> {
         self.hold();
         check_digest(reference, pin)?;
-        let whole = reference.whole();
-        let record = self.cache.record(&whole);
-        let record = record.ok_or_else(|| FetchError::NotInCache(whole.clone()))?;
+        let record = self.cache.record(reference.as_str());
+        let record = record.ok_or_else(|| FetchError::NotInCache(reference.clone()))?;
         let unreadable = |error: crate::artifact::DigestError| FetchError::Metadata {
-            reference: whole.clone(),
+            reference: reference.clone(),
             what: format!("what the cache notes of it is damaged: {error}"),
         };
         let manifest = Digest::parse(&record.manifest).map_err(unreadable)?;
@@ -44,24 +43,28 @@ impl Fetcher {
         if let Some(named) = reference.digest()
             && named != manifest.to_string()
         {
-            return Err(FetchError::Damaged { reference: whole, digest: manifest });
+            return Err(FetchError::Damaged { reference: reference.clone(), digest: manifest });
         }
         let layers = self.layers_in_cache(reference, &manifest)?;
         let mut platforms = Vec::new();
         for key in record.executables.keys() {
             // What the record says of it may be wrong; what the manifest names is what would run.
             let Some(layer) = layers.get(key) else {
-                return Err(FetchError::Damaged { reference: whole, digest: manifest });
+                return Err(FetchError::Damaged { reference: reference.clone(), digest: manifest });
             };
             let digest = self.cache.unpacked(layer).unwrap_or_else(|| layer.clone());
             if self.cache.rehash(&digest)? != Some(true) {
-                return Err(FetchError::Damaged { reference: whole, digest });
+                return Err(FetchError::Damaged { reference: reference.clone(), digest });
             }
             if let Some(locked) = pin.and_then(|pin| pin.executables.get(key))
                 && *locked != digest
             {
                 let (locked, found) = (locked.clone(), digest);
-                return Err(FetchError::OtherExecutable { reference: whole, locked, found });
+                return Err(FetchError::OtherExecutable {
+                    reference: reference.clone(),
+                    locked,
+                    found,
+                });
             }
             let shown = Platform::from_key(key).map(|platform| platform.to_string());
             platforms.push(shown.unwrap_or_else(|| ANY_PLATFORM.to_owned()));
@@ -78,7 +81,7 @@ impl Fetcher {
         manifest: &Digest,
     ) -> Result<BTreeMap<String, Digest>, FetchError> {
         let damaged = |digest: &Digest| FetchError::Damaged {
-            reference: reference.whole(),
+            reference: reference.clone(),
             digest: digest.clone(),
         };
         let bytes = self.cache.blob(manifest).ok_or_else(|| damaged(manifest))?;

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::artifact::{Digest, DigestError, Platform};
 use crate::limits::LOCK_FILE_BYTES_MAX;
-use dstream_reference::parse_reference;
+use dstream_reference::{Reference, parse_reference};
 
 /// The file's name, beside the HCL file.
 pub const LOCK_FILE: &str = ".dstream.lock.hcl";
@@ -36,8 +36,8 @@ pub struct Pin {
 /// A lock file's content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lock {
-    /// What is locked, by the whole reference.
-    pub pins: BTreeMap<String, Pin>,
+    /// What is locked, by reference.
+    pub pins: BTreeMap<Reference, Pin>,
 }
 
 /// Why a lock file cannot be used.
@@ -122,12 +122,11 @@ impl Lock {
             if block.identifier.as_str() != "provider" {
                 return Err(format!("a block `{}`", block.identifier.as_str()));
             }
-            let reference = label.as_str().to_owned();
-            let pin =
-                Self::parse_pin(&block.body).map_err(|what| format!("{reference}: {what}"))?;
-            check_name(&reference, &pin)?;
-            if lock.pins.insert(reference.clone(), pin).is_some() {
-                return Err(format!("{reference} is there twice"));
+            let pin = Self::parse_pin(&block.body)
+                .map_err(|what| format!("{}: {what}", label.as_str()))?;
+            let reference = reference_of(label.as_str(), &pin)?;
+            if lock.pins.insert(reference, pin).is_some() {
+                return Err(format!("{} is there twice", label.as_str()));
             }
         }
         Ok(lock)
@@ -194,19 +193,20 @@ impl Lock {
     }
 }
 
-/// Whether a label is a whole reference, and its own digest, if it has one, that of the pin.
-fn check_name(reference: &str, pin: &Pin) -> Result<(), String> {
-    let shown = || reference.escape_debug().take(300).collect::<String>();
-    let parsed = parse_reference(reference, None)
-        .map_err(|error| format!("`{}` is no reference: {error}", shown()))?;
-    if parsed.whole() != reference {
-        return Err(format!("`{}` has to be written `{}`", shown(), parsed.whole()));
+/// The reference that a label is. It is written whole, and its digest, if it has one, is that of the
+/// pin.
+fn reference_of(label: &str, pin: &Pin) -> Result<Reference, String> {
+    let shown = || label.escape_debug().take(300).collect::<String>();
+    let reference = parse_reference(label, None)
+        .map_err(|error| format!("invalid reference `{}`: {error}", shown()))?;
+    if reference.as_str() != label {
+        return Err(format!("`{}` has to be written `{reference}`", shown()));
     }
-    match parsed.digest() {
+    match reference.digest() {
         Some(digest) if digest != pin.manifest.to_string() => {
             Err(format!("`{}` is locked to another digest, {}", shown(), pin.manifest))
         }
-        _ => Ok(()),
+        _ => Ok(reference),
     }
 }
 
@@ -231,8 +231,8 @@ mod tests {
         let other = Pin { manifest: Digest::sha256_of(b"n"), executables: BTreeMap::new() };
         Lock {
             pins: [
-                ("ghcr.io/katasec/counter:v1".to_owned(), pin),
-                ("127.0.0.1:5000/x:v2".to_owned(), other),
+                (parse_reference("ghcr.io/katasec/counter:v1", None).unwrap(), pin),
+                (parse_reference("127.0.0.1:5000/x:v2", None).unwrap(), other),
             ]
             .into(),
         }
@@ -265,7 +265,7 @@ mod tests {
             (&twice, "twice"),
             (&good.replace("linux_amd64", "linux_mips"), "`linux_mips` is no platform"),
             (&good.replace("ghcr.io", "GHCR.io"), "has to be written `ghcr.io/"),
-            (&good.replace("ghcr.io/", ""), "is no reference"),
+            (&good.replace("ghcr.io/", ""), "invalid reference"),
             (&good.replace(":v1", &format!("@{}", Digest::sha256_of(b"x"))), "another digest"),
             ("provider \"x\" {}", "`manifest` is missing"),
             ("provider \"x\" { manifest = \"sha256:1\" }", "is no digest"),

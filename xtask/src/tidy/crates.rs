@@ -66,7 +66,7 @@ const FENCES: &[Fence] = &[
     },
     Fence {
         package: "dstream-registry",
-        rule: Without(&[ENGINE, CONFIG]),
+        rule: Without(&[ENGINE, TASK, CONFIG]),
         why: "it fetches and checks programs, and starts none",
     },
     Fence {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossbeam_channel::never;
 use dstream_engine::delivery::{ClaimCounts, Wanted};
 use dstream_engine::run::{Replay, ReplayReport, RunReport, StopSignal};
+use dstream_prepare::LockPolicy;
 use tracing::info;
 
 use super::super::context::Host;
@@ -37,7 +38,7 @@ pub(super) fn replay(global: &Global, name: &str, dry_run: bool) -> Result<ExitC
     let replay = Replay::of(&task);
     // Before signals are taken over, as for a run, and before anything is claimed.
     let tasks = std::slice::from_ref(replay.task());
-    let provided = registry::provide(global, &settings, tasks, false)?;
+    let provided = registry::provide(global, &settings, tasks, LockPolicy::Optional)?;
     let state = configuration::state_store(global, &settings);
     let prepared =
         Host::new(global, None, provided, state).and_then(|host| Ok((host, Stops::listen(1)?)));

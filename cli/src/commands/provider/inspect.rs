@@ -36,7 +36,7 @@ fn to_json(inspection: &Inspection) -> Value {
         })
         .collect();
     json!({
-        "reference": inspection.reference,
+        "reference": inspection.reference.as_str(),
         "manifest": inspection.manifest.to_string(),
         "media_type": inspection.media_type,
         "artifact_type": inspection.artifact_type,

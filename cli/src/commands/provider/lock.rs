@@ -26,19 +26,21 @@ pub(super) fn lock(global: &Global, arguments: &Arguments) -> Result<ExitCode, u
     let is_whole = named.is_empty() && is_alone(&global.config);
     let mut lock = if is_whole { Lock::default() } else { known.clone() };
     for reference in &subjects.references {
-        let whole = reference.whole();
-        let pinned = known.pins.get(&whole).filter(|_| !arguments.upgrade);
+        let pinned = known.pins.get(reference).filter(|_| !arguments.upgrade);
         let pin = fetcher.pin(reference, &arguments.platform, pinned);
         let pin = pin.map_err(|error| registry::failed(&error))?;
-        lock.pins.insert(whole, pin);
+        lock.pins.insert(reference.clone(), pin);
     }
     let changed = lock.write(&path).map_err(|error| {
         Problem::new(error.to_string()).hint(error.hint()).print();
         exit::FAILED
     })?;
     if arguments.json {
-        let pins: Map<String, Value> =
-            lock.pins.iter().map(|(reference, pin)| (reference.clone(), to_json(pin))).collect();
+        let pins: Map<String, Value> = lock
+            .pins
+            .iter()
+            .map(|(reference, pin)| (reference.to_string(), to_json(pin)))
+            .collect();
         let text = json!({ "file": path, "changed": changed, "providers": pins });
         return Ok(super::super::print(&format!("{text:#}\n")));
     }

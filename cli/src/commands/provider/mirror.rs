@@ -25,9 +25,9 @@ pub(super) fn mirror(global: &Global, arguments: &Mirror) -> Result<ExitCode, u8
     let fetcher = registry::fetcher(global, &subjects.settings).map_err(super::refuse)?;
     let (mut results, mut status) = (Vec::new(), exit::SUCCESS);
     for reference in &subjects.references {
-        match fetcher.mirror(reference, lock.pins.get(&reference.whole()), &to) {
+        match fetcher.mirror(reference, lock.pins.get(reference), &to) {
             Ok(copied) if arguments.json => results.push(json!({
-                "reference": copied.reference,
+                "reference": copied.reference.as_str(),
                 "manifest": copied.manifest.to_string(),
                 "target": copied.target,
                 "blobs": copied.blobs,

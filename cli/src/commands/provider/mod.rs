@@ -72,14 +72,13 @@ fn subjects(global: &Global, named: &[String]) -> Result<Subjects, u8> {
             .print();
         return Err(exit::USAGE);
     }
-    let references = references.iter().map(|text| reference(text, &settings));
-    Ok(Subjects { references: references.collect::<Result<_, _>>()?, settings })
+    Ok(Subjects { references, settings })
 }
 
 /// A reference as it was typed, completed by the default registry.
 fn reference(text: &str, settings: &Settings) -> Result<Reference, u8> {
     parse_reference(text, settings.registry.as_deref()).map_err(|error| {
-        let problem = Problem::new(format!("`{text}` is no reference: {error}"));
+        let problem = Problem::new(format!("invalid reference `{text}`: {error}"));
         match error.help() {
             Some(help) => problem.hint(help),
             None => problem,

@@ -45,9 +45,8 @@ fn keep(global: &Global) -> Result<Keep, u8> {
     let lock = registry::read_lock(global)?.unwrap_or_default();
     let mut keep = Keep::default();
     for reference in references.into_iter().chain(lock.pins.keys().cloned()) {
-        let digest = reference.split_once('@').map(|(_, digest)| Digest::parse(digest));
-        keep.manifests.extend(digest.into_iter().flatten());
-        keep.references.insert(reference);
+        keep.manifests.extend(reference.digest().and_then(|digest| Digest::parse(digest).ok()));
+        keep.references.insert(reference.to_string());
     }
     for pin in lock.pins.into_values() {
         keep.manifests.insert(pin.manifest);

@@ -21,8 +21,7 @@ pub(super) fn pull(global: &Global, arguments: &Pull) -> Result<ExitCode, u8> {
     }
     let (mut results, mut status) = (Vec::new(), exit::SUCCESS);
     for reference in &subjects.references {
-        let whole = reference.whole();
-        let pin = lock.as_ref().and_then(|lock| lock.pins.get(&whole));
+        let pin = lock.as_ref().and_then(|lock| lock.pins.get(reference));
         for platform in &platforms {
             match fetcher.fetch(reference, *platform, pin, Freshness::Asked) {
                 Ok(fetched) if arguments.json => results.push(to_json(&fetched, pin.is_some())),
@@ -47,7 +46,7 @@ fn line(fetched: &Fetched) -> String {
 
 fn to_json(fetched: &Fetched, locked: bool) -> Value {
     json!({
-        "reference": fetched.reference,
+        "reference": fetched.reference.as_str(),
         "manifest": fetched.manifest.to_string(),
         "platform": fetched.platform.map(|platform| platform.to_string()),
         "executable": fetched.executable.to_string(),

@@ -6,7 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use dstream_prepare::ConfigSchema;
 use dstream_registry::artifact::Platform;
 use dstream_registry::fetch::{Publication, PublishError};
 use dstream_registry::signature::PrivateKey;
@@ -27,14 +26,15 @@ pub(super) fn push(global: &Global, arguments: &Push) -> Result<ExitCode, u8> {
     let publication = publication(arguments).map_err(refuse)?;
     let key = arguments.sign.as_deref().map(private_key).transpose().map_err(refuse)?;
     let fetcher = registry::fetcher(global, &settings).map_err(refuse)?;
-    let published = fetcher.publish(&reference, &publication, key.as_ref()).map_err(|error| {
+    let published = dstream_prepare::publish(&fetcher, &reference, &publication, key.as_ref());
+    let published = published.map_err(|error| {
         Problem::new(error.to_string()).hint(error.hint()).print();
         if matches!(error, PublishError::Fetch(_)) { exit::FAILED } else { exit::USAGE }
     })?;
     let platforms: Vec<String> = published.platforms.iter().map(ToString::to_string).collect();
     let text = if arguments.json {
         let text = json!({
-            "reference": published.reference,
+            "reference": published.reference.as_str(),
             "manifest": published.manifest.to_string(),
             "platforms": platforms,
             "uploaded_bytes": published.uploaded_bytes,
@@ -96,9 +96,7 @@ fn publication(arguments: &Push) -> Result<Publication, Problem> {
         }
     }
     let annotations = arguments.annotation.iter().cloned().collect();
-    let check_schema =
-        |schema: &Value| ConfigSchema::read(schema).map(drop).map_err(|error| error.to_string());
-    Ok(Publication { executables, metadata, annotations, check_schema })
+    Ok(Publication { executables, metadata, annotations })
 }
 
 /// The files that were named; a folder stands for those in it that belong to a provider.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use dstream_reference::Reference;
 use dstream_registry::fetch::{FetchError, Verified};
 use serde_json::{Value, json};
 
@@ -17,17 +18,16 @@ pub(super) fn verify(global: &Global, references: &References, json: bool) -> Re
     let fetcher = registry::fetcher(global, &subjects.settings).map_err(super::refuse)?;
     let (mut results, mut status) = (Vec::new(), exit::SUCCESS);
     for reference in &subjects.references {
-        let whole = reference.whole();
-        let outcome = fetcher.verify(reference, lock.pins.get(&whole));
+        let outcome = fetcher.verify(reference, lock.pins.get(reference));
         if let Err(error) = &outcome {
             status = exit::worst([status, registry::status_of(error)]);
         }
         if json {
-            results.push(to_json(&whole, &outcome));
+            results.push(to_json(reference, &outcome));
             continue;
         }
         match outcome {
-            Ok(verified) => drop(super::super::print(&line(&whole, &verified))),
+            Ok(verified) => drop(super::super::print(&line(reference, &verified))),
             Err(error) => Problem::new(error.to_string()).hint(error.hint()).print(),
         }
     }
@@ -37,7 +37,7 @@ pub(super) fn verify(global: &Global, references: &References, json: bool) -> Re
     Ok(ExitCode::from(status))
 }
 
-fn line(reference: &str, verified: &Verified) -> String {
+fn line(reference: &Reference, verified: &Verified) -> String {
     let locked = if verified.locked { "as locked" } else { "not locked" };
     let signed = match verified.policies {
         0 => "",
@@ -47,10 +47,10 @@ fn line(reference: &str, verified: &Verified) -> String {
     format!("ok {reference}  {}  {}: {locked}{signed}\n", verified.manifest, platforms.join(", "))
 }
 
-fn to_json(reference: &str, outcome: &Result<Verified, FetchError>) -> Value {
+fn to_json(reference: &Reference, outcome: &Result<Verified, FetchError>) -> Value {
     match outcome {
         Ok(verified) => json!({
-            "reference": reference,
+            "reference": reference.as_str(),
             "ok": true,
             "manifest": verified.manifest.to_string(),
             "platforms": verified.platforms,
@@ -58,7 +58,7 @@ fn to_json(reference: &str, outcome: &Result<Verified, FetchError>) -> Value {
             "signed": verified.policies > 0,
         }),
         Err(error) => json!({
-            "reference": reference,
+            "reference": reference.as_str(),
             "ok": false,
             "error": error.to_string(),
             "hint": error.hint(),

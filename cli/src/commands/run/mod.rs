@@ -8,6 +8,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crossbeam_channel::never;
+use dstream_prepare::LockPolicy;
 
 use self::one::{Outcome, TaskRun};
 use super::context::Host;
@@ -24,7 +25,8 @@ pub(super) fn run(global: &Global, arguments: &Run) -> ExitCode {
     };
     // Before signals are taken over: a download that is interrupted ends at once, and what has come
     // is kept.
-    let provided = match registry::provide(global, &settings, &tasks, arguments.locked) {
+    let policy = if arguments.locked { LockPolicy::Required } else { LockPolicy::Optional };
+    let provided = match registry::provide(global, &settings, &tasks, policy) {
         Ok(provided) => provided,
         Err(status) => return ExitCode::from(status),
     };
