@@ -70,6 +70,13 @@ pub(crate) const BROKEN_PIPE_WAIT: Duration = Duration::from_millis(400);
 /// How long a process that an input left behind may keep its stdout open.
 pub(crate) const HELD_PIPE_WAIT: Duration = Duration::from_secs(1);
 
+/// How long a process that an output left behind may keep a pipe of it open.
+pub(crate) const KILLED_PIPE_WAIT: Duration = Duration::from_millis(500);
+
+/// How often the pipe of an output that has gone is read in its place, until the writing to it,
+/// which something blocks, has left it.
+pub(crate) const DRAIN_EVERY: Duration = Duration::from_millis(5);
+
 /// How long an output that has overrun its grace has between SIGTERM and SIGKILL, to close what
 /// it holds open.
 pub(crate) const LAST_CALL: Duration = Duration::from_secs(1);

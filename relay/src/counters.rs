@@ -4,7 +4,6 @@ use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use super::OutputEnd;
 use crate::pipe::Rest;
 
 /// Counts of one relay. Each is written by one thread only, once per batch.
@@ -50,25 +49,42 @@ pub struct OutputCounters {
     pub(super) bytes_cut: AtomicU64,
     /// What had been written before there was this pipe.
     pub(super) bytes_before: AtomicU64,
-    /// Set while its writer waits for another pipe.
-    pub(super) waiting: AtomicBool,
-    /// Set to have its writer give up.
-    pub(super) abandoned: AtomicBool,
-    /// What it has not read of its pipe, once all is written.
+    /// Set to have its writer leave the pipe.
+    pub(super) is_detached: AtomicBool,
+    /// What it has not read of its pipe, once the relay has left that.
     rest: Mutex<Option<Rest>>,
+    /// Lines that were read out of its pipe in its place, and are not counted as unread yet.
+    lines_drained: AtomicU64,
+    /// Their bytes.
+    bytes_drained: AtomicU64,
 }
 
 impl OutputCounters {
-    /// Keeps an eye on what is in the pipe of an output that has got everything; between the last
-    /// write and the closing of `sink`.
-    pub(super) fn at_end(&self, end: &OutputEnd, sink: &File) {
-        if matches!(end, OutputEnd::Complete) {
-            *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Rest::of(sink);
-        }
+    /// Whole lines that were written to its pipe and not read out of it in its place, and bytes.
+    pub fn written(&self) -> (u64, u64) {
+        let left = |written: &AtomicU64, drained: &AtomicU64| {
+            written.load(Relaxed).saturating_sub(drained.load(Relaxed))
+        };
+        (
+            left(&self.lines_written, &self.lines_drained),
+            left(&self.bytes_written, &self.bytes_drained),
+        )
     }
-}
 
-impl OutputCounters {
+    /// Remembers what is in a pipe that the relay leaves; between the last write and the closing of
+    /// `sink`.
+    pub(super) fn leave(&self, sink: &File) {
+        *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Rest::of(sink);
+    }
+
+    /// Reads what is in a pipe in the place of an output that has gone. What is blocked in a write to
+    /// it goes on.
+    pub(super) fn drain(&self, sink: &File) {
+        let (lines, bytes) = Rest::of(sink).map_or((0, 0), Rest::take);
+        self.lines_drained.fetch_add(lines, Relaxed);
+        self.bytes_drained.fetch_add(bytes, Relaxed);
+    }
+
     /// Of what was left in a pipe, what the relay had written there, `cut_bytes` of the beginning of a
     /// line among it: an output that has read nothing has left its command, too, which is a line.
     pub(super) fn without_command(&self, (lines, bytes): (u64, u64), cut_bytes: u64) -> (u64, u64) {
@@ -100,23 +116,26 @@ impl RelayCounters {
         self.outputs.iter().any(|output| output.broken.load(Acquire))
     }
 
-    /// Takes back what an output that has ended has left in its pipe. Returns how many bytes.
-    pub(super) fn settle(&self, index: usize) -> u64 {
+    /// Takes back what an output that has ended has left in the pipe that the relay has left. Returns
+    /// lines and bytes.
+    pub(super) fn settle(&self, index: usize) -> (u64, u64) {
         let output = &self.outputs[index];
         let rest = output.rest.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (lines, bytes) = output.without_command(rest.map_or((0, 0), Rest::take), 0);
-        self.take_back(index, lines, bytes);
-        bytes
-    }
-
-    /// Takes back lines and bytes that an abandoned output's pipe still held.
-    pub(super) fn take_back(&self, index: usize, lines: u64, bytes: u64) {
-        let output = &self.outputs[index];
+        let (lines, bytes) = rest.map_or((0, 0), Rest::take);
+        let left = (
+            lines + output.lines_drained.swap(0, Relaxed),
+            bytes + output.bytes_drained.swap(0, Relaxed),
+        );
+        // The beginning of a line that broke off is not counted as written.
+        let cut_bytes = output.bytes_cut.swap(0, Relaxed);
+        let (lines, bytes) = output.without_command(left, cut_bytes);
+        let bytes = bytes - cut_bytes.min(bytes);
         for (counter, unread) in [(&output.lines_written, lines), (&output.bytes_written, bytes)] {
             let _ = counter.fetch_update(Relaxed, Relaxed, |all| Some(all.saturating_sub(unread)));
         }
         output.lines_unread.fetch_add(lines, Relaxed);
         output.bytes_unread.fetch_add(bytes, Relaxed);
+        (lines, bytes)
     }
 
     /// What was taken back will not be written: there is another pipe.

@@ -98,9 +98,9 @@ pub enum RelayEvent {
     /// The source has ended, and its pipe is closed; [`Relay::replace_source`] or
     /// [`Relay::end_source`] says what comes next. Only where ends can be replaced.
     SourceEnded,
-    /// A sink could not be written to, or was let go, and its pipe is closed; what was in it is
-    /// counted in [`OutputCounters::lines_unread`]. [`Relay::replace_sink`] or [`Relay::end_sink`]
-    /// says what comes next. Only where ends can be replaced.
+    /// A sink could not be written to, or was detached, and its pipe is closed; what is in it is known to
+    /// [`Relay::settle_output`]. [`Relay::replace_sink`] or [`Relay::end_sink`] says what comes next. Only
+    /// where ends can be replaced.
     SinkBroken(usize, io::Error),
 }
 
@@ -243,23 +243,24 @@ impl Relay {
         }
     }
 
-    /// After an output's end that came after its [`OutputEnd::Complete`]: how many bytes it has left
-    /// unread, which count as not written from now on. Where the system cannot tell, it is 0.
-    pub fn settle_output(&self, index: usize) -> u64 {
-        self.shared.counters.settle(index)
+    /// After an output's process has ended: how many lines and bytes it has left unread of the pipe
+    /// that the relay has left; they count as not written from now on. Where the system cannot tell, none.
+    /// Of a pipe that the relay has not left yet they are read out, and counted when it has.
+    pub fn settle_output(&self, index: usize) -> (u64, u64) {
+        if self.sinks[index].strong_count() == 0 {
+            return self.shared.counters.settle(index);
+        }
+        self.drain_output(index);
+        (0, 0)
     }
 
-    /// Ends the writing to an output that has gone although something still holds its pipe open;
-    /// what that something has not read counts as not written. Where the system offers no way to
-    /// free a blocked write, the writing ends when the pipe does.
-    pub fn abandon_output(&self, index: usize) {
-        let output = &self.shared.counters.outputs[index];
-        output.abandoned.store(true, Ordering::Release);
+    /// Reads what is in the pipe of an output that has gone, in its place: a write that something
+    /// blocks, which holds the pipe and does not read it, goes on. Does not wait; to be repeated until
+    /// the writing has left the pipe. Where the system offers no way, the writing ends when the pipe
+    /// does.
+    pub fn drain_output(&self, index: usize) {
         if let Some(sink) = self.sinks[index].upgrade() {
-            let ends = [&output.broken, &output.complete, &output.waiting];
-            let ended = || ends.iter().any(|end| end.load(Ordering::Acquire));
-            let (lines, bytes) = pipe::free_writer(&sink, ended);
-            self.shared.counters.take_back(index, lines, bytes);
+            self.shared.counters.outputs[index].drain(&sink);
         }
     }
 
@@ -279,11 +280,14 @@ impl Relay {
         self.sources = None;
     }
 
-    /// Has the writing leave a pipe whose reader has gone, which it may not have noticed; answered by
-    /// [`RelayEvent::SinkBroken`], unless that has been told already.
-    pub fn let_go(&self, index: usize) {
+    /// Has the writing leave the pipe of an output that has gone, or is to leave: what it has not
+    /// begun to write waits for another sink. Answered by [`RelayEvent::SinkBroken`] or
+    /// [`RelayEvent::OutputEnd`], unless that has been told already; where sinks cannot be replaced, with
+    /// the next line.
+    pub fn detach_output(&self, index: usize) {
+        self.shared.counters.outputs[index].is_detached.store(true, Ordering::Release);
         if let Some(Some(orders)) = self.orders.get(index) {
-            let _ = orders.send(Order::LetGo);
+            let _ = orders.send(Order::Detach);
         }
     }
 

@@ -38,8 +38,8 @@ pub const GATHER_PAUSE_MAX: Duration = Duration::from_millis(10);
 /// since a reader that waits for its writer finds larger reads afterwards.
 pub const WRITE_BATCHES_MAX: usize = 64;
 
-/// How long threads at a pipe have to notice that both its ends were killed.
-pub const KILLED_PIPE_WAIT: Duration = Duration::from_millis(500);
+/// How long a writer waits for room in its pipe before it looks whether it is to leave it.
+pub const ROOM_WAIT: Duration = Duration::from_millis(100);
 
 /// The longest latency that is told apart, an hour; a longer one counts as this. Lower bound and
 /// digits make a histogram of some 200 KiB for each output.

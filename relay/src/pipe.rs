@@ -3,11 +3,10 @@
 use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::BuildHasher;
-use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::limits::{BLOCK_BYTES, KILLED_PIPE_WAIT, PIPE_BYTES};
+use crate::limits::{BLOCK_BYTES, PIPE_BYTES, ROOM_WAIT};
 
 /// Asks for a pipe of [`PIPE_BYTES`]; what the system refuses costs speed only.
 pub fn widen(pipe: impl std::os::fd::AsFd) {
@@ -38,9 +37,10 @@ pub fn set_nonblocking(pipe: &File) {
     let _ = fcntl_getfl(pipe).and_then(|flags| fcntl_setfl(pipe, flags | OFlags::NONBLOCK));
 }
 
-/// Waits until there is room in `pipe`, or nobody reads it.
+/// Waits until there is room in `pipe`, or nobody reads it, but no longer than [`ROOM_WAIT`].
 pub fn wait_for_room(pipe: &File) {
-    let _ = poll(&mut [PollFd::new(pipe, PollFlags::OUT)], None);
+    let most = Timespec { tv_sec: 0, tv_nsec: ROOM_WAIT.subsec_nanos().into() };
+    let _ = poll(&mut [PollFd::new(pipe, PollFlags::OUT)], Some(&most));
 }
 
 /// Whether any process holds the writing end of `pipe`.
@@ -170,33 +170,10 @@ fn drain(pipe: &File, buffer: &mut [u8], (lines, bytes): &mut (u64, u64)) {
     }
 }
 
-/// Frees a thread that is blocked in a write to `pipe`, whose readers will neither read nor leave,
-/// by reading in their place until `is_free`, and then what is left. Returns the lines and bytes
-/// that were read. Where the system offers no way to free it, the thread stays until its readers
-/// have gone.
-pub fn free_writer(pipe: &File, is_free: impl Fn() -> bool) -> (u64, u64) {
-    let Some(reader) = open_reader(pipe) else {
-        return (0, 0);
-    };
-    let deadline = Instant::now() + KILLED_PIPE_WAIT;
-    let (mut buffer, mut taken) = (vec![0; PIPE_BYTES], (0, 0));
-    loop {
-        // Asked first: what a writer has written before it was free is then taken, too.
-        let over = is_free() || Instant::now() >= deadline;
-        drain(&reader, &mut buffer, &mut taken);
-        if over {
-            return taken;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
     use std::os::fd::OwnedFd;
-    use std::sync::atomic::AtomicBool;
-    use std::sync::atomic::Ordering::{Acquire, Release};
 
     use super::*;
 
@@ -249,26 +226,24 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_freed_writer_leaves_nothing_behind_that_is_not_counted() {
+    fn a_blocked_writer_goes_on_when_the_pipe_is_read_in_place_of_its_reader() {
         let (reader, writer) = std::io::pipe().unwrap();
         let writer = File::from(OwnedFd::from(writer));
-        let free = AtomicBool::new(false);
-        // More than a pipe holds: it is blocked until it is freed.
+        // More than a pipe holds.
         let line = b"a line of twenty by\n";
         let bytes = line.repeat(200_000);
         let taken = std::thread::scope(|scope| {
-            let write = scope.spawn(|| {
-                (&writer).write_all(&bytes).unwrap();
-                free.store(true, Release);
-            });
+            let write = scope.spawn(|| (&writer).write_all(&bytes).unwrap());
             let mut taken = (0, 0);
-            // A machine may be slow enough for the time to end before the writer does.
+            let take = |taken: &mut (u64, u64)| {
+                let (lines, bytes) = Rest::of(&writer).unwrap().take();
+                *taken = (taken.0 + lines, taken.1 + bytes);
+            };
             while !write.is_finished() {
-                let (lines, bytes) = free_writer(&writer, || free.load(Acquire));
-                taken = (taken.0 + lines, taken.1 + bytes);
+                take(&mut taken);
+                std::thread::yield_now();
             }
-            let (lines, bytes) = free_writer(&writer, || true);
-            assert_eq!((lines, bytes), (0, 0));
+            take(&mut taken);
             taken
         });
         assert_eq!(taken, (200_000, bytes.len() as u64));

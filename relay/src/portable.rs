@@ -158,7 +158,7 @@ pub(super) fn write_all(
         match queue.next() {
             Next::Write => {}
             Next::End => break,
-            Next::LetGo => return OutputEnd::Broken(ErrorKind::BrokenPipe.into()),
+            Next::Detach => return OutputEnd::Broken(ErrorKind::BrokenPipe.into()),
         }
         let mut progress = Progress::default();
         if let Err(error) = write_batches(&mut sink, &queue.waiting, &mut progress, shared, index) {
@@ -186,7 +186,7 @@ pub(super) fn write_batches(
     index: usize,
 ) -> io::Result<()> {
     while progress.first < batches.len() {
-        let written = if shared.counters.outputs[index].abandoned.load(Ordering::Acquire) {
+        let written = if shared.counters.outputs[index].is_detached.load(Ordering::Acquire) {
             Err(ErrorKind::BrokenPipe.into())
         } else {
             write_some(sink, &batches[progress.first..], progress.offset_bytes)
@@ -283,13 +283,15 @@ pub(super) trait Source: Read {
 pub(super) struct SharedFile(pub(super) Arc<File>);
 
 impl SharedFile {
-    /// Writes, and waits where the pipe would not.
+    /// Writes; where the pipe takes nothing, waits a moment for room, and is then to be called again.
     fn when_there_is_room(&self, write: impl Fn(&File) -> io::Result<usize>) -> io::Result<usize> {
-        loop {
-            match write(&self.0) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => pipe::wait_for_room(&self.0),
-                written => return written,
+        let written = write(&self.0);
+        match written {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                pipe::wait_for_room(&self.0);
+                Err(ErrorKind::Interrupted.into())
             }
+            written => written,
         }
     }
 }

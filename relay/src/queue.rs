@@ -11,12 +11,11 @@ use super::batch::Batch;
 use super::counters::RelayCounters;
 use super::portable::Progress;
 use crate::limits::WRITE_BATCHES_MAX;
-use crate::pipe::Rest;
 
 /// What a writer is told of its pipe.
 pub(super) enum Order {
-    /// Leave it: whoever read it has gone.
-    LetGo,
+    /// Leave it: its reader has gone, or is to leave.
+    Detach,
     /// Go on with this one.
     Replace(Arc<File>),
 }
@@ -39,7 +38,7 @@ pub(super) enum Next {
     /// There will be no more.
     End,
     /// The pipe is to be left.
-    LetGo,
+    Detach,
 }
 
 impl Queue {
@@ -66,7 +65,7 @@ impl Queue {
                         if let Order::Replace(sink) = order {
                             self.next_sink = Some(sink);
                         }
-                        return Next::LetGo;
+                        return Next::Detach;
                     }
                     Err(_) => self.orders = None, // whoever could replace it has gone
                 },
@@ -92,19 +91,6 @@ impl Queue {
         *batch = batch.after(start, lines);
     }
 
-    /// Leaves a pipe that nobody reads any more; what is in it counts as not written. To be called
-    /// once, before [`next_sink`](Self::next_sink).
-    pub(super) fn let_go(&self, sink: Arc<File>, counters: &RelayCounters, index: usize) {
-        let output = &counters.outputs[index];
-        // The beginning of the line that broke off is not counted as written.
-        let cut_bytes = output.bytes_cut.swap(0, Relaxed);
-        let left = Rest::of(&sink).map_or((0, 0), Rest::take);
-        let (lines, bytes) = output.without_command(left, cut_bytes);
-        counters.take_back(index, lines, bytes - cut_bytes.min(bytes));
-        drop(sink);
-        output.waiting.store(true, Release);
-    }
-
     /// Waits for another pipe; `None` if there will be none.
     pub(super) fn next_sink(
         &mut self,
@@ -114,7 +100,7 @@ impl Queue {
         let output = &counters.outputs[index];
         while self.next_sink.is_none() {
             match self.orders.as_ref()?.recv() {
-                Ok(Order::LetGo) => {} // it has found out by itself
+                Ok(Order::Detach) => {} // it has found out by itself
                 Ok(Order::Replace(sink)) => self.next_sink = Some(sink),
                 Err(_) => {
                     output.broken.store(true, Release);
@@ -122,10 +108,10 @@ impl Queue {
                 }
             }
         }
+        counters.settle(index);
         counters.lose(index);
         output.bytes_before.store(output.bytes_written.load(Relaxed), Relaxed);
-        output.abandoned.store(false, Release);
-        output.waiting.store(false, Release);
+        output.is_detached.store(false, Release);
         self.next_sink.take()
     }
 

@@ -75,7 +75,7 @@ impl<C: LineCheck> Setup<C> {
         let Self { source, initial, sinks, mut framer, shared, .. } = self;
         let relay = move || {
             let (input_end, output_end) = splice.relay_all(&initial, &mut framer, &shared);
-            shared.counters.outputs[0].at_end(&output_end, &sinks[0]);
+            shared.counters.outputs[0].leave(&sinks[0]);
             drop((source, sinks));
             tell(RelayEvent::InputEnd(input_end));
             tell(RelayEvent::OutputEnd(0, output_end));
@@ -105,19 +105,14 @@ impl<C: LineCheck> Setup<C> {
                         pipe::set_nonblocking(&sink);
                     }
                     let end = plumbing.write_all(&sink, &mut queue, &shared, index);
-                    let counters = &shared.counters;
-                    let OutputEnd::Broken(error) = end else {
-                        counters.outputs[index].at_end(&end, &sink);
-                        drop(sink);
-                        break end;
-                    };
+                    shared.counters.outputs[index].leave(&sink);
+                    drop(sink);
+                    let OutputEnd::Broken(error) = end else { break end };
                     if !queue.is_replaceable() {
-                        drop(sink);
                         break OutputEnd::Broken(error);
                     }
-                    queue.let_go(sink, counters, index);
                     tell(RelayEvent::SinkBroken(index, same(&error)));
-                    match queue.next_sink(counters, index) {
+                    match queue.next_sink(&shared.counters, index) {
                         Some(next) => sink = next,
                         None => break OutputEnd::Broken(error),
                     }

@@ -229,7 +229,7 @@ impl Splice {
         while progress.first == 0 {
             let rest = &batch.bytes()[progress.offset_bytes..];
             let carried_left = carried_bytes.saturating_sub(progress.offset_bytes);
-            let moved = if shared.counters.outputs[OUTPUT].abandoned.load(Ordering::Acquire) {
+            let moved = if shared.counters.outputs[OUTPUT].is_detached.load(Ordering::Acquire) {
                 Err(ErrorKind::BrokenPipe.into())
             } else if carried_left > 0 {
                 again(|| (&*self.sink).write(&rest[..carried_left]))

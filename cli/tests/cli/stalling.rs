@@ -90,11 +90,14 @@ fn an_output_that_is_slow_and_moves_does_not_stall() {
 }
 
 #[test]
-fn an_output_that_reads_to_its_end_when_it_is_to_be_started_again_has_everything() {
+fn an_output_that_stalls_reads_what_is_in_its_pipe_to_the_end_and_its_next_process_the_rest() {
     let sandbox = Sandbox::new();
-    let wakes = "trap 'cat > out; exit 0' TERM; while :; do sleep 0.1; done";
+    let wakes = "[ $again ] && exec cat >> out\n\
+                 trap 'cat >> out; exit 0' TERM; while :; do sleep 0.1; done";
     let output = provider(&sandbox, "sink", wakes).with(RESTART);
     sandbox.write_task(&generate(30_000), &[output], "");
-    sandbox.run_task().has(0, SUCCEEDED, &["has neither read", "30,000 lines"]);
+    let outcome = sandbox.run_task();
+    outcome.has(0, SUCCEEDED, &["has neither read", "starting again in", "30,000 lines"]);
+    assert!(!outcome.stderr.contains("lost"), "{}", outcome.stderr);
     assert_eq!(sandbox.read("out").iter().filter(|byte| **byte == b'\n').count(), 30_000);
 }

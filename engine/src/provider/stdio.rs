@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use memchr::{memchr, memrchr};
@@ -32,6 +32,15 @@ impl Terminal {
     }
 }
 
+/// How far an output is with what it prints.
+#[derive(Debug, Default)]
+pub(crate) struct Printing {
+    /// Bytes that were read of it.
+    pub(crate) bytes: AtomicU64,
+    /// Whether some of it is being written to the terminal, which may take it slowly or not at all.
+    pub(crate) is_blocked: AtomicBool,
+}
+
 /// What a provider has printed up to the end of its first line, or more.
 pub(crate) struct FirstLine {
     /// Everything read so far.
@@ -42,9 +51,9 @@ pub(crate) struct FirstLine {
 }
 
 /// Sends the command to an input, gives its stdin to `commanded`, then reads its first line.
-pub(crate) fn greet_input(
+pub(crate) fn handshake_input(
     stdin: OwnedFd,
-    stdout: &mut File,
+    stdout: &mut impl Read,
     command: &str,
     commanded: impl FnOnce(OwnedFd),
 ) -> FirstLine {
@@ -83,20 +92,20 @@ impl<T, F> Told<T, F> {
 /// Reads an output's first line, hands it to `greeted`, which says how many of the bytes read are
 /// not for the terminal and what of the rest may be for DStream, and prints the rest and all that follows, but for the lines that are
 /// `told`. Once the terminal refuses something, `refused` is called and nothing more is printed, but
-/// all is read, and counted in `printed_bytes`: an output must not block because nobody wants to see
+/// all is read, and counted in `printing`: an output must not block because nobody wants to see
 /// what it prints.
-pub(crate) fn greet_output<T, F: FnMut(T, bool)>(
+pub(crate) fn handshake_output<T, F: FnMut(T, bool)>(
     mut stdout: &File,
     terminal: &Terminal,
     greeted: impl FnOnce(&FirstLine) -> (usize, Option<Told<T, F>>),
-    printed_bytes: &AtomicU64,
+    printing: &Printing,
     refused: impl FnOnce(),
 ) {
     let first = read_first_line(&mut stdout);
     let (taken, told) = greeted(&first);
     let mut pending = first.bytes;
     pending.drain(..taken);
-    let mut printed = Printed::new(terminal, told, refused);
+    let mut printed = Printed::new(terminal, printing, told, refused);
     let mut searched = 0;
     loop {
         // Whole lines as soon as there are any, a very long line in pieces.
@@ -110,7 +119,7 @@ pub(crate) fn greet_output<T, F: FnMut(T, bool)>(
         searched = pending.len();
         match read_more(&mut stdout, &mut pending) {
             0 => break,
-            count => printed_bytes.fetch_add(count as u64, Ordering::Relaxed),
+            count => printing.bytes.fetch_add(count as u64, Ordering::Relaxed),
         };
     }
     printed.take(&pending);
@@ -119,6 +128,7 @@ pub(crate) fn greet_output<T, F: FnMut(T, bool)>(
 /// What an output prints, parted into what it tells and what is for people.
 struct Printed<'a, T, F, R> {
     terminal: &'a Terminal,
+    printing: &'a Printing,
     told: Option<Told<T, F>>,
     /// There until the terminal has refused something.
     refused: Option<R>,
@@ -129,8 +139,13 @@ struct Printed<'a, T, F, R> {
 }
 
 impl<'a, T, F: FnMut(T, bool), R: FnOnce()> Printed<'a, T, F, R> {
-    fn new(terminal: &'a Terminal, told: Option<Told<T, F>>, refused: R) -> Self {
-        Self { terminal, told, refused: Some(refused), begins_line: true, skips: false }
+    fn new(
+        terminal: &'a Terminal,
+        printing: &'a Printing,
+        told: Option<Told<T, F>>,
+        refused: R,
+    ) -> Self {
+        Self { terminal, printing, told, refused: Some(refused), begins_line: true, skips: false }
     }
 
     /// Whether the rest of a line is needed before anything of it is taken. One that is too long has
@@ -173,9 +188,14 @@ impl<'a, T, F: FnMut(T, bool), R: FnOnce()> Printed<'a, T, F, R> {
     }
 
     fn print(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() && self.refused.is_some() && self.terminal.print(bytes).is_err() {
+        if bytes.is_empty() || self.refused.is_none() {
+            return;
+        }
+        self.printing.is_blocked.store(true, Ordering::Relaxed);
+        if self.terminal.print(bytes).is_err() {
             self.refused.take().into_iter().for_each(|refused| refused());
         }
+        self.printing.is_blocked.store(false, Ordering::Relaxed);
     }
 }
 
@@ -239,7 +259,8 @@ mod tests {
                 take: |_: Vec<u8>, is_shown| taken += u32::from(is_shown),
             };
             let refuses = || refused = true;
-            let mut printed = Printed::new(&terminal, Some(told_is), refuses);
+            let printing = Printing::default();
+            let mut printed = Printed::new(&terminal, &printing, Some(told_is), refuses);
             for piece in [&b"!1\ntext\n!2\nmo"[..], b"!re\n!3\n"] {
                 printed.take(piece);
             }
@@ -282,7 +303,9 @@ mod tests {
             };
             let terminal = Terminal::new(Shown(Arc::clone(&shown)));
             let stdout = File::from(OwnedFd::from(reader));
-            greet_output(&stdout, &terminal, greeted, &AtomicU64::new(0), || panic!("refused"));
+            handshake_output(&stdout, &terminal, greeted, &Printing::default(), || {
+                panic!("refused")
+            });
             feed.join().unwrap();
             assert_eq!(*taken.lock().unwrap(), [told, 3]);
             let expected = format!("text\nmore\n{}!\n", "y".repeat(100_000));

@@ -5,12 +5,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::StopSignal;
+use super::stop::StopSignal;
 use crate::delivery::{DeadLetterError, StateError};
 use crate::protocol::{ErrorClass, ResultError};
-use crate::provider::{ConfineError, ProviderExit};
+use crate::provider::{ConfineError, ProviderExit, ProviderProcess};
 use crate::resolve::ResolveError;
-use dstream_task::{Confinement, Side};
+use dstream_task::{Confinement, ProviderBlock, Secrets, Side};
 
 /// A failure, whose it is, and what is known of it.
 #[derive(Debug)]
@@ -27,6 +27,29 @@ pub struct Failure {
     pub confinement: Confinement,
     /// For an output that lines were written to: how many, and how many bytes they are.
     pub written: Option<(u64, u64)>,
+}
+
+/// Characters of a wrong first line that are shown.
+const SHOWN_CHARS: usize = 200;
+
+impl Failure {
+    /// A failure of a provider, with its last log lines, clear of secrets.
+    pub(super) fn new(
+        block: &ProviderBlock,
+        process: Option<&ProviderProcess>,
+        kind: FailureKind,
+        secrets: &Secrets,
+    ) -> Self {
+        let last_lines = process.map(ProviderProcess::last_words).unwrap_or_default();
+        Self {
+            side: block.side,
+            provider: block.name.clone(),
+            kind: kind.masked(secrets),
+            last_words: last_lines.iter().map(|line| secrets.mask(line)).collect(),
+            confinement: block.confinement.clone(),
+            written: None,
+        }
+    }
 }
 
 /// What went wrong. The texts fit after "input provider `orders` ".
@@ -100,4 +123,30 @@ pub enum FailureKind {
     Stopped(StopSignal),
     #[error("cannot be relayed: no thread can be started")]
     NoThread(#[source] io::Error),
+}
+
+impl FailureKind {
+    /// The same with what the provider has said cleared of secrets.
+    fn masked(self, secrets: &Secrets) -> Self {
+        match self {
+            Self::ReportedError { class, message } => {
+                Self::ReportedError { class, message: secrets.mask(&message) }
+            }
+            Self::NoHandshake(line) => {
+                // Cut only when it is clear of secrets: a secret cut in two is not recognised.
+                Self::NoHandshake(secrets.mask(&line).chars().take(SHOWN_CHARS).collect())
+            }
+            Self::RejectedLine(reason) => Self::RejectedLine(secrets.mask(&reason)),
+            Self::BadReject(what) => Self::BadReject(secrets.mask(&what)),
+            Self::InvalidLine { line_number, offset_bytes, reason } => {
+                let reason = secrets.mask(&reason).into();
+                Self::InvalidLine { line_number, offset_bytes, reason }
+            }
+            Self::BadCheckpoint { line_number, offset_bytes, reason } => {
+                let reason = secrets.mask(&reason).into();
+                Self::BadCheckpoint { line_number, offset_bytes, reason }
+            }
+            kind => kind,
+        }
+    }
 }

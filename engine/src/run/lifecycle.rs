@@ -1,23 +1,22 @@
 //! init, plan, status and destroy: the outputs alone, one after the other, one answer each.
 
-mod talk;
-
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Receiver, Sender, at, bounded, never};
 
 use super::RunContext;
 use super::failure::{Failure, FailureKind};
-use super::member::{Prepared, failure, launch, prepare, start_guard};
 use super::notice::Notice;
+use super::prepare::{Prepared, launch, prepare, start_guard};
+use super::states::{Action, CommandStates, CutShort, ProviderEvent, Rules};
 use crate::limits::RESULT_BYTES_MAX;
 use crate::protocol::{Asked, Command, Greeting, LifecycleResult, command_line};
-use crate::provider::{ProcessEvent, ProviderExit, ProviderProcess};
+use crate::provider::{Pipes, ProcessEvent, ProviderExit, ProviderProcess};
 use dstream_task::{ProviderBlock, Task};
-use talk::{EVENTS_MAX, Event, Printed, Talk, TalkEnd};
 
 /// What one output answered.
 #[derive(Debug)]
@@ -57,7 +56,7 @@ pub fn run_lifecycle(
     Ok(())
 }
 
-/// Tells a failure.
+/// Reports a failure.
 fn fail(
     task: &Task,
     block: &ProviderBlock,
@@ -65,10 +64,20 @@ fn fail(
     kind: FailureKind,
     context: &RunContext,
 ) -> Box<Failure> {
-    let failure = failure(block, process, kind, &task.secrets);
+    let failure = Failure::new(block, process, kind, &task.secrets);
     context.observer.notice(&Notice::Failed { failure: &failure });
     Box::new(failure)
 }
+
+/// What the threads of an output have to say.
+enum Message {
+    Event(ProviderEvent),
+    /// All of its stdout; none if that was too long.
+    Printed(Option<Vec<u8>>),
+}
+
+/// How many messages there can be.
+const MESSAGES_MAX: usize = 4;
 
 /// Asks one output. Returns whether the next one should be asked too.
 fn ask(
@@ -81,18 +90,20 @@ fn ask(
 ) -> Result<bool, Box<Failure>> {
     let fail = |process: Option<&ProviderProcess>, kind| fail(task, block, process, kind, context);
     let mut guard = start_guard(context, None);
-    let (events, inbox) = bounded(EVENTS_MAX);
-    let observer = Arc::clone(&context.observer);
-    let tell_events = events.clone();
+    let (messages, inbox) = bounded(MESSAGES_MAX);
+    let (observer, report) = (Arc::clone(&context.observer), messages.clone());
     let (side, name) = (block.side, block.name.clone());
-    let tell = move |event| match event {
+    let on_event = move |event| match event {
         ProcessEvent::Log(line) => {
             observer.notice(&Notice::Log { side, provider: &name, line: &line });
         }
-        ProcessEvent::LogEnded => drop(tell_events.send(Event::LogEnded)),
-        ProcessEvent::Exited(exit) => drop(tell_events.send(Event::Exited(exit))),
+        ProcessEvent::LogEnded => drop(report.send(Message::Event(ProviderEvent::LogEnded))),
+        ProcessEvent::Exited(exit) => {
+            let event = ProviderEvent::Exited { exit, complete: false };
+            drop(report.send(Message::Event(event)));
+        }
     };
-    let started = ProviderProcess::spawn(launch(block, prepared, context, task), tell);
+    let started = ProviderProcess::spawn(launch(block, prepared, context, task), on_event);
     let (process, pipes) = started.map_err(|source| {
         fail(None, FailureKind::NotStarted { program: prepared.provider.program.clone(), source })
     })?;
@@ -100,32 +111,28 @@ fn ask(
         guard.watch(process.id());
     }
     let line = command_line(command, &block.config, block.config_format, Asked::default());
-    let talk = move || {
-        // A provider that does not take its command is dead or dying: its exit says which.
-        let _ = File::from(pipes.stdin).write_all(line.as_bytes());
-        let _ = events.send(Event::Commanded);
-        let mut printed = Vec::new();
-        let stdout = File::from(pipes.stdout).take(RESULT_BYTES_MAX as u64 + 1);
-        let whole =
-            { stdout }.read_to_end(&mut printed).is_ok() && printed.len() <= RESULT_BYTES_MAX;
-        let _ = events.send(Event::Printed(whole.then_some(printed)));
-    };
-    let talking = thread::Builder::new().name(format!("talk-{}", block.name)).spawn(talk);
-    if let Err(error) = talking {
-        let failure = fail(Some(&process), FailureKind::NoThread(error));
-        if let Some(guard) = &mut guard {
-            guard.forget(process.id());
+    let mut goes_on = true;
+    let failure = match send_command(&block.name, pipes, line, messages) {
+        Err(error) => Some(FailureKind::NoThread(error)),
+        Ok(()) => {
+            let (states, exit, printed) = wait(block, &process, context, &inbox);
+            let (answer, failed) = evaluate_answer(exit, printed);
+            if let Some((result, raw)) = answer {
+                let (result, raw) = (masked(result, task), masked_raw(raw, task));
+                let outcome = LifecycleOutcome { output: block.name.clone(), result, raw };
+                answered(&outcome);
+                goes_on = outcome.result.error.is_none();
+            }
+            match states.cut_short() {
+                Some(CutShort::Stopped(signal)) => Some(FailureKind::Stopped(signal)),
+                Some(CutShort::NotCommanded) => {
+                    Some(FailureKind::NotCommanded(block.startup_timeout))
+                }
+                None => failed,
+            }
         }
-        process.reap();
-        return Err(failure);
-    }
-    let (answer, failed) = judge(Talk::new(block, &process, context).wait(&inbox), block);
-    let goes_on = answer.as_ref().is_none_or(|(result, _)| result.error.is_none());
-    if let Some((result, raw)) = answer {
-        let (result, raw) = (masked(result, task), masked_raw(raw, task));
-        answered(&LifecycleOutcome { output: block.name.clone(), result, raw });
-    }
-    let failure = failed.map(|kind| fail(Some(&process), kind));
+    };
+    let failure = failure.map(|kind| fail(Some(&process), kind));
     if let Some(guard) = &mut guard {
         guard.forget(process.id());
     }
@@ -133,23 +140,77 @@ fn ask(
     failure.map_or(Ok(goes_on), Err)
 }
 
-/// The answer in what was printed, if there is one, and why the command has failed, if it has. An
-/// answer that says itself what failed needs no other failure.
-fn judge(
-    end: TalkEnd,
-    block: &ProviderBlock,
-) -> (Option<(LifecycleResult, String)>, Option<FailureKind>) {
-    let (answer, failed) = judge_answer(end.exit, end.printed);
-    if let Some(signal) = end.stopped {
-        return (answer, Some(FailureKind::Stopped(signal)));
-    }
-    let deaf = end.deaf.then_some(FailureKind::NotCommanded(block.startup_timeout));
-    (answer, deaf.or(failed))
+/// Sends a process its command and reads what it prints, in a thread.
+fn send_command(
+    name: &str,
+    pipes: Pipes,
+    line: String,
+    messages: Sender<Message>,
+) -> io::Result<()> {
+    let talk = move || {
+        // A provider that does not take its command is dead or dying: its exit says which.
+        let _ = File::from(pipes.stdin).write_all(line.as_bytes());
+        let _ = messages.send(Message::Event(ProviderEvent::CommandTaken));
+        let mut printed = Vec::new();
+        let mut stdout = File::from(pipes.stdout).take(RESULT_BYTES_MAX as u64 + 1);
+        let whole = stdout.read_to_end(&mut printed).is_ok() && printed.len() <= RESULT_BYTES_MAX;
+        let _ = messages.send(Message::Printed(whole.then_some(printed)));
+    };
+    thread::Builder::new().name(format!("command-{name}")).spawn(talk).map(drop)
 }
 
-fn judge_answer(
+/// Waits for a process to end and for all that it had to say. What it printed is none if that was too
+/// long, empty if it could not be waited for.
+fn wait<'a>(
+    block: &'a ProviderBlock,
+    process: &ProviderProcess,
+    context: &RunContext,
+    inbox: &Receiver<Message>,
+) -> (CommandStates<'a>, ProviderExit, Option<Vec<u8>>) {
+    let (mut states, _) = CommandStates::begin(Rules::of(block), process.started());
+    let (mut stop, mut printed) = (context.stop.clone(), Some(Vec::new()));
+    loop {
+        if let Some(exit) = states.exit() {
+            return (states, exit, printed);
+        }
+        let actions = crossbeam_channel::select! {
+            recv(inbox) -> message => match message {
+                Ok(Message::Event(event)) => states.on_event(event, Instant::now()),
+                Ok(Message::Printed(bytes)) => {
+                    let mut actions = states.on_event(ProviderEvent::Printed, Instant::now());
+                    if bytes.is_none() {
+                        actions.extend(states.on_long_answer(Instant::now()));
+                    }
+                    printed = bytes;
+                    actions
+                }
+                Err(_) => Vec::new(), // it has said everything: only its exit counts
+            },
+            recv(stop) -> signal => match signal {
+                Ok(signal) => states.on_stop(signal, Instant::now()),
+                Err(_) => {
+                    stop = never(); // nobody can ask any more
+                    Vec::new()
+                }
+            },
+            recv(states.next_tick().map_or_else(never, at)) -> _ => states.on_tick(Instant::now()),
+        };
+        for action in actions {
+            match action {
+                Action::Terminate(_) => process.terminate(),
+                Action::Kill(_) => process.kill(),
+                Action::Notify(notice) => context.observer.notice(&notice),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The answer in what was printed, if there is one, and why the command has failed, if it has. An
+/// answer that says itself what failed needs no other failure.
+fn evaluate_answer(
     exit: ProviderExit,
-    printed: Printed,
+    printed: Option<Vec<u8>>,
 ) -> (Option<(LifecycleResult, String)>, Option<FailureKind>) {
     let Some(printed) = printed else {
         return (None, Some(FailureKind::LongResult(RESULT_BYTES_MAX)));
@@ -255,12 +316,13 @@ mod tests {
     fn an_exit_status_other_than_0_fails_whatever_was_answered() {
         let answer = |text: &str| Some(text.as_bytes().to_vec());
         let failed = ProviderExit::Code(2);
-        let (shown, failure) = judge_answer(failed, answer(r#"{"status":"ok"}"#));
+        let (shown, failure) = evaluate_answer(failed, answer(r#"{"status":"ok"}"#));
         assert!(shown.is_some() && matches!(failure, Some(FailureKind::Exited(_))));
-        let (shown, failure) = judge_answer(failed, answer(r#"{"status":"error","message":"m"}"#));
+        let (shown, failure) =
+            evaluate_answer(failed, answer(r#"{"status":"error","message":"m"}"#));
         assert!(shown.is_some_and(|(result, _)| result.error.is_some()) && failure.is_none());
         let fine = ProviderExit::Code(0);
-        let failure = |printed| judge_answer(fine, printed).1;
+        let failure = |printed| evaluate_answer(fine, printed).1;
         assert!(matches!(failure(answer("")), Some(FailureKind::NoResult(_))));
         assert!(matches!(failure(answer("done")), Some(FailureKind::BadResult(_))));
         assert!(matches!(failure(None), Some(FailureKind::LongResult(_))));

@@ -1,26 +1,29 @@
-//! The life of one task, told top-down: start its providers, let the lines through, end them all.
+//! The life of one task: start its providers, let the lines through, end them all.
+//!
+//! What happens when is decided in `states`, without I/O; `runner` brings events and performs what
+//! follows from them; `supervision` runs a task again after a failure, from its last checkpoint.
 
-mod dispatcher;
+mod attempts;
 mod failure;
 mod lifecycle;
-mod member;
 mod notice;
+mod prepare;
 mod replay;
 mod report;
+mod runner;
+mod states;
+mod stop;
 mod supervision;
-mod timers;
 
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, never};
+use crossbeam_channel::Receiver;
 
-use crate::delivery::{StateStore, TaskState};
+use crate::delivery::StateStore;
 use crate::provider::Terminal;
 use crate::resolve::{ProviderSources, ResolvedProvider};
-use crate::stats::Totals;
-use dstream_task::Task;
 
 pub use crate::delivery::{CheckpointReport, DeadLetterError, StateError};
 pub use failure::{Failure, FailureKind};
@@ -28,41 +31,8 @@ pub use lifecycle::{LifecycleOutcome, run_lifecycle};
 pub use notice::{Notice, Observer};
 pub use replay::{Replay, ReplayReport};
 pub use report::{OutputReport, RunReport};
+pub use stop::StopSignal;
 pub use supervision::run_supervised;
-
-/// Why a run should stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopSignal {
-    /// SIGINT: someone pressed Ctrl-C.
-    Interrupt,
-    /// SIGTERM: a service manager asks.
-    Terminate,
-    /// SIGHUP: the terminal has been closed.
-    Hangup,
-    /// Whoever read what outputs print has left.
-    TerminalClosed,
-    /// Another task of the same process has failed, and none is to go on without it.
-    SiblingFailed,
-}
-
-impl StopSignal {
-    /// Whether somebody has asked, rather than circumstances: after that the next one who asks is
-    /// asking a second time.
-    fn is_asked(self) -> bool {
-        matches!(self, Self::Interrupt | Self::Terminate | Self::Hangup)
-    }
-
-    /// The word for it in a notice.
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Interrupt => "SIGINT",
-            Self::Terminate => "SIGTERM",
-            Self::Hangup => "the terminal was closed",
-            Self::TerminalClosed => "nobody reads the output any more",
-            Self::SiblingFailed => "another task failed",
-        }
-    }
-}
 
 /// What a run needs from outside.
 pub struct RunContext {
@@ -82,29 +52,4 @@ pub struct RunContext {
     pub stats_every: Option<Duration>,
     /// Told of everything that happens.
     pub observer: Arc<dyn Observer>,
-}
-
-/// Runs a task to its end, with its state where it keeps one. Providers die with the calling
-/// thread: it must not be one that ends early for other reasons.
-fn run_task(
-    task: &Task,
-    context: &RunContext,
-    state: Result<Option<Arc<TaskState>>, StateError>,
-    earlier: Option<Totals>,
-) -> RunReport {
-    let (events, inbox) = dispatcher::inbox(task);
-    let mut dispatcher = dispatcher::Dispatcher::new(task, context, state, earlier, events);
-    dispatcher.start();
-    let mut stop = context.stop.clone();
-    while dispatcher.goes_on() {
-        crossbeam_channel::select! {
-            recv(inbox) -> event => if let Ok(event) = event { dispatcher.on_event(event) },
-            recv(stop) -> signal => match signal {
-                Ok(signal) => dispatcher.on_stop(signal),
-                Err(_) => stop = never(), // nobody can ask any more
-            },
-            recv(dispatcher.next_timer()) -> _ => dispatcher.on_timers(),
-        }
-    }
-    dispatcher.report()
 }

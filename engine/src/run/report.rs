@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::StopSignal;
 use super::failure::Failure;
+use super::stop::StopSignal;
 use crate::delivery::CheckpointReport;
 use crate::stats::{StreamStats, Totals};
 

@@ -48,7 +48,7 @@ fn what_an_output_had_not_read_is_lost_and_counted_and_nothing_else() {
             for round in 0..5 {
                 got.extend(numbers(&read_some(output, random.below(300_000) as u64)));
                 if round % 2 == 0 {
-                    running.relay.let_go(0); // it may have noticed
+                    running.relay.detach_output(0); // it may have noticed
                 }
                 let event = running.events.recv().unwrap();
                 assert!(matches!(event, RelayEvent::SinkBroken(0, _)), "{event:?}");
@@ -86,7 +86,7 @@ fn an_output_that_gets_no_other_pipe_has_ended() {
         let mut running = Running::replaceable(transport, 1);
         running.input.write_all(b"one\ntwo\n").unwrap();
         drop(running.outputs.pop());
-        running.relay.let_go(0);
+        running.relay.detach_output(0);
         assert!(matches!(running.events.recv().unwrap(), RelayEvent::SinkBroken(0, _)));
         running.relay.end_sink(0);
         let event = running.events.recv().unwrap();

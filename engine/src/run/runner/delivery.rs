@@ -4,14 +4,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Dispatcher, Event, INPUT, MemberEvent};
-use crate::delivery::{Checkpoints, DeadLetters, ReturnedLines, StateError};
+use super::{Message, News, Runner};
+use crate::delivery::{Checkpoints, DeadLetters, RejectedLines, ReturnedLines, TaskState};
 use crate::limits::REJECT_MARGIN_BYTES;
 use crate::protocol::{self, AskedCheckpoints, RejectedLine, Word};
 use crate::provider::Told;
 use crate::run::failure::FailureKind;
 use crate::run::notice::Notice;
-use dstream_relay::Disposition;
+use crate::run::states::{Id, ProviderEvent};
+use dstream_relay::{Disposition, Rejected};
 use dstream_task::{ConfigFormat, OnInvalid};
 
 /// Takes what an output says; and whether all that it had printed before has been shown.
@@ -22,49 +23,78 @@ pub(super) struct Delivery {
     pub(super) checkpoints: Arc<Checkpoints>,
     /// What the input is asked for.
     pub(super) asked: AskedCheckpoints,
-    /// Nothing is stored any more, and the input is told nothing more.
-    has_ended: bool,
 }
 
-impl Dispatcher<'_> {
-    /// Sees where the task goes on, before anything is started.
-    pub(super) fn prepare_delivery(&mut self) -> Result<(), FailureKind> {
-        let stream = &self.task.stream;
-        let state = std::mem::replace(&mut self.state, Ok(None)).map_err(FailureKind::NoState)?;
+impl Runner<'_> {
+    /// Sees where the task resumes, before anything is started.
+    pub(super) fn prepare_delivery(
+        &mut self,
+        state: Option<&Arc<TaskState>>,
+    ) -> Result<(), FailureKind> {
         let Some(state) = state else { return Ok(()) };
-        self.state = Ok(Some(Arc::clone(&state)));
         let resume = state.checkpoint().map_err(FailureKind::NoState)?;
         let checkpoints = Checkpoints::new(self.task.outputs.len());
-        let events = self.events.clone();
-        let ended = move |end| drop(events.send(Event::KeepingEnded(end)));
-        checkpoints.keep(state, ended).map_err(FailureKind::NoThread)?;
-        let asked = AskedCheckpoints { interval: stream.checkpoint_interval, resume };
-        self.delivery = Some(Delivery { checkpoints, asked, has_ended: false });
+        let messages = self.messages.clone();
+        let ended = move |end| drop(messages.send(Message::CheckpointsEnded(end)));
+        checkpoints.keep(Arc::clone(state), ended).map_err(FailureKind::NoThread)?;
+        let interval = self.task.stream.checkpoint_interval;
+        let asked = AskedCheckpoints { interval, resume };
+        self.delivery = Some(Delivery { checkpoints, asked });
+        Ok(())
+    }
+
+    pub(super) fn prepare_rejects(&mut self) -> Result<(), FailureKind> {
+        let stream = &self.task.stream;
+        let observer = Arc::clone(&self.context.observer);
+        let (name, secrets) = (self.task.input.name.clone(), self.task.secrets.clone());
+        let kept = stream.on_invalid == OnInvalid::DeadLetter;
+        let report = move |rejected: &Rejected<'_>, last| {
+            observer.notice(&Notice::LineRejected {
+                provider: &name,
+                line_number: rejected.line_number,
+                offset_bytes: rejected.offset_bytes,
+                reason: &secrets.mask(&rejected.reason),
+                cut_off: rejected.cut_off,
+                kept,
+                last,
+            });
+        };
+        let rejects = RejectedLines::new(
+            stream.on_invalid,
+            DeadLetters::of(stream),
+            &self.task.name,
+            &self.task.input.name,
+            &self.task.secrets,
+            report,
+        );
+        let path = stream.dead_letter.clone().unwrap_or_default();
+        let rejects = rejects.map_err(|source| FailureKind::NoDeadLetter { path, source })?;
+        self.rejects = Some(Box::new(rejects));
         Ok(())
     }
 
     /// What takes out of the lines that an output prints what is for DStream: acknowledgements, and
-    /// lines that it gives back. Made once it has said whether it does the latter; `None` where there
+    /// lines that it gives back. Made once the output has said whether it does the latter; `None` where there
     /// is neither.
     pub(super) fn listener(
         &self,
-        id: usize,
+        index: usize,
     ) -> impl FnOnce(bool) -> Option<Told<Word, TakesWords>> + Send + use<> {
         let checkpoints = self.delivery.as_ref().map(|delivery| Arc::clone(&delivery.checkpoints));
-        let asked = self.asks_for_rejects(id);
+        let asked = self.asks_for_rejects(index);
         let line_bytes_max = self.task.stream.line_bytes_max;
         let path = self.task.stream.dead_letter.clone().unwrap_or_default();
-        let mut returned = self.returned_lines(id);
-        let counts = Arc::clone(&self.members[id].returned);
-        let unkept = Arc::clone(&self.members[id].returned);
-        let tell = self.teller(id);
+        let mut returned = self.returned_lines(index);
+        let counts = Arc::clone(&self.outputs[index].returned);
+        let unkept = Arc::clone(&self.outputs[index].returned);
+        let report = self.reporter(Id::Output(index));
         let mut take = move |word, is_shown| {
             let not_kept = |source| FailureKind::NoDeadLetter { path: path.clone(), source };
             match (word, &checkpoints) {
                 (Word::Ack(checkpoint), Some(checkpoints)) if is_shown => {
                     // What it has given back before is part of what it says is lasting.
                     returned.settle().map_err(not_kept)?;
-                    let known = checkpoints.acknowledge(id - 1, checkpoint);
+                    let known = checkpoints.acknowledge(index, checkpoint);
                     known.map_err(|_| FailureKind::BadAcknowledgement(checkpoint))
                 }
                 (Word::Ack(_), _) => Ok(()),
@@ -87,7 +117,7 @@ impl Dispatcher<'_> {
             // nobody has.
             if !failed && let Err(kind) = take(word, is_shown) {
                 failed = true;
-                tell(MemberEvent::Misspoke(kind));
+                report(News::Event(ProviderEvent::Misspoke(kind)));
             }
             if failed && is_line {
                 unkept.lines_unkept.fetch_add(1, Relaxed);
@@ -109,58 +139,34 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn returned_lines(&self, id: usize) -> ReturnedLines<impl FnMut(&str, bool) + Send + use<>> {
+    fn returned_lines(&self, index: usize) -> ReturnedLines<impl FnMut(&str, bool) + Send + use<>> {
         let stream = &self.task.stream;
         let (observer, name) =
-            (Arc::clone(&self.context.observer), self.members[id].block.name.clone());
+            (Arc::clone(&self.context.observer), self.task.outputs[index].name.clone());
         let kept = stream.on_invalid == OnInvalid::DeadLetter;
-        let tell = move |reason: &str, last| {
+        let report = move |reason: &str, last| {
             observer.notice(&Notice::LineReturned { provider: &name, reason, kept, last });
         };
         ReturnedLines::new(
             stream.on_invalid,
             DeadLetters::of(stream),
             &self.task.name,
-            &self.members[id].block.name,
+            &self.task.outputs[index].name,
             &self.task.secrets,
-            tell,
+            report,
         )
     }
 
     /// Whether an output is asked to give back what it cannot take. Who asks for nothing else and has
     /// not said what to do with such lines has providers that fail by themselves, as ever.
-    pub(super) fn asks_for_rejects(&self, id: usize) -> bool {
+    pub(super) fn asks_for_rejects(&self, index: usize) -> bool {
         let wanted = self.task.stream.on_invalid != OnInvalid::Fail || self.delivery.is_some();
-        wanted && self.members[id].block.config_format == ConfigFormat::Command
+        wanted && self.task.outputs[index].config_format == ConfigFormat::Command
     }
 
     /// What outputs are asked for of checkpoints.
     pub(super) fn asked_of_outputs(&self) -> Option<AskedCheckpoints> {
         let asked = &self.delivery.as_ref()?.asked;
         Some(AskedCheckpoints { interval: asked.interval, resume: None })
-    }
-
-    /// The input's stdin is closed when there is nothing more to tell it: from then on it has no
-    /// reason to stay.
-    pub(super) fn on_keeping_ended(&mut self, end: Result<(), StateError>) {
-        if let Some(delivery) = &mut self.delivery {
-            delivery.has_ended = true;
-        }
-        self.linger();
-        if let Err(error) = end {
-            self.fail(INPUT, FailureKind::NotStored(error));
-        }
-    }
-
-    /// Whether the input may still be told something.
-    pub(super) fn is_keeping(&self) -> bool {
-        self.delivery.as_ref().is_some_and(|delivery| !delivery.has_ended)
-    }
-
-    /// No output will acknowledge anything any more.
-    pub(super) fn end_acknowledgements(&self) {
-        if let Some(delivery) = &self.delivery {
-            delivery.checkpoints.close();
-        }
     }
 }
