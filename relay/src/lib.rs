@@ -175,6 +175,7 @@ impl Relay {
             options.line_bytes_max,
             Arc::clone(&shared),
         );
+        #[allow(clippy::disallowed_methods, reason = "one order for each restart")]
         let (orders, sources) = if options.replaceable {
             let (sources, next_sources) = unbounded();
             let (orders, next_sinks) =

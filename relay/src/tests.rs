@@ -1,5 +1,7 @@
 //! The framing and the portable transport against a naive splitter, over in-memory ends.
 
+#![allow(clippy::disallowed_methods, reason = "the test itself bounds what goes through")]
+
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::sync::atomic::Ordering::Relaxed;

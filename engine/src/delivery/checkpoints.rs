@@ -252,6 +252,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "lines of our own")]
     fn what_all_outputs_have_is_stored_and_then_told() {
         let folder = tempfile::tempdir().unwrap();
         let store = StateStore::new(folder.path());

@@ -19,6 +19,7 @@ pub(crate) fn check() -> Result<(), String> {
         let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
         long_files(&name, &text, &mut broken);
         vague_names(&name, &mut broken);
+        forbidden_words(&name, &text, &mut broken);
     }
     paths_in_the_map(&mut broken);
     crates::check(&mut broken)?;
@@ -29,6 +30,42 @@ fn long_files(name: &str, text: &str, broken: &mut Vec<String>) {
     let own = source::product_lines(text);
     if own > FILE_LINES_MAX && !is_test(name) {
         broken.push(format!("{name} has {own} lines: cut it along its seams"));
+    }
+}
+
+/// What only some folders must not do; what nobody may do is in `clippy.toml`.
+const FORBIDDEN: &[(&[&str], &str, &str)] = &[
+    (
+        &[
+            "config/src",
+            "engine/src",
+            "files/src",
+            "filter/src",
+            "prepare/src",
+            "protocol/src",
+            "reference/src",
+            "registry/src",
+            "relay/src",
+            "task/src",
+            "template/src",
+        ],
+        "env::var",
+        "the command reads its environment; take the value as an argument",
+    ),
+    (
+        &["engine/src/run"],
+        "thread::sleep",
+        "everybody waits for the dispatcher: wait for an event, with a timeout",
+    ),
+];
+
+fn forbidden_words(name: &str, text: &str, broken: &mut Vec<String>) {
+    for (folders, word, instead) in FORBIDDEN {
+        if folders.iter().any(|folder| name.starts_with(folder)) && !is_test(name) {
+            for line in source::lines_with(text, word) {
+                broken.push(format!("{name}:{line}: `{word}`: {instead}"));
+            }
+        }
     }
 }
 

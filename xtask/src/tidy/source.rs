@@ -1,16 +1,31 @@
 //! Rust source as the house rules read it: which lines belong to the product, and which only to tests.
 
+use std::ops::Range;
+
 /// The lines of a file that no `#[cfg(test)]` item holds. Code before, between and behind such items counts.
 pub(super) fn product_lines(text: &str) -> usize {
     let code = blank_text(text);
-    let mut tests = 0;
-    let mut pos = 0;
-    while let Some(found) = code[pos..].find("#[cfg(test)]") {
-        let start = pos + found;
-        pos = item_end(&code, start);
-        tests += code[start..pos].lines().count();
-    }
-    text.lines().count() - tests
+    let in_tests = test_items(&code).map(|item| code[item].lines().count()).sum::<usize>();
+    text.lines().count() - in_tests
+}
+
+/// The numbers of the lines whose code, tests aside, has a word.
+pub(super) fn lines_with(text: &str, word: &str) -> Vec<usize> {
+    let code = blank_text(text);
+    let tests: Vec<Range<usize>> = test_items(&code).collect();
+    let found = code.match_indices(word).map(|(start, _)| start);
+    let in_product = found.filter(|start| !tests.iter().any(|item| item.contains(start)));
+    in_product.map(|start| code[..start].matches('\n').count() + 1).collect()
+}
+
+/// Where the items with `#[cfg(test)]` are, attribute included.
+fn test_items(code: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let start = end + code[end..].find("#[cfg(test)]")?;
+        end = item_end(code, start);
+        Some(start..end)
+    })
 }
 
 /// Where the item ends that the attribute at `start` is on: behind its block, its semicolon, or the comma of a
@@ -140,6 +155,8 @@ mod more {
 fn three<'a>() -> &'a str { "#[cfg(test)]" }
 "##;
         assert_eq!(product_lines(text), "use one S a } three".split(' ').count());
+        assert_eq!(lines_with(text, "fn "), [6, 23]);
+        assert_eq!(lines_with(text, "cfg"), [0; 0]);
     }
 
     #[test]

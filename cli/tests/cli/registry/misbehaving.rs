@@ -72,6 +72,7 @@ impl Server {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "its client is DStream")]
 fn read(stream: &TcpStream) -> io::Result<Request> {
     let mut lines = BufReader::new(stream).lines();
     let line = lines.next().ok_or(io::ErrorKind::UnexpectedEof)??;
