@@ -1,4 +1,4 @@
-//! What a provider says when it cannot go on.
+//! Errors of a provider.
 
 use std::{fmt, io};
 
@@ -39,8 +39,8 @@ impl ProviderError {
         self.class
     }
 
-    /// Whether nobody reads this process's stdout any more, which is an end and not a failure. A
-    /// pipe or connection of the provider's own that breaks is a failure like any other.
+    /// Whether this process's stdout was closed, which is a normal end and not a failure. A broken pipe
+    /// or connection of the provider's own is a failure like any other.
     pub fn is_closed_stdout(&self) -> bool {
         self.is_closed_stdout
     }

@@ -1,7 +1,7 @@
 //! Write DStream providers in Rust: the provider's side of the protocol (`docs/protocol.md`).
 //!
 //! A provider is a type with a configuration and one job. An [`Input`] writes envelopes until it has
-//! no more or is asked to stop; an [`Output`] takes envelopes until there are no more. Reading the
+//! no more or is asked to stop; an [`Output`] reads envelopes until there are no more. Reading the
 //! command line and the configuration, the handshake, buffering, signals, errors, logs and the exit
 //! status are the SDK's.
 //!
@@ -47,8 +47,8 @@
 //!
 //! | status | means |
 //! |---|---|
-//! | 0 | the stream came to its end, the provider was asked to stop and did, or nobody reads its stdout any more |
-//! | 1 | it failed: the handshake, the answer or the last log line says why; or an output was told to leave before the end of its stream, or got half a line as the last |
+//! | 0 | the stream ended, the provider stopped when it was asked to, or its stdout was closed |
+//! | 1 | it failed: the handshake, the answer or the last log line says why. Also an output that was stopped before the end of its stream, or whose last line was incomplete |
 //! | 101 | it panicked, and said so in an error line |
 
 mod checkpoint;

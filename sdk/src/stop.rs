@@ -28,15 +28,15 @@ struct Inner {
     changed: Condvar,
 }
 
-/// Has a file that would get larger than `ulimit -f` allows be an error of its write, and not the end
-/// of the provider without a word.
+/// Makes a file that would get larger than `ulimit -f` allows an error of its write, instead of a
+/// signal that ends the provider without a message.
 pub(crate) fn outlive_file_limit() {
     // If the signal cannot be caught, it ends the process, as it would have.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 impl Stop {
-    /// A token that nobody has asked yet; for tests of a provider's own.
+    /// A token without a request; for tests of a provider's own.
     pub fn new() -> Self {
         Self::default()
     }

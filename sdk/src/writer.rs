@@ -12,11 +12,10 @@ use crate::checkpoint::{Pace, Stored};
 use crate::stdio::Stdout;
 use crate::stop::Stop;
 
-/// Bytes that are gathered before they are written: a pipe's usual size.
+/// Bytes that are buffered before they are written: a pipe's usual size.
 const WRITE_BYTES: usize = 64 << 10;
 
-/// Gathers bytes until they are worth a write. What an unfinished text has left behind can be taken
-/// back.
+/// Buffers bytes until they are worth a write. An unfinished text can be removed again.
 struct Gathered {
     sink: Box<dyn Write + Send>,
     bytes: Vec<u8>,
@@ -49,9 +48,9 @@ impl Gathered {
 
 /// Writes envelopes, one a line, many in one write.
 ///
-/// What has been gathered is written when it fills a pipe, in [`pause`](Self::pause), in
-/// [`flush`](Self::flush), and when the stream ends. An input that waits for its source in another
-/// way than [`pause`](Self::pause) flushes first, or the last envelopes wait with it.
+/// The buffer is written when it fills a pipe, in [`pause`](Self::pause), in [`flush`](Self::flush),
+/// and when the stream ends. An input that waits for its source in any other way than
+/// [`pause`](Self::pause) must flush first, or its last envelopes are delayed.
 pub struct EnvelopeWriter {
     out: Gathered,
     checkpoints: Option<Checkpoints>,
@@ -117,7 +116,7 @@ impl EnvelopeWriter {
     ///
     /// # Errors
     ///
-    /// If stdout refuses them.
+    /// If stdout cannot be written.
     pub fn write_lines(&mut self, lines: &[u8]) -> io::Result<()> {
         if let Some(Checkpoints { pace, .. }) = &mut self.checkpoints {
             let count = if pace.counts_lines() { memchr_iter(b'\n', lines).count() } else { 0 };
@@ -126,8 +125,7 @@ impl EnvelopeWriter {
         self.out.add(lines)
     }
 
-    /// Whether DStream would like to have a checkpoint now. Never where it keeps none. Cheap enough
-    /// for every line.
+    /// Whether a checkpoint is due. Never where DStream keeps none. Cheap enough for every line.
     pub fn is_checkpoint_due(&self) -> bool {
         self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.pace.is_due())
     }
@@ -138,7 +136,7 @@ impl EnvelopeWriter {
     ///
     /// # Errors
     ///
-    /// If the position cannot be JSON, or stdout refuses it.
+    /// If the position cannot be JSON, or stdout cannot be written.
     pub fn checkpoint(&mut self, position: &(impl Serialize + ?Sized)) -> io::Result<()> {
         let Some(Checkpoints { pace, .. }) = &mut self.checkpoints else { return Ok(()) };
         let position = to_raw_value(position)?;
@@ -152,30 +150,30 @@ impl EnvelopeWriter {
         self.checkpoints.as_ref()?.stored.take()
     }
 
-    /// Writes what has been gathered, then sleeps for `time` or until a stop is asked for. Returns
+    /// Writes the buffer, then sleeps for `time` or until a stop is asked for. Returns
     /// whether it has been.
     ///
     /// # Errors
     ///
-    /// If stdout refuses it.
+    /// If stdout cannot be written.
     pub fn pause(&mut self, stop: &Stop, time: Duration) -> io::Result<bool> {
         self.flush()?;
         Ok(stop.wait(time))
     }
 
-    /// Writes what has been gathered.
+    /// Writes the buffer.
     ///
     /// # Errors
     ///
-    /// If stdout refuses it.
+    /// If stdout cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }
 
-/// Stdout for what an output has to say to the person at the terminal, many lines in one write.
+/// Stdout for what an output prints for the person at the terminal, many lines in one write.
 ///
-/// What has been gathered is written when it fills a pipe and in [`Write::flush`], which belongs in
+/// The buffer is written when it fills a pipe and in [`Write::flush`], which belongs in
 /// [`Output::flush`](crate::Output::flush): then a line that comes alone appears at once.
 pub struct Printer {
     out: Gathered,

@@ -74,7 +74,7 @@ fn a_run_goes_on_where_the_last_one_was() {
     sandbox.run(&["state", "set", "t", "{"]).said(2, &["this is no checkpoint"]);
     sandbox.run(&["state", "set", "u", "1"]).said(2, &["has no task `u`", "it has: t"]);
     sandbox.run(&["state", "set", "t", "{\"other\":1}"]);
-    sandbox.run_task().said(1, &["is none of this provider's", "dstream state reset"]);
+    sandbox.run_task().said(1, &["was not made by this provider", "dstream state reset"]);
 }
 
 #[test]

@@ -56,8 +56,10 @@ impl ConfigError {
     /// The same with its place, for others to show.
     pub(super) fn found_in(&self, parents: &serde_path_to_error::Path) -> ConfigProblem {
         let mut path: Vec<ConfigStep> = parents.iter().filter_map(step).collect();
-        // Where serde has reached the name, it is part of the path already.
-        path.pop_if(|last| matches!((last, self.field()), (ConfigStep::Field(last), Some(name)) if last == name));
+        if let Self::UnknownField { name, .. } = self {
+            // serde has reached the name, so that it is part of the path already.
+            path.pop_if(|last| matches!(last, ConfigStep::Field(last) if last == name));
+        }
         let object = text(&path);
         path.extend(self.field().map(|name| ConfigStep::Field(name.to_owned())));
         let subject = match &*text(&path) {

@@ -63,6 +63,13 @@ mod tests {
         tags: BTreeMap<String, Value>,
         #[serde(default)]
         pair: (u8, String),
+        nested: Option<Nested>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nested {
+        nested: u8,
     }
 
     #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -104,6 +111,7 @@ mod tests {
             lock: vec![Lock::None, Lock::Blob { url: "x".to_owned() }],
             tags: [("a".to_owned(), json!([1, null, { "b": 1.5 }]))].into(),
             pair: (1, "x".to_owned()),
+            nested: None,
         };
         assert_eq!(read, Ok(expected));
         let format = |value: Value| {
@@ -158,6 +166,15 @@ mod tests {
             ),
             (json!({ "max_count": 1, "pair": [1] }), "`pair` must be a tuple of size 2"),
             (json!({ "maxCount": 1, "max_count": 2 }), "`max_count` is given twice"),
+            (json!({ "max_count": 1, "nested": {} }), "`nested.nested` is missing"),
+            (
+                json!({ "max_count": 1, "nested": { "nested": 1, "nest": 1 } }),
+                "`nested` has no field `nest`; there are `nested`",
+            ),
+            (
+                json!({ "max_count": 1, "nested": { "nested": "x" } }),
+                "`nested.nested` must be a whole number from 0 to 255, not a text",
+            ),
         ] {
             assert_eq!(config(value.clone()), Err(format!("config: {message}")), "{value}");
         }
