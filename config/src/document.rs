@@ -16,11 +16,11 @@ use thiserror::Error;
 use super::blocks::declared::{Declared, ProviderDeclaration, TaskDeclaration};
 use super::blocks::task::TaskReader;
 use super::blocks::{schema, settings, shapes};
-use super::functions::{self, FunctionScope};
+use super::functions;
 use super::limits::{FILE_BYTES_MAX, STACK_BYTES};
 use super::text::script::Script;
 use super::text::syntax;
-use super::values::evaluate::{Evaluator, World, span_of};
+use super::values::evaluate::{EvalContext, Evaluator, span_of};
 use super::values::log::Log;
 use super::values::names::Names;
 use super::values::variables::Given;
@@ -105,15 +105,15 @@ impl Document {
         source: Arc<SourceText>,
         surroundings: &Surroundings,
     ) -> Result<(Self, Diagnostics), Diagnostics> {
-        let world = world(surroundings);
+        let context = eval_context(surroundings);
         let (script, warnings) =
-            Script::prepare(source, &world.templates).map_err(|found| sorted(found, None))?;
+            Script::prepare(source, &context.templates).map_err(|found| sorted(found, None))?;
         let log = Log::default();
         warnings.into_iter().for_each(|warning| log.push(warning));
         let parsed = syntax::parse(&script);
         parsed.problems.into_iter().for_each(|problem| log.push(problem));
         let plain = Evaluator::plain(&script, &log);
-        let labels = Evaluator { world: Some(&world), ..plain };
+        let labels = Evaluator { context: Some(&context), ..plain };
         let declared = schema::read(parsed.body, &labels, &parsed.damaged);
         let structural = log.mark();
 
@@ -123,7 +123,7 @@ impl Document {
         read_tasks(&declared, constants, surroundings, &declared.tasks);
         if log.has_errors() {
             let names = Names::new(&declared, Given::collect(&declared, surroundings, &log));
-            let values = Evaluator { world: Some(&world), names: Some(&names), ..plain };
+            let values = Evaluator { context: Some(&context), names: Some(&names), ..plain };
             names.evaluate_all(&values);
             read_tasks(&declared, values, surroundings, &declared.tasks);
             let path = script.source.path.clone();
@@ -257,13 +257,13 @@ impl Document {
         read: impl FnOnce(&Names<'_>, Evaluator<'_>) -> T + Send,
     ) -> Result<(T, Diagnostics), Diagnostics> {
         on_large_stack(|| {
-            let world = world(surroundings);
+            let context = eval_context(surroundings);
             let log = Log::default();
             log.add_secrets(self.script.secrets.iter().cloned());
             let given = Given::collect(&self.declared, surroundings, &log);
             let names = Names::new(&self.declared, given);
             let plain = Evaluator::plain(&self.script, &log);
-            let values = Evaluator { names: Some(&names), world: Some(&world), ..plain };
+            let values = Evaluator { names: Some(&names), context: Some(&context), ..plain };
             let value = read(&names, values);
             let failed = log.has_errors();
             let problems = sorted(log.into_problems(), Some(&self.script.source.path));
@@ -346,16 +346,14 @@ fn read_settings(
     declared.settings.as_ref().map(read).unwrap_or_default()
 }
 
-fn world(surroundings: &Surroundings) -> World<'_> {
+fn eval_context(surroundings: &Surroundings) -> EvalContext<'_> {
     let now = surroundings.now.clone().unwrap_or_else(jiff::Zoned::now);
-    let mut context = hcl::eval::Context::new();
-    functions::declare(&mut context);
-    let functions = FunctionScope {
-        env: Arc::new(surroundings.env.clone()),
-        base_dir: surroundings.base_dir.clone(),
+    let functions = functions::Context {
+        env: &surroundings.env,
+        base_dir: &surroundings.base_dir,
         now: now.timestamp(),
     };
-    World { context, functions, templates: TemplateScope { env: &surroundings.env, now } }
+    EvalContext { functions, templates: TemplateScope { env: &surroundings.env, now } }
 }
 
 /// Problems in the order of their places; those of `first` before those of other files.

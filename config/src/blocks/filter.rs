@@ -252,7 +252,7 @@ impl Compiler<'_> {
         let found = Function::ALL.iter().find(|(known, ..)| *known == name);
         let Some(&(_, function, parameters)) = found.filter(|_| !call.name.is_namespaced()) else {
             let supported = || Function::ALL.iter().map(|(known, ..)| *known).chain(["can"]);
-            let message = if functions::names().contains(&name) {
+            let message = if functions::find(name).is_some() {
                 format!("`{name}` cannot be used on a line's fields")
             } else {
                 format!("unknown function `{name}`")

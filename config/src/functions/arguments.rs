@@ -5,21 +5,29 @@
 //!
 //! [`any`]: Arguments::any
 
-use hcl::{Map, Number, Value};
+use hcl::{Map, Number};
 
-use super::unify::{self, describe};
+use super::call::Context;
+use super::unify;
+use crate::values::value::{Data, Value};
 
 /// What is left of the arguments of one call. [`super::call`] has checked their number, so that
 /// taking as many as there are parameters cannot fail for want of one.
-pub(super) struct Arguments {
+pub(super) struct Arguments<'a> {
+    /// What lies outside the file.
+    pub(super) context: &'a Context<'a>,
     parameters: std::str::Split<'static, &'static str>,
     name: &'static str,
     values: std::vec::IntoIter<Value>,
 }
 
-impl Arguments {
-    pub(super) fn new(parameters: &'static str, values: Vec<Value>) -> Self {
-        Self { parameters: parameters.split(", "), name: "", values: values.into_iter() }
+impl<'a> Arguments<'a> {
+    pub(super) fn new(
+        parameters: &'static str,
+        values: Vec<Value>,
+        context: &'a Context<'a>,
+    ) -> Self {
+        Self { context, parameters: parameters.split(", "), name: "", values: values.into_iter() }
     }
 
     /// How many have not been taken yet.
@@ -33,13 +41,13 @@ impl Arguments {
         if let Some(name) = self.parameters.next() {
             self.name = name.trim_end_matches(['?', '.']);
         }
-        self.values.next().unwrap_or(Value::Null)
+        self.values.next().unwrap_or_default()
     }
 
     /// The next one, which must not be null.
     pub(super) fn present(&mut self) -> Result<Value, String> {
         match self.any() {
-            Value::Null => Err(self.refuse("must not be null")),
+            Value { data: Data::Null, .. } => Err(self.refuse("must not be null")),
             value => Ok(value),
         }
     }
@@ -47,16 +55,16 @@ impl Arguments {
     /// The next one as a string.
     pub(super) fn text(&mut self) -> Result<String, String> {
         let value = self.present()?;
-        unify::text(value).map_err(|value| self.unexpected("a string", &value))
+        value.into_text().map_err(|value| self.unexpected("a string", &value))
     }
 
     /// The next one as a number.
     pub(super) fn number(&mut self) -> Result<Number, String> {
         let value = self.present()?;
-        unify::number(&value).ok_or_else(|| match value {
+        value.to_number().ok_or_else(|| match value.data {
             // The text may be a secret: it is not quoted.
-            Value::String(_) => self.refuse("must be a number or a string that reads as one"),
-            other => self.unexpected("a number", &other),
+            Data::String(_) => self.refuse("must be a number or a string that reads as one"),
+            _ => self.unexpected("a number", &value),
         })
     }
 
@@ -75,7 +83,7 @@ impl Arguments {
     /// The next one as a list.
     pub(super) fn list(&mut self) -> Result<Vec<Value>, String> {
         match self.present()? {
-            Value::Array(items) => Ok(items),
+            Value { data: Data::List(items), .. } => Ok(items),
             other => Err(self.unexpected("a list", &other)),
         }
     }
@@ -100,9 +108,9 @@ impl Arguments {
         let items = self.list()?.into_iter().enumerate();
         items
             .map(|(at, item)| match item {
-                Value::Null => Ok(None),
-                item => unify::text(item).map(Some).map_err(|item| {
-                    let found = describe(&item);
+                Value { data: Data::Null, .. } => Ok(None),
+                item => item.into_text().map(Some).map_err(|item| {
+                    let found = item.kind();
                     self.refuse(&format!("must hold strings, but has {found} at index {at}"))
                 }),
             })
@@ -112,7 +120,7 @@ impl Arguments {
     /// The next one as an object.
     pub(super) fn object(&mut self) -> Result<Map<String, Value>, String> {
         match self.present()? {
-            Value::Object(entries) => Ok(entries),
+            Value { data: Data::Object(entries), .. } => Ok(entries),
             other => Err(self.unexpected("an object", &other)),
         }
     }
@@ -128,6 +136,6 @@ impl Arguments {
     }
 
     fn unexpected(&self, wanted: &str, value: &Value) -> String {
-        self.refuse(&format!("must be {wanted}, not {}", describe(value)))
+        self.refuse(&format!("must be {wanted}, not {}", value.kind()))
     }
 }

@@ -1,59 +1,76 @@
-//! What happens around every function: counting arguments, bounding sizes, following secrets.
+//! What happens around every function: counting arguments, bounding sizes, masking messages.
 
-use hcl::Value;
-use hcl::eval::{Func, FuncArgs, FuncDef, ParamType};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::arguments::Arguments;
-use super::{limits, scope};
+use super::limits;
+use crate::values::value::Value;
+use dstream_task::Secrets;
 
-/// What a function gives back; the error is a fragment for `hcl::eval::ErrorKind::FuncCall`.
+/// What functions may ask of the world.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// The environment: `env`, and `HOME` for a path that begins with `~`.
+    pub(crate) env: &'a BTreeMap<String, String>,
+    /// What relative paths of `file` and its relatives are relative to.
+    pub(crate) base_dir: &'a Path,
+    /// The answer of `timestamp()`.
+    pub(crate) now: jiff::Timestamp,
+}
+
+/// What a function gives back; the error is a fragment that follows the function's name.
 pub(super) type Outcome = Result<Value, String>;
 
 /// A function's own code.
-pub(super) type Body = fn(&mut Arguments) -> Outcome;
+pub(super) type Body = fn(&mut Arguments<'_>) -> Outcome;
+
+/// What a function does to secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    /// What it makes out of a secret is a secret.
+    Follows,
+    /// It marks its result as a secret itself.
+    Marks,
+    /// Its result may be shown.
+    Reveals,
+}
 
 /// An entry in a group's table.
-pub(super) struct Function {
+#[derive(Debug)]
+pub(crate) struct Function {
     /// As it is called in HCL.
-    pub(super) name: &'static str,
-    /// [`call`] with the function's parameters and body.
-    pub(super) func: Func,
+    pub(crate) name: &'static str,
+    parameters: &'static str,
+    body: Body,
+    pub(crate) secrecy: Secrecy,
+}
+
+/// `function("name", "parameter, optional?, any_number...", body)`.
+pub(super) const fn function(name: &'static str, parameters: &'static str, body: Body) -> Function {
+    Function { name, parameters, body, secrecy: Secrecy::Follows }
 }
 
 impl Function {
-    /// As `hcl-rs` wants it. Arguments are not described to it: it would quote the value of one
-    /// that does not fit, and know nothing of conversions.
-    pub(super) fn definition(&self) -> FuncDef {
-        FuncDef::builder().variadic_param(ParamType::Any).build(self.func)
+    /// The same function with another effect on secrets.
+    pub(super) const fn that(self, secrecy: Secrecy) -> Self {
+        Self { secrecy, ..self }
     }
-}
 
-/// `function!("name", "parameter, optional?, any_number...", body)`.
-macro_rules! function {
-    ($name:literal, $parameters:literal, $body:path) => {
-        $crate::functions::call::Function {
-            name: $name,
-            func: |arguments| $crate::functions::call::call($parameters, $body, arguments),
-        }
-    };
-}
-pub(super) use function;
-
-/// Runs `body` with `arguments` if their number is right.
-pub(super) fn call(parameters: &'static str, body: Body, arguments: FuncArgs) -> Outcome {
-    let values = arguments.into_values();
-    check_count(parameters, values.len())?;
-    for value in &values {
-        limits::value_fits(value)?;
+    /// Calls the function. `secrets` are masked in the error.
+    pub(crate) fn call(
+        &self,
+        values: Vec<Value>,
+        context: &Context<'_>,
+        secrets: &Secrets,
+    ) -> Outcome {
+        check_count(self.parameters, values.len())?;
+        values.iter().try_for_each(limits::value_fits)?;
+        let mut arguments = Arguments::new(self.parameters, values, context);
+        let value = (self.body)(&mut arguments).map_err(|message| secrets.mask(&message))?;
+        limits::value_fits(&value)?;
+        Ok(value)
     }
-    let trail = scope::trail(&values);
-    let mut arguments = Arguments::new(parameters, values);
-    let value = body(&mut arguments).map_err(|message| scope::masked(&message))?;
-    limits::value_fits(&value)?;
-    if let Some(trail) = trail {
-        scope::follow(&trail, &value)?;
-    }
-    Ok(value)
 }
 
 /// Why a number of arguments is wrong for these parameters.

@@ -2,94 +2,95 @@
 
 use std::collections::HashSet;
 
-use hcl::{Number, Value};
+use hcl::Number;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::arguments::Arguments;
 use super::call::{Function, Outcome, function};
+use super::conversions::boolean;
 use super::limits::RANGE_ITEMS_MAX;
 use super::numbers::compare;
-use super::unify::{self, describe};
 use super::{decimal, json};
+use crate::values::value::{Data, Value};
 
 pub(super) const TABLE: &[Function] = &[
-    function!("alltrue", "list", alltrue),
-    function!("anytrue", "list", anytrue),
-    function!("chunklist", "list, size", chunklist),
-    function!("coalesce", "values...", coalesce),
-    function!("coalescelist", "lists...", coalescelist),
-    function!("compact", "list", compact),
-    function!("concat", "lists...", concat),
-    function!("contains", "list, value", contains),
-    function!("distinct", "list", distinct),
-    function!("element", "list, index", element),
-    function!("flatten", "list", flatten),
-    function!("index", "list, value", index),
-    function!("length", "value", length),
-    function!("matchkeys", "values, keys, searchset", matchkeys),
-    function!("one", "list", one),
-    function!("range", "limits...", range),
-    function!("reverse", "list", reverse),
-    function!("slice", "list, start, end", slice),
-    function!("sort", "list", sort),
-    function!("sum", "list", sum),
+    function("alltrue", "list", alltrue),
+    function("anytrue", "list", anytrue),
+    function("chunklist", "list, size", chunklist),
+    function("coalesce", "values...", coalesce),
+    function("coalescelist", "lists...", coalescelist),
+    function("compact", "list", compact),
+    function("concat", "lists...", concat),
+    function("contains", "list, value", contains),
+    function("distinct", "list", distinct),
+    function("element", "list, index", element),
+    function("flatten", "list", flatten),
+    function("index", "list, value", index),
+    function("length", "value", length),
+    function("matchkeys", "values, keys, searchset", matchkeys),
+    function("one", "list", one),
+    function("range", "limits...", range),
+    function("reverse", "list", reverse),
+    function("slice", "list, start, end", slice),
+    function("sort", "list", sort),
+    function("sum", "list", sum),
 ];
 
 /// Null counts as false.
-fn alltrue(arguments: &mut Arguments) -> Outcome {
+fn alltrue(arguments: &mut Arguments<'_>) -> Outcome {
     Ok(truths(arguments)?.into_iter().all(|truth| truth == Some(true)).into())
 }
 
-fn anytrue(arguments: &mut Arguments) -> Outcome {
+fn anytrue(arguments: &mut Arguments<'_>) -> Outcome {
     Ok(truths(arguments)?.into_iter().any(|truth| truth == Some(true)).into())
 }
 
-fn truths(arguments: &mut Arguments) -> Result<Vec<Option<bool>>, String> {
+fn truths(arguments: &mut Arguments<'_>) -> Result<Vec<Option<bool>>, String> {
     let items = arguments.list()?;
     let truth = |item: &Value| match item {
-        Value::Null => Ok(None),
-        item => unify::boolean(item).map(Some).ok_or_else(|| {
-            arguments.refuse(&format!("must hold bools, but has {}", describe(item)))
-        }),
+        item if item.is_null() => Ok(None),
+        item => boolean(item)
+            .map(Some)
+            .ok_or_else(|| arguments.refuse(&format!("must hold bools, but has {}", item.kind()))),
     };
     items.iter().map(truth).collect()
 }
 
 /// A size of 0 means one chunk.
-fn chunklist(arguments: &mut Arguments) -> Outcome {
+fn chunklist(arguments: &mut Arguments<'_>) -> Outcome {
     let items = arguments.unified_list()?;
     let size = match arguments.count()? {
         0 => items.len().max(1),
         size => size,
     };
-    Ok(Value::Array(items.chunks(size).map(|chunk| Value::Array(chunk.to_vec())).collect()))
+    Ok(items.chunks(size).map(<[Value]>::to_vec).collect())
 }
 
 /// The first that is neither null nor an empty string.
-fn coalesce(arguments: &mut Arguments) -> Outcome {
+fn coalesce(arguments: &mut Arguments<'_>) -> Outcome {
     let mut values: Vec<Value> = (0..arguments.left()).map(|_| arguments.any()).collect();
     arguments.unified(&mut values)?;
-    let found = values.into_iter().find(|value| *value != Value::Null && *value != Value::from(""));
+    let found = values.into_iter().find(|value| !value.is_null() && *value != Value::from(""));
     found.ok_or_else(|| "every argument is null or an empty string".to_owned())
 }
 
-fn coalescelist(arguments: &mut Arguments) -> Outcome {
+fn coalescelist(arguments: &mut Arguments<'_>) -> Outcome {
     while arguments.left() > 0 {
         let list = arguments.list()?;
         if !list.is_empty() {
-            return Ok(Value::Array(list));
+            return Ok(Value::from(list));
         }
     }
     Err("every argument is an empty list".to_owned())
 }
 
 /// Without nulls and empty strings.
-fn compact(arguments: &mut Arguments) -> Outcome {
+fn compact(arguments: &mut Arguments<'_>) -> Outcome {
     let texts = arguments.optional_texts()?.into_iter().flatten();
     Ok(texts.filter(|text| !text.is_empty()).map(Value::from).collect::<Vec<_>>().into())
 }
 
-fn concat(arguments: &mut Arguments) -> Outcome {
+fn concat(arguments: &mut Arguments<'_>) -> Outcome {
     if arguments.left() == 0 {
         return Err("needs at least one list".to_owned());
     }
@@ -97,16 +98,16 @@ fn concat(arguments: &mut Arguments) -> Outcome {
     while arguments.left() > 0 {
         items.append(&mut arguments.list()?);
     }
-    Ok(Value::Array(items))
+    Ok(Value::from(items))
 }
 
-fn contains(arguments: &mut Arguments) -> Outcome {
+fn contains(arguments: &mut Arguments<'_>) -> Outcome {
     let items = arguments.list()?;
     Ok(items.contains(&arguments.present()?).into())
 }
 
-fn distinct(arguments: &mut Arguments) -> Outcome {
-    Ok(Value::Array(without_repeats(arguments.unified_list()?)))
+fn distinct(arguments: &mut Arguments<'_>) -> Outcome {
+    Ok(Value::from(without_repeats(arguments.unified_list()?)))
 }
 
 /// The first of each.
@@ -131,7 +132,7 @@ impl Members {
 }
 
 /// An index beyond the end begins anew at the start, a negative one counts from the end.
-fn element(arguments: &mut Arguments) -> Outcome {
+fn element(arguments: &mut Arguments<'_>) -> Outcome {
     let mut items = arguments.list()?;
     if items.is_empty() {
         return Err(arguments.refuse("must not be empty"));
@@ -140,11 +141,11 @@ fn element(arguments: &mut Arguments) -> Outcome {
     Ok(items.swap_remove(usize::try_from(index).unwrap_or_default()))
 }
 
-fn flatten(arguments: &mut Arguments) -> Outcome {
+fn flatten(arguments: &mut Arguments<'_>) -> Outcome {
     fn pour(items: Vec<Value>, flat: &mut Vec<Value>) {
         for item in items {
             match item {
-                Value::Array(items) => pour(items, flat),
+                Value { data: Data::List(items), .. } => pour(items, flat),
                 item => flat.push(item),
             }
         }
@@ -152,10 +153,10 @@ fn flatten(arguments: &mut Arguments) -> Outcome {
 
     let mut flat = Vec::new();
     pour(arguments.list()?, &mut flat);
-    Ok(Value::Array(flat))
+    Ok(Value::from(flat))
 }
 
-fn index(arguments: &mut Arguments) -> Outcome {
+fn index(arguments: &mut Arguments<'_>) -> Outcome {
     let items = arguments.list()?;
     let wanted = arguments.present()?;
     let found = items.iter().position(|item| *item == wanted);
@@ -163,20 +164,20 @@ fn index(arguments: &mut Arguments) -> Outcome {
 }
 
 /// Of a string in characters, of a list or an object in elements.
-fn length(arguments: &mut Arguments) -> Outcome {
-    match arguments.present()? {
-        Value::String(text) => Ok(text.graphemes(true).count().into()),
-        Value::Array(items) => Ok(items.len().into()),
-        Value::Object(entries) => Ok(entries.len().into()),
+fn length(arguments: &mut Arguments<'_>) -> Outcome {
+    match arguments.present()?.data {
+        Data::String(text) => Ok(text.graphemes(true).count().into()),
+        Data::List(items) => Ok(items.len().into()),
+        Data::Object(entries) => Ok(entries.len().into()),
         other => {
-            let found = describe(&other);
+            let found = other.kind();
             Err(arguments.refuse(&format!("must be a string, a list or an object, not {found}")))
         }
     }
 }
 
 /// Those values whose keys, at the same index, are in the searchset.
-fn matchkeys(arguments: &mut Arguments) -> Outcome {
+fn matchkeys(arguments: &mut Arguments<'_>) -> Outcome {
     let values = arguments.unified_list()?;
     let mut keys = arguments.list()?;
     if keys.len() != values.len() {
@@ -188,11 +189,11 @@ fn matchkeys(arguments: &mut Arguments) -> Outcome {
     arguments.unified(&mut keys)?;
     let wanted = Members::new(&keys.split_off(count));
     let matching = values.into_iter().zip(keys).filter(|(_, key)| wanted.contains(key));
-    Ok(Value::Array(matching.map(|(value, _)| value).collect()))
+    Ok(matching.map(|(value, _)| value).collect())
 }
 
 /// The only element, or null if there is none.
-fn one(arguments: &mut Arguments) -> Outcome {
+fn one(arguments: &mut Arguments<'_>) -> Outcome {
     let mut items = arguments.list()?;
     if items.len() > 1 {
         let count = items.len();
@@ -202,7 +203,7 @@ fn one(arguments: &mut Arguments) -> Outcome {
 }
 
 /// `range(end)`, `range(start, end)` or `range(start, end, step)`; the end is not part of it.
-fn range(arguments: &mut Arguments) -> Outcome {
+fn range(arguments: &mut Arguments<'_>) -> Outcome {
     let zero = Number::from(0_u8);
     let one = Number::from(1_u8);
     let (start, end, step) = match arguments.left() {
@@ -230,20 +231,20 @@ fn range(arguments: &mut Arguments) -> Outcome {
         if items.len() == RANGE_ITEMS_MAX {
             return Err(format!("makes more than {RANGE_ITEMS_MAX} numbers"));
         }
-        items.push(Value::Number(number));
+        items.push(Data::Number(number));
         number =
             decimal::add(&number, &step).ok_or_else(|| "leaves the range of numbers".to_owned())?;
     }
-    Ok(Value::Array(items))
+    Ok(Value::from(items))
 }
 
-fn reverse(arguments: &mut Arguments) -> Outcome {
+fn reverse(arguments: &mut Arguments<'_>) -> Outcome {
     let mut items = arguments.list()?;
     items.reverse();
-    Ok(Value::Array(items))
+    Ok(Value::from(items))
 }
 
-fn slice(arguments: &mut Arguments) -> Outcome {
+fn slice(arguments: &mut Arguments<'_>) -> Outcome {
     let mut items = arguments.list()?;
     let start = arguments.count()?;
     let end = arguments.count()?;
@@ -256,25 +257,25 @@ fn slice(arguments: &mut Arguments) -> Outcome {
         return Err(arguments.refuse("must not be less than `start`"));
     }
     items.truncate(end);
-    Ok(Value::Array(items.split_off(start)))
+    Ok(Value::from(items.split_off(start)))
 }
 
 /// Strings by their bytes; other values become strings.
-fn sort(arguments: &mut Arguments) -> Outcome {
+fn sort(arguments: &mut Arguments<'_>) -> Outcome {
     let mut texts = arguments.texts()?;
     texts.sort_unstable();
     Ok(texts.into())
 }
 
-fn sum(arguments: &mut Arguments) -> Outcome {
+fn sum(arguments: &mut Arguments<'_>) -> Outcome {
     let items = arguments.list()?;
     if items.is_empty() {
         return Err(arguments.refuse("must not be empty"));
     }
     let mut sum = Number::from(0_u8);
     for item in &items {
-        let number = unify::number(item).ok_or_else(|| {
-            arguments.refuse(&format!("must hold numbers, but has {}", describe(item)))
+        let number = item.to_number().ok_or_else(|| {
+            arguments.refuse(&format!("must hold numbers, but has {}", item.kind()))
         })?;
         sum = decimal::add(&sum, &number)
             .ok_or_else(|| "the sum is not a finite number".to_owned())?;

@@ -1,7 +1,9 @@
 //! Comma-separated values as RFC 4180 has them: quotes around a whole field, doubled within one.
 //! Lines end with LF or CRLF, an empty line is no record, every record is as long as the header.
 
-use hcl::{Map, Value};
+use hcl::Map;
+
+use crate::values::value::{Data, Value};
 
 /// A list with an object for each record, its keys from the header. Errors tell the line, from 1,
 /// and never what stands there.
@@ -20,9 +22,9 @@ pub(super) fn decode(text: &str) -> Result<Value, String> {
             return Err(format!("has {got} instead of {wanted} fields in line {line}"));
         }
         let fields = fields.into_iter().map(Value::from);
-        records.push(Value::Object(header.iter().cloned().zip(fields).collect::<Map<_, _>>()));
+        records.push(Data::Object(header.iter().cloned().zip(fields).collect::<Map<_, _>>()));
     }
-    Ok(Value::Array(records))
+    Ok(Value::from(records))
 }
 
 struct Reader<'a> {

@@ -9,30 +9,28 @@ use jiff::fmt::strtime;
 
 use super::arguments::Arguments;
 use super::call::{Function, Outcome, function};
-use super::scope;
 
 pub(super) const TABLE: &[Function] = &[
-    function!("formatdate", "format, timestamp", formatdate),
-    function!("timeadd", "timestamp, duration", timeadd),
-    function!("timecmp", "timestamp, other", timecmp),
-    function!("timestamp", "", timestamp),
+    function("formatdate", "format, timestamp", formatdate),
+    function("timeadd", "timestamp, duration", timeadd),
+    function("timecmp", "timestamp, other", timecmp),
+    function("timestamp", "", timestamp),
 ];
 
 /// When the evaluation began, in UTC; the same at every call of one load.
-fn timestamp(_: &mut Arguments) -> Outcome {
-    let now = scope::ask(|scope| scope.now)?;
-    Ok(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into())
+fn timestamp(arguments: &mut Arguments<'_>) -> Outcome {
+    Ok(arguments.context.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into())
 }
 
 /// -1, 0 or 1: whether the first is before, at or after the second, whatever their offsets.
-fn timecmp(arguments: &mut Arguments) -> Outcome {
+fn timecmp(arguments: &mut Arguments<'_>) -> Outcome {
     let one = moment(arguments)?.instant();
     let other = moment(arguments)?.instant();
-    Ok((one.cmp(&other) as i8).into())
+    Ok(i64::from(one.cmp(&other) as i8).into())
 }
 
 /// The duration is Go's: `1h30m`, `-10m`, `1.5h`, `250ms`; no days, as they differ in length.
-fn timeadd(arguments: &mut Arguments) -> Outcome {
+fn timeadd(arguments: &mut Arguments<'_>) -> Outcome {
     let moment = moment(arguments)?;
     let duration = arguments.text()?;
     let duration = parse_duration(&duration)
@@ -44,7 +42,7 @@ fn timeadd(arguments: &mut Arguments) -> Outcome {
     Ok(format!("{}{offset}", local.strftime("%Y-%m-%dT%H:%M:%S")).into())
 }
 
-fn formatdate(arguments: &mut Arguments) -> Outcome {
+fn formatdate(arguments: &mut Arguments<'_>) -> Outcome {
     let format = arguments.text()?;
     let moment = moment(arguments)?;
     let mut out = String::new();
@@ -90,7 +88,7 @@ struct Moment {
     offset_minutes: i32,
 }
 
-fn moment(arguments: &mut Arguments) -> Result<Moment, String> {
+fn moment(arguments: &mut Arguments<'_>) -> Result<Moment, String> {
     let text = arguments.text()?;
     parse_moment(&text).ok_or_else(|| {
         arguments.refuse("must be a timestamp such as `2006-01-02T15:04:05Z` (RFC 3339)")

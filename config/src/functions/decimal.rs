@@ -2,7 +2,7 @@
 
 use hcl::Number;
 
-use super::unify::number_text;
+use crate::values::value::number_text;
 
 /// `units / 10^scale`.
 #[derive(Debug, Clone, Copy)]

@@ -9,13 +9,13 @@ use super::call::{Function, Outcome, function};
 use super::{csv, json};
 
 pub(super) const TABLE: &[Function] = &[
-    function!("base64decode", "text", base64decode),
-    function!("base64encode", "text", base64encode),
-    function!("csvdecode", "text", csvdecode),
-    function!("jsondecode", "text", jsondecode),
-    function!("jsonencode", "value", jsonencode),
-    function!("urldecode", "text", urldecode),
-    function!("urlencode", "text", urlencode),
+    function("base64decode", "text", base64decode),
+    function("base64encode", "text", base64encode),
+    function("csvdecode", "text", csvdecode),
+    function("jsondecode", "text", jsondecode),
+    function("jsonencode", "value", jsonencode),
+    function("urldecode", "text", urldecode),
+    function("urlencode", "text", urlencode),
 ];
 
 /// As lenient as Go's decoder about bits that stand for nothing, as strict about padding.
@@ -24,34 +24,34 @@ const DECODER: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
 
-fn base64encode(arguments: &mut Arguments) -> Outcome {
+fn base64encode(arguments: &mut Arguments<'_>) -> Outcome {
     Ok(STANDARD.encode(arguments.text()?).into())
 }
 
 /// Line ends between the characters are skipped; the result must be UTF-8.
-fn base64decode(arguments: &mut Arguments) -> Outcome {
+fn base64decode(arguments: &mut Arguments<'_>) -> Outcome {
     let text = arguments.text()?.replace(['\r', '\n'], "");
     let bytes = DECODER.decode(text).map_err(|_| arguments.refuse("is not base64"))?;
     let text = String::from_utf8(bytes);
     text.map(Into::into).map_err(|_| "what it encodes is not UTF-8 text".to_owned())
 }
 
-fn jsonencode(arguments: &mut Arguments) -> Outcome {
+fn jsonencode(arguments: &mut Arguments<'_>) -> Outcome {
     Ok(json::encode(&arguments.any()).into())
 }
 
-fn jsondecode(arguments: &mut Arguments) -> Outcome {
+fn jsondecode(arguments: &mut Arguments<'_>) -> Outcome {
     let text = arguments.text()?;
     json::decode(&text).map_err(|problem| arguments.refuse(&problem))
 }
 
-fn csvdecode(arguments: &mut Arguments) -> Outcome {
+fn csvdecode(arguments: &mut Arguments<'_>) -> Outcome {
     let text = arguments.text()?;
     csv::decode(&text).map_err(|problem| arguments.refuse(&problem))
 }
 
 /// For a query: a blank becomes `+`, all but letters, digits and `-_.~` a percent sign and its code.
-fn urlencode(arguments: &mut Arguments) -> Outcome {
+fn urlencode(arguments: &mut Arguments<'_>) -> Outcome {
     let mut encoded = String::new();
     for byte in arguments.text()?.bytes() {
         match byte {
@@ -65,7 +65,7 @@ fn urlencode(arguments: &mut Arguments) -> Outcome {
     Ok(encoded.into())
 }
 
-fn urldecode(arguments: &mut Arguments) -> Outcome {
+fn urldecode(arguments: &mut Arguments<'_>) -> Outcome {
     let text = arguments.text()?;
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

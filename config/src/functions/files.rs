@@ -11,38 +11,37 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::arguments::Arguments;
-use super::call::{Function, Outcome, function};
+use super::call::{Context, Function, Outcome, Secrecy, function};
 use super::limits::FILE_BYTES_MAX;
-use super::scope;
+use crate::values::value::Value;
 
 pub(super) const TABLE: &[Function] = &[
-    function!("abspath", "path", abspath),
-    function!("basename", "path", basename),
-    function!("dirname", "path", dirname),
-    function!("file", "path", file),
-    function!("filebase64", "path", filebase64),
-    function!("fileexists", "path", fileexists),
-    function!("pathexpand", "path", pathexpand),
+    function("abspath", "path", abspath),
+    function("basename", "path", basename),
+    function("dirname", "path", dirname),
+    function("file", "path", file).that(Secrecy::Marks),
+    function("filebase64", "path", filebase64).that(Secrecy::Marks),
+    function("fileexists", "path", fileexists),
+    function("pathexpand", "path", pathexpand),
 ];
 
-fn file(arguments: &mut Arguments) -> Outcome {
+fn file(arguments: &mut Arguments<'_>) -> Outcome {
     let path = arguments.text()?;
-    let content = String::from_utf8(read(&path)?)
+    let content = String::from_utf8(read(arguments.context, &path)?)
         .map_err(|_| format!("`{path}` is not UTF-8 text; `filebase64` reads any file"))?;
-    scope::keep_secret(&content);
-    Ok(content.into())
+    Ok(Value::from(content).tainted(true))
 }
 
-fn filebase64(arguments: &mut Arguments) -> Outcome {
-    let content = STANDARD.encode(read(&arguments.text()?)?);
-    scope::keep_secret(&content);
-    Ok(content.into())
+fn filebase64(arguments: &mut Arguments<'_>) -> Outcome {
+    let path = arguments.text()?;
+    let content = STANDARD.encode(read(arguments.context, &path)?);
+    Ok(Value::from(content).tainted(true))
 }
 
 /// Whether there is a file. A folder, a pipe or a device in its place is an error.
-fn fileexists(arguments: &mut Arguments) -> Outcome {
+fn fileexists(arguments: &mut Arguments<'_>) -> Outcome {
     let path = arguments.text()?;
-    match std::fs::metadata(resolve(&path)?) {
+    match std::fs::metadata(resolve(arguments.context, &path)?) {
         Ok(metadata) if metadata.is_file() => Ok(true.into()),
         Ok(_) => Err(format!("`{path}` is not a regular file")),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false.into()),
@@ -52,8 +51,8 @@ fn fileexists(arguments: &mut Arguments) -> Outcome {
 
 /// The bytes of a file of at most [`FILE_BYTES_MAX`]. Only of a regular file: opening a pipe could
 /// wait for ever, and a device may have no end.
-pub(super) fn read(path: &str) -> Result<Vec<u8>, String> {
-    let place = resolve(path)?;
+pub(super) fn read(context: &Context<'_>, path: &str) -> Result<Vec<u8>, String> {
+    let place = resolve(context, path)?;
     let failed = |error: std::io::Error| format!("cannot read `{path}`: {error}");
     if !std::fs::metadata(&place).map_err(failed)?.is_file() {
         return Err(format!("`{path}` is not a regular file"));
@@ -67,38 +66,38 @@ pub(super) fn read(path: &str) -> Result<Vec<u8>, String> {
     Ok(content)
 }
 
-fn resolve(path: &str) -> Result<PathBuf, String> {
-    let path = expand(path)?;
-    scope::ask(|scope| scope.base_dir.join(path))
+fn resolve(context: &Context<'_>, path: &str) -> Result<PathBuf, String> {
+    Ok(context.base_dir.join(expand(context, path)?))
 }
 
-fn pathexpand(arguments: &mut Arguments) -> Outcome {
-    Ok(expand(&arguments.text()?)?.into())
+fn pathexpand(arguments: &mut Arguments<'_>) -> Outcome {
+    let path = arguments.text()?;
+    Ok(expand(arguments.context, &path)?.into())
 }
 
 /// With the home folder in the place of a leading `~`. `~name` stays: whose home that is only the
 /// system's user database knows.
-fn expand(path: &str) -> Result<String, String> {
+fn expand(context: &Context<'_>, path: &str) -> Result<String, String> {
     let rest = match path.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => rest,
         _ => return Ok(path.to_owned()),
     };
-    let home = scope::ask(|scope| scope.env.get("HOME").cloned())?;
-    match home.filter(|home| !home.is_empty()) {
+    match context.env.get("HOME").filter(|home| !home.is_empty()) {
         Some(home) => Ok(clean(&format!("{home}{rest}"))),
         None => Err("`~` stands for the home folder, but `HOME` is not set".to_owned()),
     }
 }
 
-fn abspath(arguments: &mut Arguments) -> Outcome {
-    let place = resolve(&arguments.text()?)?;
+fn abspath(arguments: &mut Arguments<'_>) -> Outcome {
+    let path = arguments.text()?;
+    let place = resolve(arguments.context, &path)?;
     let place = std::path::absolute(place).map_err(|error| format!("no such path: {error}"))?;
     let place = place.to_str().ok_or_else(|| "the path is not UTF-8 text".to_owned())?;
     Ok(clean(place).into())
 }
 
 /// What follows the last `/`, ends of which do not count; `.` for an empty path.
-fn basename(arguments: &mut Arguments) -> Outcome {
+fn basename(arguments: &mut Arguments<'_>) -> Outcome {
     let path = arguments.text()?;
     let trimmed = path.trim_end_matches('/');
     Ok(match (path.as_str(), trimmed) {
@@ -109,7 +108,7 @@ fn basename(arguments: &mut Arguments) -> Outcome {
 }
 
 /// What precedes the last `/`, cleaned; `.` if there is none.
-fn dirname(arguments: &mut Arguments) -> Outcome {
+fn dirname(arguments: &mut Arguments<'_>) -> Outcome {
     let path = arguments.text()?;
     let end = path.rfind('/').map_or(0, |at| at + 1);
     Ok(clean(&path[..end]).into())

@@ -16,32 +16,33 @@ mod number;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use hcl::{Number, Value};
+use hcl::Number;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::arguments::Arguments;
 use super::call::{Function, Outcome, function};
+use super::conversions::boolean;
 use super::json;
 use super::limits::{self, PADDING_MAX};
-use super::unify::{self, describe};
+use crate::values::value::{Data, Value};
 
 pub(super) const TABLE: &[Function] = &[
-    function!("format", "format, values...", format),
-    function!("formatlist", "format, values...", formatlist),
+    function("format", "format, values...", format),
+    function("formatlist", "format, values...", formatlist),
 ];
 
-fn format(arguments: &mut Arguments) -> Outcome {
+fn format(arguments: &mut Arguments<'_>) -> Outcome {
     let format = arguments.text()?;
     let values: Vec<Value> = (0..arguments.left()).map(|_| arguments.any()).collect();
     render(&format, &values.iter().collect::<Vec<_>>()).map(Value::from)
 }
 
 /// `format` for every element of the lists among the values; what is no list is the same for all.
-fn formatlist(arguments: &mut Arguments) -> Outcome {
+fn formatlist(arguments: &mut Arguments<'_>) -> Outcome {
     let format = arguments.text()?;
     let values: Vec<Value> = (0..arguments.left()).map(|_| arguments.any()).collect();
     let lengths: Vec<usize> =
-        values.iter().filter_map(|value| value.as_array().map(Vec::len)).collect();
+        values.iter().filter_map(|value| value.as_list().map(Vec::len)).collect();
     if let Some(other) = lengths.iter().find(|length| **length != lengths[0]) {
         return Err(format!("the lists differ in length: {} and {other}", lengths[0]));
     }
@@ -50,7 +51,7 @@ fn formatlist(arguments: &mut Arguments) -> Outcome {
     let mut texts = Vec::with_capacity(count);
     for at in 0..count {
         let row: Vec<&Value> =
-            values.iter().map(|value| value.as_array().map_or(value, |list| &list[at])).collect();
+            values.iter().map(|value| value.as_list().map_or(value, |list| &list[at])).collect();
         let text = render(&format, &row).map_err(|problem| format!("for index {at}: {problem}"))?;
         bytes += text.len();
         limits::text_fits(bytes)?;
@@ -139,21 +140,21 @@ impl Spec {
     }
 
     fn apply(&self, verb: char, value: &Value) -> Result<String, String> {
-        let suits = match (verb, value) {
+        let suits = match (verb, &value.data) {
             ('v', _) if self.other_form => return Ok(self.pad(json::encode(value))),
-            ('v', Value::String(_)) => 's',
-            ('v', Value::Number(_)) => 'g',
-            ('v', Value::Bool(_)) => 't',
+            ('v', Data::String(_)) => 's',
+            ('v', Data::Number(_)) => 'g',
+            ('v', Data::Bool(_)) => 't',
             ('v', _) => return Ok(self.pad(json::encode(value))),
-            (verb, Value::Null) if "tbdoxXeEfgGsq".contains(verb) => {
+            (verb, Data::Null) if "tbdoxXeEfgGsq".contains(verb) => {
                 return Err("cannot show null".to_owned());
             }
             (verb, _) => verb,
         };
         match suits {
-            't' => unify::boolean(value)
-                .map(|truth| truth.to_string())
-                .ok_or_else(|| wants("a bool", value)),
+            't' => {
+                boolean(value).map(|truth| truth.to_string()).ok_or_else(|| wants("a bool", value))
+            }
             'b' | 'd' | 'o' | 'x' | 'X' => self.integer(suits, &number(value)?),
             'g' if verb == 'v' => {
                 let spec = Self { plus: false, ..*self };
@@ -168,7 +169,7 @@ impl Spec {
 
     /// Cut to the precision, if there is one above 0.
     fn text(&self, value: &Value) -> Result<String, String> {
-        let text = unify::text(value.clone()).map_err(|value| wants("a string", &value))?;
+        let text = value.to_text().ok_or_else(|| wants("a string", value))?;
         Ok(match self.precision {
             None | Some(0) => text,
             Some(precision) => text.graphemes(true).take(precision).collect(),
@@ -209,13 +210,13 @@ impl Spec {
 }
 
 fn number(value: &Value) -> Result<Number, String> {
-    unify::number(value).ok_or_else(|| wants("a number", value))
+    value.to_number().ok_or_else(|| wants("a number", value))
 }
 
 fn wants(wanted: &str, value: &Value) -> String {
-    match value {
-        Value::String(_) => format!("wants {wanted}, not a string that does not read as one"),
-        other => format!("wants {wanted}, not {}", describe(other)),
+    match &value.data {
+        Data::String(_) => format!("wants {wanted}, not a string that does not read as one"),
+        other => format!("wants {wanted}, not {}", other.kind()),
     }
 }
 

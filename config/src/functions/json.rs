@@ -3,9 +3,7 @@
 
 use std::fmt::Write as _;
 
-use hcl::{Map, Number, Value};
-
-use super::unify::number_text;
+use crate::values::value::{Data, Value, number_text};
 
 /// `value` as JSON.
 pub(super) fn encode(value: &Value) -> String {
@@ -14,21 +12,21 @@ pub(super) fn encode(value: &Value) -> String {
     out
 }
 
-/// A JSON document as a value. The error says where, but not what it found.
+/// A JSON document as a value; `serde_json` stops at a depth of 128. The error says where, but not what it found.
 pub(super) fn decode(text: &str) -> Result<Value, String> {
     let document: serde_json::Value = serde_json::from_str(text).map_err(|error| {
         format!("is not JSON: line {}, column {}", error.line(), error.column())
     })?;
-    from_document(document)
+    Ok(document.into())
 }
 
 fn write_value(value: &Value, out: &mut String) {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
-        Value::Number(number) => out.push_str(&number_text(number)),
-        Value::String(text) => write_text(text, out),
-        Value::Array(items) => {
+    match &value.data {
+        Data::Null => out.push_str("null"),
+        Data::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        Data::Number(number) => out.push_str(&number_text(number)),
+        Data::String(text) => write_text(text, out),
+        Data::List(items) => {
             out.push('[');
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
@@ -38,7 +36,7 @@ fn write_value(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        Value::Object(entries) => {
+        Data::Object(entries) => {
             let mut entries: Vec<_> = entries.iter().collect();
             entries.sort_unstable_by_key(|(key, _)| *key);
             out.push('{');
@@ -72,28 +70,4 @@ fn write_text(text: &str, out: &mut String) {
         }
     }
     out.push('"');
-}
-
-/// `serde_json` stops at a depth of 128, which bounds the recursion here.
-fn from_document(document: serde_json::Value) -> Result<Value, String> {
-    use serde_json::Value as Json;
-
-    Ok(match document {
-        Json::Null => Value::Null,
-        Json::Bool(truth) => truth.into(),
-        Json::Number(number) => Value::Number(
-            (number.as_u64().map(Number::from))
-                .or_else(|| number.as_i64().map(Number::from))
-                .or_else(|| number.as_f64().and_then(Number::from_f64))
-                .ok_or_else(|| "has a number that is too large".to_owned())?,
-        ),
-        Json::String(text) => text.into(),
-        Json::Array(items) => {
-            Value::Array(items.into_iter().map(from_document).collect::<Result<_, _>>()?)
-        }
-        Json::Object(entries) => {
-            let entries = entries.into_iter().map(|(key, item)| Ok((key, from_document(item)?)));
-            Value::Object(entries.collect::<Result<Map<_, _>, String>>()?)
-        }
-    })
 }

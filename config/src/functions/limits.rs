@@ -1,11 +1,11 @@
 //! How large a value may get. Hitting a limit is an error that names it.
 
-use hcl::Value;
+use crate::values::value::{Data, Value};
 
 /// Bytes of text in one value, keys included. Sixteen times what [`FILE_BYTES_MAX`] lets in.
 pub(super) const TEXT_BYTES_MAX: usize = 16 << 20;
 
-/// Values within one value. An `hcl::Value` takes about 30 bytes, so this is some tens of MiB.
+/// Values within one value. A value takes about 60 bytes, so this is some tens of MiB.
 pub(super) const ITEMS_MAX: usize = 1 << 20;
 
 /// Lists and objects within each other. The same depth at which `jsondecode` stops; every walk
@@ -73,20 +73,20 @@ impl Size {
             return Err(format!("the value is nested deeper than {DEPTH_MAX} levels"));
         }
         self.items += 1;
-        match value {
-            Value::String(text) => self.bytes += text.len(),
-            Value::Array(items) => {
+        match &value.data {
+            Data::String(text) => self.bytes += text.len(),
+            Data::List(items) => {
                 for item in items {
                     self.add(item, depth + 1)?;
                 }
             }
-            Value::Object(entries) => {
+            Data::Object(entries) => {
                 for (key, item) in entries {
                     self.bytes += key.len();
                     self.add(item, depth + 1)?;
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Data::Null | Data::Bool(_) | Data::Number(_) => {}
         }
         items_fit(self.items)?;
         text_fits(self.bytes)

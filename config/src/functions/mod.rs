@@ -6,15 +6,14 @@
 //! - Numbers are 64-bit integers or 64-bit floats, not 512-bit floats. Whole numbers stay whole.
 //! - There is one kind of list and one kind of object. A set is a list without duplicates, in
 //!   order; a function that wants elements of one type brings them to one ([`unify`]).
-//! - The result depends on the arguments and the [`FunctionScope`] alone. Nothing here reads the
+//! - The result depends on the arguments and the [`Context`] alone. Nothing here reads the
 //!   process environment, the clock or the working directory, and nothing is random.
 //! - Every size is bounded ([`limits`]), so that no expression can exhaust memory or the stack.
 //!
 //! Errors are lower-case fragments that speak of parameters and types. They do not quote argument
 //! values, save for names that help (a path, a variable, a key), and secrets in those are masked.
 //!
-//! A function is an entry in the table of its group; [`call`] runs it. `hcl-rs` takes plain fn
-//! pointers, so what a function may ask of the world lies in a thread-local ([`scope`]).
+//! A function is an entry in the table of its group; [`Function::call`] runs it.
 
 mod arguments;
 mod call;
@@ -32,7 +31,6 @@ mod limits;
 mod maps;
 mod numbers;
 mod patterns;
-mod scope;
 mod secrecy;
 mod sets;
 mod strings;
@@ -41,15 +39,12 @@ mod unify;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use call::Function;
-
-pub(crate) use call::check_count;
+pub(crate) use call::{Context, Function, Secrecy, check_count};
 pub(crate) use patterns::compile as compile_pattern;
-#[cfg(test)]
-use scope::Touched;
-pub(crate) use scope::{FunctionScope, recall, with_scope};
+pub(crate) use secrecy::{derived_secrets, shown_texts};
 
 /// All groups.
 const GROUPS: &[&[Function]] = &[
@@ -68,20 +63,16 @@ const GROUPS: &[&[Function]] = &[
     strings::TABLE,
 ];
 
-static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let mut names: Vec<_> = GROUPS.iter().copied().flatten().map(|entry| entry.name).collect();
-    names.sort_unstable();
-    names
+static FUNCTIONS: LazyLock<BTreeMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    GROUPS.iter().copied().flatten().map(|function| (function.name, function)).collect()
 });
 
-/// Makes every function callable in `context`.
-pub(crate) fn declare(context: &mut hcl::eval::Context<'_>) {
-    for function in GROUPS.iter().copied().flatten() {
-        context.declare_func(function.name, function.definition());
-    }
+/// The function of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Function> {
+    FUNCTIONS.get(name).copied()
 }
 
 /// The names of all functions, in order.
-pub(crate) fn names() -> &'static [&'static str] {
-    &NAMES
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.keys().copied()
 }

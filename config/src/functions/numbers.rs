@@ -3,21 +3,22 @@
 
 use std::cmp::Ordering;
 
-use hcl::{Number, Value};
+use hcl::Number;
 
 use super::arguments::Arguments;
 use super::call::{Function, Outcome, function};
+use crate::values::value::{Data, Value};
 
 pub(super) const TABLE: &[Function] = &[
-    function!("abs", "number", abs),
-    function!("ceil", "number", ceil),
-    function!("floor", "number", floor),
-    function!("log", "number, base", log),
-    function!("max", "numbers...", max),
-    function!("min", "numbers...", min),
-    function!("parseint", "text, base", parseint),
-    function!("pow", "base, exponent", pow),
-    function!("signum", "number", signum),
+    function("abs", "number", abs),
+    function("ceil", "number", ceil),
+    function("floor", "number", floor),
+    function("log", "number, base", log),
+    function("max", "numbers...", max),
+    function("min", "numbers...", min),
+    function("parseint", "text, base", parseint),
+    function("pow", "base, exponent", pow),
+    function("signum", "number", signum),
 ];
 
 /// A number of up to 64 bits, signed or not, without loss.
@@ -38,7 +39,7 @@ fn from_whole(whole: i128) -> Option<Number> {
 }
 
 fn from_float(float: f64) -> Outcome {
-    let number = Number::from_f64(float).map(Value::Number);
+    let number = Number::from_f64(float).map(Value::from);
     number.ok_or_else(|| "the result is not a finite number".to_owned())
 }
 
@@ -50,36 +51,36 @@ pub(super) fn compare(one: &Number, other: &Number) -> Ordering {
     }
 }
 
-fn abs(arguments: &mut Arguments) -> Outcome {
+fn abs(arguments: &mut Arguments<'_>) -> Outcome {
     let number = arguments.number()?;
     if compare(&number, &Number::from(0_u8)).is_lt() {
-        Ok(Value::Number(-number))
+        Ok(Value::from(-number))
     } else {
         Ok(number.into())
     }
 }
 
-fn ceil(arguments: &mut Arguments) -> Outcome {
+fn ceil(arguments: &mut Arguments<'_>) -> Outcome {
     let number = arguments.number()?;
     if number.is_f64() { from_float(float(&number).ceil()) } else { Ok(number.into()) }
 }
 
-fn floor(arguments: &mut Arguments) -> Outcome {
+fn floor(arguments: &mut Arguments<'_>) -> Outcome {
     let number = arguments.number()?;
     if number.is_f64() { from_float(float(&number).floor()) } else { Ok(number.into()) }
 }
 
-fn log(arguments: &mut Arguments) -> Outcome {
+fn log(arguments: &mut Arguments<'_>) -> Outcome {
     let number = float(&arguments.number()?);
     let base = float(&arguments.number()?);
     from_float(number.ln() / base.ln())
 }
 
-fn max(arguments: &mut Arguments) -> Outcome {
+fn max(arguments: &mut Arguments<'_>) -> Outcome {
     extreme(arguments, Ordering::Greater)
 }
 
-fn min(arguments: &mut Arguments) -> Outcome {
+fn min(arguments: &mut Arguments<'_>) -> Outcome {
     extreme(arguments, Ordering::Less)
 }
 
@@ -98,9 +99,9 @@ fn extreme(arguments: &mut Arguments, wanted: Ordering) -> Outcome {
 }
 
 /// Up to base 36 letters are digits in either case; above, lower-case ones come before upper-case.
-fn parseint(arguments: &mut Arguments) -> Outcome {
-    let text = match arguments.present()? {
-        Value::String(text) => text,
+fn parseint(arguments: &mut Arguments<'_>) -> Outcome {
+    let text = match arguments.present()?.data {
+        Data::String(text) => text,
         _ => return Err(arguments.refuse("must be a string")),
     };
     let not_a_number = arguments.refuse("is not a whole number in that base");
@@ -132,10 +133,10 @@ fn parseint(arguments: &mut Arguments) -> Outcome {
         sum = sum.saturating_mul(base.into()).saturating_add(digit.into());
     }
     let sum = if negative { -sum } else { sum };
-    from_whole(sum).map(Value::Number).ok_or(too_large)
+    from_whole(sum).map(Value::from).ok_or(too_large)
 }
 
-fn pow(arguments: &mut Arguments) -> Outcome {
+fn pow(arguments: &mut Arguments<'_>) -> Outcome {
     let base = arguments.number()?;
     let exponent = arguments.number()?;
     let exact = whole(&base)
@@ -147,6 +148,6 @@ fn pow(arguments: &mut Arguments) -> Outcome {
     }
 }
 
-fn signum(arguments: &mut Arguments) -> Outcome {
+fn signum(arguments: &mut Arguments<'_>) -> Outcome {
     Ok(arguments.whole()?.signum().into())
 }

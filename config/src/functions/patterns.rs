@@ -5,36 +5,37 @@
 
 use std::fmt::Write as _;
 
-use hcl::{Map, Value};
+use hcl::Map;
 use regex::{Captures, Regex};
 
 use super::arguments::Arguments;
 use super::call::{Function, Outcome, function};
 use super::limits;
+use crate::values::value::Value;
 
 pub(super) const TABLE: &[Function] = &[
-    function!("regex", "pattern, text", regex),
-    function!("regexall", "pattern, text", regexall),
-    function!("replace", "text, part, replacement", replace),
+    function("regex", "pattern, text", regex),
+    function("regexall", "pattern, text", regexall),
+    function("replace", "text, part, replacement", replace),
 ];
 
 /// What matched: a string; with groups a list of them; with named groups an object.
-fn regex(arguments: &mut Arguments) -> Outcome {
+fn regex(arguments: &mut Arguments<'_>) -> Outcome {
     let pattern = Pattern::compile(&arguments.text()?).map_err(|why| arguments.refuse(&why))?;
     let text = arguments.text()?;
     let found = pattern.regex.captures(&text).ok_or_else(|| "nothing matches".to_owned())?;
     pattern.value(&found, &mut Room::default())
 }
 
-fn regexall(arguments: &mut Arguments) -> Outcome {
+fn regexall(arguments: &mut Arguments<'_>) -> Outcome {
     let pattern = Pattern::compile(&arguments.text()?).map_err(|why| arguments.refuse(&why))?;
     let text = arguments.text()?;
     let mut room = Room::default();
     let found = pattern.regex.captures_iter(&text).map(|found| pattern.value(&found, &mut room));
-    found.collect::<Result<Vec<_>, _>>().map(Value::Array)
+    found.collect::<Result<Vec<_>, _>>().map(Value::from)
 }
 
-fn replace(arguments: &mut Arguments) -> Outcome {
+fn replace(arguments: &mut Arguments<'_>) -> Outcome {
     let text = arguments.text()?;
     let part = arguments.text()?;
     let pattern = part.strip_prefix('/').and_then(|part| part.strip_suffix('/'));
@@ -87,14 +88,14 @@ impl Pattern {
     fn value(&self, found: &Captures<'_>, room: &mut Room) -> Outcome {
         room.take(found)?;
         let group = |group: Option<regex::Match<'_>>| {
-            group.map_or(Value::Null, |group| group.as_str().into())
+            group.map_or_else(Value::default, |group| group.as_str().into())
         };
         if !self.names.is_empty() {
             let entry = |name: &String| (name.clone(), group(found.name(name)));
-            return Ok(Value::Object(self.names.iter().map(entry).collect::<Map<_, _>>()));
+            return Ok(Value::from(self.names.iter().map(entry).collect::<Map<_, _>>()));
         }
         if found.len() > 1 {
-            return Ok(Value::Array(found.iter().skip(1).map(group).collect()));
+            return Ok(found.iter().skip(1).map(group).collect());
         }
         Ok(group(found.get(0)))
     }

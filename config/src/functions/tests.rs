@@ -11,15 +11,18 @@ mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use hcl::Value;
-use hcl::eval::{Context, Evaluate as _};
+use super::Context;
+use crate::text::script::Script;
+use crate::values::evaluate::{EvalContext, Evaluator, Scope};
+use crate::values::log::Log;
+use crate::values::value::Value;
+use dstream_task::SourceText;
+use dstream_template::TemplateScope;
 
-use super::{FunctionScope, Touched, declare, with_scope};
-
-/// The scope of all tests: a few variables, and a morning in November.
-fn scope(base_dir: &Path) -> FunctionScope {
+/// A few variables.
+static ENV: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let env = [
         ("HOME", "/home/ada"),
         ("TOKEN", "hunter2-hunter2"),
@@ -28,27 +31,55 @@ fn scope(base_dir: &Path) -> FunctionScope {
         ("EMPTY", ""),
         ("SHORT", "ab"),
     ];
-    let env: BTreeMap<_, _> =
-        env.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
-    FunctionScope {
-        env: Arc::new(env),
-        base_dir: base_dir.to_owned(),
-        now: "2026-11-22T08:30:05.5Z".parse().unwrap(),
-    }
+    env.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect()
+});
+
+/// What all tests know of the world: a few variables, and a morning in November.
+fn context(base_dir: &Path) -> Context<'_> {
+    Context { env: &ENV, base_dir, now: "2026-11-22T08:30:05.5Z".parse().unwrap() }
 }
 
-/// The value of an expression, or why it has none, and what it touched.
-fn evaluate_in(base_dir: &Path, text: &str) -> (Result<Value, String>, Touched) {
-    let expression: hcl::Expression =
-        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
-    let mut context = Context::new();
-    declare(&mut context);
-    with_scope(scope(base_dir), || {
-        expression.evaluate(&context).map_err(|error| match error.into_kind() {
-            hcl::eval::ErrorKind::FuncCall(_, message) => message,
-            other => other.to_string(),
-        })
+/// The value of an expression, or why it has none. `names` have values in it.
+fn evaluate_with(
+    base_dir: &Path,
+    text: &str,
+    names: &[(&str, Value)],
+    log: &Log,
+) -> Result<Value, String> {
+    let expression =
+        hcl_edit::parser::parse_expr(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let source = SourceText { path: Default::default(), text: text.to_owned() };
+    let script = Script::plain(Arc::new(source));
+    let templates = TemplateScope { env: &ENV, now: jiff::Zoned::default() };
+    let context = EvalContext { functions: context(base_dir), templates };
+    let values = Evaluator { context: Some(&context), ..Evaluator::plain(&script, log) };
+    fn with<R>(
+        names: &[(&str, Value)],
+        outer: Option<&Scope<'_>>,
+        run: &mut dyn FnMut(Option<&Scope<'_>>) -> R,
+    ) -> R {
+        match names {
+            [] => run(outer),
+            [(name, value), others @ ..] => with(others, Some(&Scope { name, value, outer }), run),
+        }
+    }
+    with(names, None, &mut |scope| values.evaluate(&expression, scope)).map_err(|_| {
+        let message = log.first_message();
+        // Behind the function's name.
+        match message.split_once("`: ") {
+            Some((name, behind)) if super::find(name.trim_start_matches('`')).is_some() => {
+                behind.to_owned()
+            }
+            _ => message,
+        }
     })
+}
+
+/// The value of an expression, or why it has none, and the secrets that came up.
+fn evaluate_in(base_dir: &Path, text: &str) -> (Result<Value, String>, Vec<String>) {
+    let log = Log::default();
+    let value = evaluate_with(base_dir, text, &[], &log);
+    (value, log.secret_texts())
 }
 
 fn evaluate(text: &str) -> Result<Value, String> {
@@ -58,7 +89,7 @@ fn evaluate(text: &str) -> Result<Value, String> {
 /// The value of an expression as JSON; panics if there is none.
 fn json(text: &str) -> String {
     let value = evaluate(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-    serde_json::to_string(&value).unwrap()
+    value.into_json().to_string()
 }
 
 /// Why an expression has no value; panics if it has one.
@@ -71,15 +102,16 @@ fn error(text: &str) -> String {
 
 #[test]
 fn names_are_sorted_and_unique() {
-    assert!(super::names().is_sorted_by(|one, other| one < other));
-    assert!(super::names().contains(&"env"));
+    let names: Vec<_> = super::names().collect();
+    let declared: usize = super::GROUPS.iter().map(|group| group.len()).sum();
+    assert!(names.is_sorted_by(|one, other| one < other) && names.len() == declared);
+    assert!(super::find("env").is_some());
 }
 
 #[test]
 fn table_files_call_every_function() {
     let tables = golden::texts() + include_str!("tests/own.rs") + include_str!("tests/secrets.rs");
     let uncalled: Vec<_> = super::names()
-        .iter()
         .filter(|name| {
             let call = format!("{name}(");
             let at_word = |at: usize| {

@@ -1,4 +1,4 @@
-//! One type for many values, and the conversions between strings, numbers and bools.
+//! One type for many values.
 //!
 //! Terraform gives a list elements of one type: `tolist([1, "a"])` is `["1", "a"]`. A string is
 //! what a number and a bool can both become; a number and a bool by themselves have no common
@@ -7,79 +7,14 @@
 
 use std::fmt;
 
-use hcl::{Map, Number, Value};
+use hcl::Map;
 
 use super::limits::ITEMS_MAX;
+use crate::values::value::{Data, Value};
 
 /// Values that are looked at to find a common type. Lists within lists may be tried in two ways at
 /// every level, so the effort could double with each; this bounds it.
 const LOOKS_MAX: usize = 4 * ITEMS_MAX;
-
-/// The type of a value, in a noun with its article.
-pub(super) fn describe(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a bool",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
-/// A string, number or bool as text; anything else comes back.
-pub(super) fn text(value: Value) -> Result<String, Value> {
-    match value {
-        Value::String(text) => Ok(text),
-        Value::Number(number) => Ok(number_text(&number)),
-        Value::Bool(truth) => Ok(truth.to_string()),
-        other => Err(other),
-    }
-}
-
-/// A number, or a string that is one in decimal notation.
-pub(super) fn number(value: &Value) -> Option<Number> {
-    match value {
-        Value::Number(number) => Some(*number),
-        Value::String(text) => parse_number(text),
-        _ => None,
-    }
-}
-
-/// A bool, or one of the strings `true`, `false`, `1` and `0`.
-pub(super) fn boolean(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(truth) => Some(*truth),
-        Value::String(text) => match text.as_str() {
-            "true" | "1" => Some(true),
-            "false" | "0" => Some(false),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// A number's digits, never with an exponent.
-pub(super) fn number_text(number: &Number) -> String {
-    match number.as_f64() {
-        Some(float) if number.is_f64() => float.to_string(),
-        _ => number.to_string(),
-    }
-}
-
-fn parse_number(text: &str) -> Option<Number> {
-    // Rust's parser also takes words such as `inf` and `NaN`.
-    if !text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) {
-        return None;
-    }
-    if let Ok(whole) = text.parse::<u64>() {
-        return Some(Number::from(whole));
-    }
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(Number::from(whole));
-    }
-    text.parse().ok().and_then(Number::from_f64)
-}
 
 /// Why values have no common type.
 #[derive(Debug, PartialEq, Eq)]
@@ -126,15 +61,15 @@ pub(super) fn unify(values: &mut [Value]) -> Result<(), Mismatch> {
 
 fn common_shape(values: &[&Value], looks_left: &mut usize) -> Result<Shape, Mismatch> {
     let values: Vec<&Value> =
-        values.iter().copied().filter(|value| **value != Value::Null).collect();
+        values.iter().copied().filter(|value| !matches!(value.data, Data::Null)).collect();
     let Some(first) = values.first() else { return Ok(Shape::Same) };
     *looks_left = looks_left.checked_sub(values.len()).ok_or(Mismatch::Effort)?;
-    match first {
-        Value::Array(_) => {
-            let lists = all(&values, Value::as_array)?;
+    match first.data {
+        Data::List(_) => {
+            let lists = all(&values, Value::as_list)?;
             list_shape(&lists, looks_left)
         }
-        Value::Object(_) => {
+        Data::Object(_) => {
             let objects = all(&values, Value::as_object)?;
             object_shape(&objects, looks_left)
         }
@@ -143,16 +78,16 @@ fn common_shape(values: &[&Value], looks_left: &mut usize) -> Result<Shape, Mism
 }
 
 fn scalar_shape(values: &[&Value]) -> Result<Shape, Mismatch> {
-    let first = describe(values[0]);
-    let Some(other) = values.iter().find(|value| describe(value) != first) else {
+    let first = values[0].kind();
+    let Some(other) = values.iter().find(|value| value.kind() != first) else {
         return Ok(Shape::Same);
     };
-    let is_scalar = |value: &&Value| !matches!(value, Value::Array(_) | Value::Object(_));
-    let has_text = values.iter().any(|value| matches!(value, Value::String(_)));
+    let is_scalar = |value: &&Value| !matches!(value.data, Data::List(_) | Data::Object(_));
+    let has_text = values.iter().any(|value| matches!(value.data, Data::String(_)));
     if has_text && values.iter().all(is_scalar) {
         return Ok(Shape::Text);
     }
-    Err(Mismatch::Types(first, describe(other)))
+    Err(Mismatch::Types(first, other.kind()))
 }
 
 fn list_shape(lists: &[&Vec<Value>], looks_left: &mut usize) -> Result<Shape, Mismatch> {
@@ -198,26 +133,28 @@ fn all<'a, T: ?Sized>(
     values: &[&'a Value],
     take: impl Fn(&'a Value) -> Option<&'a T>,
 ) -> Result<Vec<&'a T>, Mismatch> {
-    let mismatch = |value| Mismatch::Types(describe(values[0]), describe(value));
+    let mismatch = |value: &Value| Mismatch::Types(values[0].kind(), value.kind());
     values.iter().map(|value| take(value).ok_or_else(|| mismatch(value))).collect()
 }
 
 fn convert(value: &mut Value, shape: &Shape) {
-    match (value, shape) {
-        (Value::Null, _) | (_, Shape::Same) => {}
-        (value, Shape::Text) => {
-            *value = text(std::mem::take(value)).map_or_else(|other| other, Value::String);
+    match (&mut value.data, shape) {
+        (Data::Null, _) | (_, Shape::Same) => {}
+        (_, Shape::Text) => {
+            if let Some(text) = value.to_text() {
+                value.data = Data::String(text);
+            }
         }
-        (Value::Array(items), Shape::List(shape)) => {
+        (Data::List(items), Shape::List(shape)) => {
             items.iter_mut().for_each(|item| convert(item, shape));
         }
-        (Value::Array(items), Shape::Tuple(shapes)) => {
+        (Data::List(items), Shape::Tuple(shapes)) => {
             items.iter_mut().zip(shapes).for_each(|(item, shape)| convert(item, shape));
         }
-        (Value::Object(entries), Shape::Map(shape)) => {
+        (Data::Object(entries), Shape::Map(shape)) => {
             entries.values_mut().for_each(|item| convert(item, shape));
         }
-        (Value::Object(entries), Shape::Object(shapes)) => {
+        (Data::Object(entries), Shape::Object(shapes)) => {
             for (key, item) in entries {
                 if let Some(shape) = shapes.get(key) {
                     convert(item, shape);

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use hcl::eval::{ErrorKind, Evaluate};
 use hcl_edit::expr::FuncCall;
 
-use super::evaluate::{Evaluator, Failed, Outcome, Scope, World, span_of};
+use super::evaluate::{EvalContext, Evaluator, Failed, Outcome, Scope, span_of};
 use super::value::{Data, Value};
-use crate::functions;
+use crate::functions::{self, Function, Secrecy};
 use dstream_reference::did_you_mean;
 use dstream_task::MASKED_BYTES_MIN;
 
@@ -20,12 +19,11 @@ impl Evaluator<'_> {
         scope: Option<&Scope<'_>>,
     ) -> Outcome {
         let name = call.name.name.as_str();
-        let known = functions::names();
-        let name_span = span_of(&call.name.name);
-        if call.name.is_namespaced() || !known.contains(&name) {
-            let help = did_you_mean(name, known.iter().copied());
-            return Err(self.fail_with(&name_span, format!("unknown function `{name}`"), help));
-        }
+        let Some(function) = functions::find(name).filter(|_| !call.name.is_namespaced()) else {
+            let help = did_you_mean(name, functions::names());
+            let span = span_of(&call.name.name);
+            return Err(self.fail_with(&span, format!("unknown function `{name}`"), help));
+        };
         let outcomes: Vec<Outcome> =
             call.args.iter().map(|argument| self.evaluate(argument, scope)).collect();
         let mut arguments = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -38,54 +36,57 @@ impl Evaluator<'_> {
             };
             arguments.extend(items);
         }
-        let Some(world) = self.world else {
+        let Some(context) = self.context else {
             return Err(if self.constants_only { Failed } else { self.no_names(span) });
         };
-        self.run(name, &arguments, world, span)
+        self.run(function, arguments, context, span)
     }
 
     fn run(
         &self,
-        name: &str,
-        arguments: &[Value],
-        world: &World<'_>,
+        function: &Function,
+        arguments: Vec<Value>,
+        context: &EvalContext<'_>,
         span: &Range<usize>,
     ) -> Outcome {
-        let call = hcl::expr::FuncCall {
-            name: hcl::Identifier::unchecked(name).into(),
-            args: arguments.iter().map(|argument| argument.to_hcl().into()).collect(),
-            expand_final: false,
-        };
         let known = self.log.secrets();
-        let (outcome, touched) = functions::with_scope(world.functions.clone(), || {
-            functions::recall(&known);
-            hcl::Expression::from(call).evaluate(&world.context)
-        });
-        let from_secret = touched.any || arguments.iter().any(Value::is_secret);
-        self.log.add_secrets(touched.secrets);
-        let value = outcome.map_err(|error| {
-            let message = match error.kind() {
-                ErrorKind::FuncCall(_, message) => message.clone(),
-                other => other.to_string(),
+        let shown = functions::shown_texts(&arguments, &known);
+        let has_secret = arguments.iter().any(Value::is_secret);
+        let mut secrets = BTreeSet::new();
+        arguments.iter().for_each(|argument| argument.collect_texts(true, &mut secrets));
+        let outcome = function.call(arguments, &context.functions, &known).and_then(|value| {
+            let derived = match (function.secrecy, &shown) {
+                (Secrecy::Follows, Some(shown)) => {
+                    functions::derived_secrets(&value, shown, &known)?
+                }
+                _ => BTreeSet::new(),
             };
-            let message = without_secrets(message, arguments);
-            if name == "env" {
+            Ok((value, derived))
+        });
+        let (mut value, derived) = outcome.map_err(|message| {
+            let message = without_secrets(message, &secrets);
+            if function.name == "env" {
                 let help = "set it, or give a default: `env(\"NAME\", \"default\")`";
                 return self.fail_with(span, message, Some(help.to_owned()));
             }
-            self.fail(span, format!("`{name}`: {message}"))
+            self.fail(span, format!("`{}`: {message}", function.name))
         })?;
-        let mut value = Value::from(value);
         self.charge(value.size_bytes(), span)?;
-        if name == "nonsensitive" {
-            self.log.reveal(&value);
-            return Ok(value);
+        self.log.add_secrets(derived);
+        match function.secrecy {
+            Secrecy::Reveals => {
+                value.set_secret_where(&|_| false);
+                self.log.reveal(&value);
+                return Ok(value);
+            }
+            Secrecy::Marks => self.note_secrets(&value),
+            Secrecy::Follows => {}
         }
-        if from_secret {
+        if has_secret || value.is_secret() {
             // The functions know which strings they made of a secret, and which only stood beside
             // one. What is too short to be known, or no string, is a secret here in any case.
             let known = self.log.secrets();
-            value.taint_where(&|data| match data {
+            value.set_secret_where(&|data| match data {
                 Data::String(text) => text.len() < MASKED_BYTES_MIN || known.mask(text) != *text,
                 _ => true,
             });
@@ -95,11 +96,7 @@ impl Evaluator<'_> {
 }
 
 /// A function's message, unless it quotes a secret.
-fn without_secrets(message: String, arguments: &[Value]) -> String {
-    let mut secrets = BTreeSet::new();
-    for argument in arguments {
-        argument.collect_texts(true, &mut secrets);
-    }
+fn without_secrets(message: String, secrets: &BTreeSet<String>) -> String {
     if secrets.iter().any(|secret| !secret.is_empty() && message.contains(secret.as_str())) {
         return "does not accept these arguments (not shown, as one is a secret)".to_owned();
     }

@@ -1,13 +1,11 @@
 //! Expressions → values, with every mistake at its own place.
 //!
-//! The expressions are those of `hcl-edit`, because they know where they stand; the functions are
-//! those declared for `hcl-rs`. A failed part does not stop its neighbours: all problems of a list
+//! The expressions are those of `hcl-edit`, because they know where they stand. A failed part does not stop its neighbours: all problems of a list
 //! or an object are reported together.
 
 use std::ops::Range;
 
 use hcl::Map;
-use hcl::eval::Context;
 use hcl_edit::Span;
 use hcl_edit::expr::{
     BinaryOp, BinaryOperator, Conditional, Expression, ForExpr, Object, ObjectKey, UnaryOp,
@@ -17,7 +15,7 @@ use super::log::{Exhausted, Log};
 use super::names::Names;
 use super::operators;
 use super::value::{Data, Value};
-use crate::functions::FunctionScope;
+use crate::functions;
 use crate::text::script::{Insert, Script};
 use dstream_task::{Diagnostic, SourceText};
 use dstream_template::{TemplateError, TemplateScope};
@@ -30,16 +28,14 @@ pub(crate) struct Failed;
 pub(crate) type Outcome = Result<Value, Failed>;
 
 /// What lies outside the file.
-pub(crate) struct World<'a> {
-    /// All functions.
-    pub(crate) context: Context<'a>,
-    pub(crate) functions: FunctionScope,
+pub(crate) struct EvalContext<'a> {
+    pub(crate) functions: functions::Context<'a>,
     pub(crate) templates: TemplateScope<'a>,
 }
 
 /// Evaluates expressions of one text.
 ///
-/// | `names` | `world` | for |
+/// | `names` | `context` | for |
 /// |---|---|---|
 /// | yes | yes | everything in a task |
 /// | yes | no | what is constant |
@@ -49,8 +45,8 @@ pub(crate) struct World<'a> {
 pub(crate) struct Evaluator<'a> {
     pub(crate) script: &'a Script,
     pub(crate) names: Option<&'a Names<'a>>,
-    pub(crate) world: Option<&'a World<'a>>,
-    /// Only what is constant is asked for; what else would need the world fails without a word.
+    pub(crate) context: Option<&'a EvalContext<'a>>,
+    /// Only what is constant is asked for; what else would need the context fails without a word.
     pub(crate) constants_only: bool,
     /// Names that mean something where these expressions stand, though nothing here: a filter's.
     pub(crate) line_names: &'static [&'static str],
@@ -85,7 +81,7 @@ pub(crate) fn span_of(item: &impl Span) -> Range<usize> {
 impl<'a> Evaluator<'a> {
     /// For values that refer to nothing.
     pub(crate) fn plain(script: &'a Script, log: &'a Log) -> Self {
-        Self { script, names: None, world: None, constants_only: false, line_names: &[], log }
+        Self { script, names: None, context: None, constants_only: false, line_names: &[], log }
     }
 
     /// The value of an attribute.
@@ -216,7 +212,7 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(super) fn no_names(&self, span: &Range<usize>) -> Failed {
-        let message = if self.world.is_some() || self.constants_only {
+        let message = if self.context.is_some() || self.constants_only {
             "a default cannot refer to other values"
         } else {
             "only plain values can stand here"
@@ -347,8 +343,8 @@ impl<'a> Evaluator<'a> {
 
     /// What an action that stands for a whole value gives: the number, list, … that its text is.
     fn action(&self, insert: &Insert) -> Outcome {
-        let Some(world) = self.world else { return Err(self.check_action(insert)) };
-        let found = dstream_template::evaluate(&insert.source.text, &world.templates)
+        let Some(context) = self.context else { return Err(self.check_action(insert)) };
+        let found = dstream_template::evaluate(&insert.source.text, &context.templates)
             .map_err(|errors| self.template_errors(insert, errors))?;
         let secret = !found.secrets.is_empty();
         self.log.add_secrets(found.secrets);

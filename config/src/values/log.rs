@@ -77,13 +77,21 @@ impl Log {
     /// All secrets so far.
     pub(crate) fn secrets(&self) -> Secrets {
         let mut secrets = Secrets::default();
-        let revealed = self.revealed.borrow();
-        for value in self.secrets.borrow().iter() {
-            if !revealed.iter().any(|shown| shown.contains(value.as_str())) {
-                secrets.add(value);
-            }
-        }
+        self.secret_texts().iter().for_each(|text| secrets.add(text));
         secrets
+    }
+
+    /// The texts that became secrets and were not revealed.
+    pub(crate) fn secret_texts(&self) -> Vec<String> {
+        let (secrets, revealed) = (self.secrets.borrow(), self.revealed.borrow());
+        let hidden = |text: &&String| !revealed.iter().any(|shown| shown.contains(text.as_str()));
+        secrets.iter().filter(hidden).cloned().collect()
+    }
+
+    /// The first problem's message.
+    #[cfg(test)]
+    pub(crate) fn first_message(&self) -> String {
+        self.problems.borrow().first().map(|first| first.message.clone()).unwrap_or_default()
     }
 
     /// Counts memory.

@@ -16,8 +16,8 @@ pub(crate) fn binary(
 ) -> Result<Value, String> {
     use BinaryOperator as Op;
     let data = match operator {
-        Op::Eq => Data::Bool(left.equals(right)),
-        Op::NotEq => Data::Bool(!left.equals(right)),
+        Op::Eq => Data::Bool(left == right),
+        Op::NotEq => Data::Bool(left != right),
         Op::And | Op::Or => {
             let (Some(one), Some(two)) = (left.to_bool(), right.to_bool()) else {
                 return Err(mismatch(operator, "true or false", left, right));

@@ -60,12 +60,12 @@ impl Evaluator<'_> {
             match piece {
                 Piece::Text(text) => whole.text.push_str(&text),
                 Piece::Insert(insert) => {
-                    let Some(world) = self.world else {
+                    let Some(context) = self.context else {
                         self.check_action(insert);
                         failed = true;
                         continue;
                     };
-                    match dstream_template::render(&insert.source.text, &world.templates) {
+                    match dstream_template::render(&insert.source.text, &context.templates) {
                         Ok(rendered) => {
                             whole.text.push_str(&rendered.text);
                             whole.secret |= !rendered.secrets.is_empty();

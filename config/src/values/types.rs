@@ -93,7 +93,7 @@ impl Type {
             (Self::Set(kind), Data::List(items)) => {
                 let mut unique: Vec<Value> = Vec::new();
                 for item in convert_all(kind, items)? {
-                    if !unique.iter().any(|known| known.equals(&item)) {
+                    if !unique.contains(&item) {
                         unique.push(item);
                     }
                 }

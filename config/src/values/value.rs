@@ -13,7 +13,7 @@ pub(crate) struct Value {
 }
 
 /// HCL's kinds of values. There is one kind of list and one of objects.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) enum Data {
     #[default]
     Null,
@@ -48,12 +48,14 @@ impl Value {
         }
     }
 
-    /// Makes a secret of everything in it, save lists and objects themselves, that `is` says so of.
-    pub(crate) fn taint_where(&mut self, is: &impl Fn(&Data) -> bool) {
+    /// Lets `is` decide of everything in it, save lists and objects themselves, whether it is a
+    /// secret.
+    pub(crate) fn set_secret_where(&mut self, is: &impl Fn(&Data) -> bool) {
+        self.secret = false;
         match &mut self.data {
-            Data::List(items) => items.iter_mut().for_each(|item| item.taint_where(is)),
-            Data::Object(items) => items.values_mut().for_each(|item| item.taint_where(is)),
-            data => self.secret |= is(data),
+            Data::List(items) => items.iter_mut().for_each(|item| item.set_secret_where(is)),
+            Data::Object(items) => items.values_mut().for_each(|item| item.set_secret_where(is)),
+            data => self.secret = is(data),
         }
     }
 
@@ -69,14 +71,11 @@ impl Value {
 
     /// What kind of value it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
-        match self.data {
-            Data::Null => "null",
-            Data::Bool(_) => "true or false",
-            Data::Number(_) => "a number",
-            Data::String(_) => "a string",
-            Data::List(_) => "a list",
-            Data::Object(_) => "an object",
-        }
+        self.data.kind()
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self.data, Data::Null)
     }
 
     /// Its text, if it is a string.
@@ -87,15 +86,38 @@ impl Value {
         }
     }
 
-    /// Strings, numbers, `true` and `false` as text, the way HCL puts them into a string.
+    /// Its items, if it is a list.
+    pub(crate) fn as_list(&self) -> Option<&Vec<Self>> {
+        match &self.data {
+            Data::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Its attributes, if it is an object.
+    pub(crate) fn as_object(&self) -> Option<&Map<String, Self>> {
+        match &self.data {
+            Data::Object(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Strings, numbers, `true` and `false` as text, the way HCL puts them into a string; any
+    /// other value comes back.
+    pub(crate) fn into_text(self) -> Result<String, Self> {
+        match self.data {
+            Data::String(text) => Ok(text),
+            Data::Number(number) => Ok(number_text(&number)),
+            Data::Bool(bool) => Ok(bool.to_string()),
+            _ => Err(self),
+        }
+    }
+
+    /// The same for a value that is still needed.
     pub(crate) fn to_text(&self) -> Option<String> {
         match &self.data {
-            Data::String(text) => Some(text.clone()),
-            // A large number is written out, as HCL does it, not with an exponent.
-            Data::Number(number) if number.is_f64() => number.as_f64().map(|n| n.to_string()),
-            Data::Number(number) => Some(number.to_string()),
-            Data::Bool(bool) => Some(bool.to_string()),
-            _ => None,
+            Data::List(_) | Data::Object(_) => None,
+            _ => self.clone().into_text().ok(),
         }
     }
 
@@ -131,6 +153,21 @@ impl Value {
         size_of::<Self>() + inner
     }
 
+    /// Shows `see` every string in it, with `keys` those of objects too.
+    pub(crate) fn each_text(&self, keys: bool, see: &mut impl FnMut(&str)) {
+        match &self.data {
+            Data::String(text) => see(text),
+            Data::List(items) => items.iter().for_each(|item| item.each_text(keys, see)),
+            Data::Object(items) => items.iter().for_each(|(key, item)| {
+                if keys {
+                    see(key);
+                }
+                item.each_text(keys, see);
+            }),
+            _ => {}
+        }
+    }
+
     /// Adds every string in it to `texts`; with `secret_only` those that are secrets.
     pub(crate) fn collect_texts(&self, secret_only: bool, texts: &mut BTreeSet<String>) {
         match &self.data {
@@ -144,40 +181,6 @@ impl Value {
                 items.values().for_each(|item| item.collect_texts(secret_only, texts));
             }
             _ => {}
-        }
-    }
-
-    /// HCL's `==`: same kind, same content.
-    pub(crate) fn equals(&self, other: &Self) -> bool {
-        match (&self.data, &other.data) {
-            (Data::Null, Data::Null) => true,
-            (Data::Bool(one), Data::Bool(two)) => one == two,
-            (Data::Number(one), Data::Number(two)) => one == two,
-            (Data::String(one), Data::String(two)) => one == two,
-            (Data::List(one), Data::List(two)) => {
-                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.equals(two))
-            }
-            (Data::Object(one), Data::Object(two)) => {
-                one.len() == two.len()
-                    && one
-                        .iter()
-                        .all(|(key, value)| two.get(key).is_some_and(|other| value.equals(other)))
-            }
-            _ => false,
-        }
-    }
-
-    /// For the functions.
-    pub(crate) fn to_hcl(&self) -> hcl::Value {
-        match &self.data {
-            Data::Null => hcl::Value::Null,
-            Data::Bool(bool) => hcl::Value::Bool(*bool),
-            Data::Number(number) => hcl::Value::Number(*number),
-            Data::String(text) => hcl::Value::String(text.clone()),
-            Data::List(items) => hcl::Value::Array(items.iter().map(Self::to_hcl).collect()),
-            Data::Object(items) => hcl::Value::Object(
-                items.iter().map(|(key, value)| (key.clone(), value.to_hcl())).collect(),
-            ),
         }
     }
 
@@ -201,40 +204,115 @@ impl Value {
     }
 }
 
-impl From<hcl::Value> for Value {
-    fn from(value: hcl::Value) -> Self {
-        Self::new(match value {
-            hcl::Value::Null => Data::Null,
-            hcl::Value::Bool(bool) => Data::Bool(bool),
-            hcl::Value::Number(number) => Data::Number(number),
-            hcl::Value::String(text) => Data::String(text),
-            hcl::Value::Array(items) => Data::List(items.into_iter().map(Self::from).collect()),
-            hcl::Value::Object(items) => Data::Object(
-                items.into_iter().map(|(key, value)| (key, Self::from(value))).collect(),
-            ),
-        })
+impl Data {
+    /// What kind of value it is, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Data::Null => "null",
+            Data::Bool(_) => "a bool",
+            Data::Number(_) => "a number",
+            Data::String(_) => "a string",
+            Data::List(_) => "a list",
+            Data::Object(_) => "an object",
+        }
     }
 }
 
-impl From<serde_json::Value> for Value {
+/// HCL's `==`: same kind, same content. Whether it is a secret does not count.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.data == other.data
+    }
+}
+
+/// A value that is no secret.
+impl<T: Into<Data>> From<T> for Value {
+    fn from(data: T) -> Self {
+        Self::new(data.into())
+    }
+}
+
+impl From<bool> for Data {
+    fn from(bool: bool) -> Self {
+        Self::Bool(bool)
+    }
+}
+
+impl From<Number> for Data {
+    fn from(number: Number) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<i64> for Data {
+    fn from(number: i64) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<usize> for Data {
+    fn from(number: usize) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<String> for Data {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<&str> for Data {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl<T: Into<Value>> FromIterator<T> for Value {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self::new(Data::List(items.into_iter().map(Into::into).collect()))
+    }
+}
+
+impl<T: Into<Value>> From<Vec<T>> for Data {
+    fn from(items: Vec<T>) -> Self {
+        Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<Map<String, Value>> for Data {
+    fn from(items: Map<String, Value>) -> Self {
+        Self::Object(items)
+    }
+}
+
+impl From<serde_json::Value> for Data {
     fn from(value: serde_json::Value) -> Self {
         use serde_json::Value as Json;
-        Self::new(match value {
-            Json::Null => Data::Null,
-            Json::Bool(bool) => Data::Bool(bool),
+        match value {
+            Json::Null => Self::Null,
+            Json::Bool(bool) => Self::Bool(bool),
             Json::Number(number) => match (number.as_u64(), number.as_i64()) {
-                (Some(whole), _) => Data::Number(whole.into()),
-                (None, Some(whole)) => Data::Number(whole.into()),
+                (Some(whole), _) => Self::Number(whole.into()),
+                (None, Some(whole)) => Self::Number(whole.into()),
                 (None, None) => {
-                    number.as_f64().and_then(Number::from_f64).map_or(Data::Null, Data::Number)
+                    number.as_f64().and_then(Number::from_f64).map_or(Self::Null, Self::Number)
                 }
             },
-            Json::String(text) => Data::String(text),
-            Json::Array(items) => Data::List(items.into_iter().map(Self::from).collect()),
-            Json::Object(items) => Data::Object(
-                items.into_iter().map(|(key, value)| (key, Self::from(value))).collect(),
-            ),
-        })
+            Json::String(text) => Self::String(text),
+            Json::Array(items) => items.into(),
+            Json::Object(items) => {
+                Self::Object(items.into_iter().map(|(key, value)| (key, value.into())).collect())
+            }
+        }
+    }
+}
+
+/// A number's digits, written out as HCL does it, never with an exponent.
+pub(crate) fn number_text(number: &Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() => float.to_string(),
+        _ => number.to_string(),
     }
 }
 

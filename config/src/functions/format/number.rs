@@ -3,7 +3,7 @@
 use hcl::Number;
 
 use super::Spec;
-use crate::functions::unify::number_text;
+use crate::values::value::number_text;
 
 impl Spec {
     /// `%d`, `%b`, `%o`, `%x` and `%X`. A precision is the least count of digits, and takes the

@@ -47,7 +47,7 @@ fn check(expression: &str, expected: &str) -> Result<(), String> {
         (Err(message), _) => Err(format!("want {expected}, got error: {message}")),
         (Ok(value), "error") => Err(format!("want error, got {value:?}")),
         (Ok(value), expected) => {
-            let got = serde_json::to_value(&value).unwrap();
+            let got = value.into_json();
             let expected: serde_json::Value = serde_json::from_str(expected).unwrap();
             if same(&got, &expected) { Ok(()) } else { Err(format!("want {expected}, got {got}")) }
         }

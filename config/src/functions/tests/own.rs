@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use hcl::eval::{Context, Evaluate as _};
-
-use super::{declare, error, evaluate, evaluate_in, json, scope, with_scope};
+use super::{context, error, evaluate, evaluate_in, json};
+use dstream_task::Secrets;
 
 #[test]
 fn env_reads_a_variable_or_takes_the_default() {
@@ -27,22 +26,13 @@ fn timestamp_is_the_scopes_to_the_second() {
 }
 
 #[test]
-fn without_a_scope_nothing_is_asked_of_the_world() {
-    let expression: hcl::Expression = r#"env("HOME")"#.parse().unwrap();
-    let mut context = Context::new();
-    declare(&mut context);
-    let error = expression.evaluate(&context).unwrap_err();
-    assert!(error.to_string().contains("is not available here"), "{error}");
-}
-
-#[test]
 fn files_are_relative_to_the_base_folder() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("sub")).unwrap();
     std::fs::write(folder.path().join("sub/hello.txt"), "hello world").unwrap();
     std::fs::write(folder.path().join("binary"), [0xff, 0xfe]).unwrap();
     let get = |text: &str| evaluate_in(folder.path(), text).0;
-    let json = |text: &str| serde_json::to_string(&get(text).unwrap()).unwrap();
+    let json = |text: &str| get(text).unwrap().into_json().to_string();
 
     assert_eq!(json(r#"file("sub/hello.txt")"#), r#""hello world""#);
     assert_eq!(json(r#"filebase64("sub/../binary")"#), r#""//4=""#);
@@ -199,23 +189,22 @@ fn nothing_panics_on_any_two_values() {
         "{\"\" = [1]}",
     ];
     let values = values.map(|text| evaluate(text).unwrap());
-    let mut context = Context::new();
-    declare(&mut context);
-    with_scope(scope(Path::new(".")), || {
-        for name in super::super::names() {
-            let calls = ["", "a", "a, b", "a, b, a", "b, a, -1"];
-            let calls = calls.map(|arguments| -> hcl::Expression {
-                format!("{name}({arguments})").parse().unwrap()
-            });
-            for one in &values {
-                context.declare_var("a", one.clone());
-                for other in &values {
-                    context.declare_var("b", other.clone());
-                    for call in &calls {
-                        let _ = call.evaluate(&context);
-                    }
+    let (context, secrets) = (context(Path::new(".")), Secrets::default());
+    for function in super::super::GROUPS.iter().copied().flatten() {
+        for one in &values {
+            for other in &values {
+                let (a, b) = (|| one.clone(), || other.clone());
+                let calls = [
+                    vec![],
+                    vec![a()],
+                    vec![a(), b()],
+                    vec![a(), b(), a()],
+                    vec![b(), a(), (-1_i64).into()],
+                ];
+                for call in calls {
+                    let _ = function.call(call, &context, &secrets);
                 }
             }
         }
-    });
+    }
 }

@@ -2,16 +2,14 @@
 
 use std::path::Path;
 
-use super::super::{FunctionScope, recall, with_scope};
-use super::{error, evaluate_in, scope};
-use dstream_task::Secrets;
+use super::{error, evaluate_in, evaluate_with};
+use crate::values::log::Log;
 
 /// The secrets an expression leaves behind, in order.
 fn secrets(text: &str) -> Vec<String> {
-    let (value, touched) = evaluate_in(Path::new("."), text);
+    let (value, secrets) = evaluate_in(Path::new("."), text);
     value.unwrap_or_else(|error| panic!("{text}: {error}"));
-    assert_eq!(touched.any, !touched.secrets.is_empty(), "{text}");
-    touched.secrets
+    secrets
 }
 
 #[test]
@@ -23,10 +21,12 @@ fn what_env_and_file_read_is_secret() {
 
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("key"), "line one\n").unwrap();
-    let get = |text| evaluate_in(folder.path(), text).1.secrets;
+    let get = |text| evaluate_in(folder.path(), text).1;
     assert_eq!(get(r#"file("key")"#), ["line one\n"]);
     assert_eq!(get(r#"filebase64("key")"#), ["bGluZSBvbmUK"]);
-    assert_eq!(get(r#"trimspace(file("key"))"#), ["line one", "line one\n"]);
+    // Each line of a secret is known with it; nothing new is made here.
+    assert_eq!(get(r#"trimspace(file("key"))"#), ["line one\n"]);
+    assert_eq!(get(r#"upper(file("key"))"#), ["LINE ONE\n", "line one\n"]);
     assert!(get(r#"filesha256("key")"#).is_empty());
     assert!(get(r#"fileexists("key")"#).is_empty());
 }
@@ -67,28 +67,21 @@ fn sensitive_and_nonsensitive_decide() {
     assert!(secrets(r#"split(",", nonsensitive(env("LIST")))"#).is_empty());
     assert!(secrets(r#"nonsensitive(upper(env("SHORT")))"#).len() <= 1);
 
-    let touched = evaluate_in(Path::new("."), "sensitive(12345)").1;
-    assert!(touched.any && touched.secrets.is_empty());
-    assert!(evaluate_in(Path::new("."), r#"env("EMPTY")"#).1.any);
+    let (value, secrets) = evaluate_in(Path::new("."), "sensitive(12345)");
+    assert!(value.unwrap().is_secret() && secrets.is_empty());
+    assert!(evaluate_in(Path::new("."), r#"env("EMPTY")"#).0.unwrap().is_secret());
 }
 
 #[test]
-fn recalled_secrets_are_followed_but_not_told_again() {
-    let mut known = Secrets::default();
-    known.add("hunter2");
+fn secrets_that_are_known_already_are_followed() {
     let run = |text: &str| {
-        let expression: hcl::Expression = text.parse().unwrap();
-        let mut context = hcl::eval::Context::new();
-        super::declare(&mut context);
-        context.declare_var("password", "hunter2");
-        let scope: FunctionScope = scope(Path::new("."));
-        with_scope(scope, || {
-            recall(&known);
-            hcl::eval::Evaluate::evaluate(&expression, &context).map_err(|error| error.to_string())
-        })
+        let log = Log::default();
+        log.add_secrets(["hunter2".to_owned()]);
+        let value = evaluate_with(Path::new("."), text, &[("password", "hunter2".into())], &log);
+        (value, log.secret_texts())
     };
-    assert_eq!(run("upper(password)").1.secrets, ["HUNTER2"]);
-    assert!(run("password").1.secrets.is_empty());
+    assert_eq!(run("upper(password)").1, ["HUNTER2", "hunter2"]);
+    assert_eq!(run("password").1, ["hunter2"]);
     let error = run("lookup({}, password)").0.unwrap_err();
     assert!(error.contains("there is no key `(secret)`"), "{error}");
 }
@@ -117,25 +110,4 @@ fn messages_show_no_secret() {
         let message = error(text);
         assert!(!message.contains("hunter2"), "{text}: {message}");
     }
-}
-
-#[test]
-fn scopes_nest_and_survive_a_panic() {
-    let outer = || scope(Path::new("."));
-    let eval = |text: &str| {
-        let mut context = hcl::eval::Context::new();
-        super::declare(&mut context);
-        let expression: hcl::Expression = text.parse().unwrap();
-        hcl::eval::Evaluate::evaluate(&expression, &context).unwrap()
-    };
-    let ((), touched) = with_scope(outer(), || {
-        let inner = FunctionScope { env: Default::default(), ..outer() };
-        let (value, touched) = with_scope(inner, || eval(r#"env("TOKEN", "none")"#));
-        assert_eq!(value, "none".into());
-        assert!(!touched.any);
-        let caught = std::panic::catch_unwind(|| with_scope(outer(), || panic!("on purpose")));
-        assert!(caught.is_err());
-        assert_eq!(eval(r#"env("TOKEN")"#), "hunter2-hunter2".into());
-    });
-    assert_eq!(touched.secrets, ["hunter2-hunter2"]);
 }
