@@ -60,7 +60,9 @@ fn reject_of(line: &[u8]) -> Result<RejectedLine, String> {
     }
     let mut reason = reason.into_owned();
     if reason.len() > REJECT_REASON_BYTES_MAX {
-        reason.truncate(reason.floor_char_boundary(REJECT_REASON_BYTES_MAX));
+        let is_boundary = |len: &usize| reason.is_char_boundary(*len);
+        let len = (0..=REJECT_REASON_BYTES_MAX).rev().find(is_boundary).unwrap_or_default();
+        reason.truncate(len);
         reason.push('…');
     }
     Ok(RejectedLine { line, reason })
