@@ -1,13 +1,12 @@
-//! What a task with a filter costs a line: the lazy view, and the filter on it.
+//! What a task with a filter costs a line.
 
 use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use dstream_config::{Document, Surroundings};
-use dstream_engine::protocol::{EnvelopeCheck, EnvelopeView};
+use dstream_engine::protocol::EnvelopeCheck;
 use dstream_filter::Filter;
-use dstream_filter::json::{Number, Scratch, Value};
 use dstream_relay::{LineCheck, Verdict};
 use dstream_task::Validate;
 
@@ -21,30 +20,8 @@ const FILTERS: [(&str, &str); 3] = [
 ];
 
 pub(crate) fn benches(criterion: &mut Criterion) {
-    views(criterion);
     lines_by_size(criterion);
     recorded_changes(criterion);
-}
-
-/// One field of the metadata is asked for; or none is, which must cost next to nothing.
-fn views(criterion: &mut Criterion) {
-    let mut scratch = Scratch::default();
-    for size in SIZES {
-        let mut group = criterion.benchmark_group("view");
-        let line = envelope(size.bytes);
-        group.throughput(Throughput::Bytes(line.len() as u64));
-        group.bench_function(BenchmarkId::new("field", size.name), |bencher| {
-            bencher.iter(|| {
-                let view = EnvelopeView::new(black_box(&line), &mut scratch);
-                assert_eq!(view.metadata_field("seq").unwrap(), Value::Number(Number::Whole(1)));
-            });
-        });
-        group.bench_function(BenchmarkId::new("unasked", size.name), |bencher| {
-            bencher.iter(|| {
-                black_box(EnvelopeView::new(black_box(&line), &mut scratch));
-            });
-        });
-    }
 }
 
 /// A filter that lets the line pass, with `shape` before it.

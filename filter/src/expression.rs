@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use super::Function;
-use crate::json::Tree;
+use crate::json::{Tree, Wanted};
 
 /// An expression over a line.
 #[derive(Debug)]
@@ -36,6 +36,47 @@ pub enum Expression {
     Matches(Regex, Box<Expression>),
     /// A function; the number of its arguments fits.
     Call(Function, Vec<Expression>),
+}
+
+impl Expression {
+    /// Adds the fields of a line that the expression looks at.
+    pub(crate) fn add_wanted_to(&self, wanted: &mut Wanted) {
+        let mut add_all = |parts: &[Self]| parts.iter().for_each(|part| part.add_wanted_to(wanted));
+        match self {
+            Self::Constant(_) => {}
+            Self::Metadata => wanted.add(["metadata"].into_iter()),
+            Self::Data => wanted.add(["data"].into_iter()),
+            Self::Path(base, steps) => {
+                let keys = steps.iter().map_while(|step| match step {
+                    Step::Key(key) => Some(key.as_str()),
+                    _ => None,
+                });
+                match **base {
+                    Self::Metadata => wanted.add(["metadata"].into_iter().chain(keys)),
+                    Self::Data => wanted.add(["data"].into_iter().chain(keys)),
+                    ref other => other.add_wanted_to(wanted),
+                }
+                for step in steps {
+                    if let Step::Computed(part) = step {
+                        part.add_wanted_to(wanted);
+                    }
+                }
+            }
+            Self::Not(part) | Self::Negate(part) | Self::Matches(_, part) => {
+                part.add_wanted_to(wanted);
+            }
+            Self::All(parts) | Self::Any(parts) | Self::Call(_, parts) => add_all(parts),
+            Self::Choose(parts) => add_all(parts.as_slice()),
+            Self::Compare(_, one, two) | Self::Calculate(_, one, two) => {
+                one.add_wanted_to(wanted);
+                two.add_wanted_to(wanted);
+            }
+            Self::AnyOf(items, part) => {
+                add_all(items);
+                part.add_wanted_to(wanted);
+            }
+        }
+    }
 }
 
 /// One step from a value to what is in it.

@@ -22,27 +22,45 @@ mod evaluate;
 mod expression;
 mod functions;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 pub use expression::{Calculation, Comparison, Expression, Step};
 pub use functions::{Function, Parameter};
 
-use crate::json::Value;
+use crate::json::{Scratch, Value, Wanted};
 
 /// A filter, ready to be asked. Cheap to clone.
 #[derive(Clone)]
-pub struct Filter(Arc<Expression>);
+pub struct Filter(Arc<Parts>);
+
+struct Parts {
+    expression: Expression,
+    /// What the expression looks at.
+    wanted: Wanted,
+}
 
 impl Filter {
     /// A filter that evaluates this expression on each line.
     pub fn new(expression: Expression) -> Self {
-        Self(Arc::new(expression))
+        let mut wanted = Wanted::Keys(Vec::new());
+        expression.add_wanted_to(&mut wanted);
+        Self(Arc::new(Parts { expression, wanted }))
     }
 
-    /// Whether a line with these fields is delivered.
-    pub fn matches(&self, metadata: &Value<'_>, data: &Value<'_>) -> bool {
-        self.0.holds(&evaluate::Line { metadata, data })
+    /// Whether `line`, which is without its newline, is delivered.
+    ///
+    /// # Errors
+    ///
+    /// Why the line is no envelope: no JSON, or no object.
+    pub fn matches(&self, line: &[u8], scratch: &mut Scratch) -> Result<bool, Cow<'static, str>> {
+        let parsed = scratch.take(line, &self.0.wanted)?;
+        let root @ Value::Object(_) = parsed.root() else {
+            return Err(Cow::Borrowed("not a JSON object"));
+        };
+        let (metadata, data) = (&root.field("metadata"), &root.field("data"));
+        Ok(self.0.expression.holds(&evaluate::Line { metadata, data }))
     }
 }
 

@@ -6,6 +6,7 @@ use std::mem;
 use simd_json::{Buffers, INPUT_PADDING, Tape};
 
 use super::reader;
+use super::scan::{Wanted, select};
 use super::{Tree, Value};
 use crate::limits::{JSON_DEPTH_MAX, JSON_SCRATCH_LINE_BYTES_KEPT};
 
@@ -35,10 +36,26 @@ impl Default for Scratch {
 impl Scratch {
     /// Gives memory back that an uncommonly long line took: a parsed line can take twenty times
     /// its length.
-    pub fn let_go_of_much(&mut self) {
-        if self.line.len() > JSON_SCRATCH_LINE_BYTES_KEPT {
+    pub fn release_excess(&mut self) {
+        let nodes = self.tape.0.capacity(); // fewer than the bytes of a line
+        if self.line.len().max(nodes) > JSON_SCRATCH_LINE_BYTES_KEPT {
             *self = Self::default();
         }
+    }
+
+    /// Takes what is wanted out of `line`; of its other values some may be there as well. Or says why
+    /// it is no JSON.
+    pub(crate) fn take<'s>(
+        &'s mut self,
+        line: &'s [u8],
+        wanted: &Wanted,
+    ) -> Result<Parsed<'s>, Cow<'static, str>> {
+        let mut tape = mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        if select(utf8(line)?, wanted, &mut tape.0).is_some() {
+            return Ok(Parsed(Form::Tape { tape, home: &mut self.tape }));
+        }
+        self.tape = tape.reset();
+        self.parse(line)
     }
 
     /// Parses a copy of `line`, or says why it is no JSON.
@@ -97,3 +114,6 @@ pub fn utf8(line: &[u8]) -> Result<&str, Cow<'static, str>> {
     let at = std::str::from_utf8(line).err().map_or(0, |error| error.valid_up_to());
     Err(Cow::Owned(format!("not valid UTF-8 at byte {}", at + 1)))
 }
+
+#[cfg(test)]
+mod tests;

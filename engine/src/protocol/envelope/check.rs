@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-use super::{EnvelopeView, full};
+use super::full;
 use dstream_filter::Filter;
 use dstream_filter::json::{Scratch, utf8};
 use dstream_relay::{LineCheck, Verdict};
 use dstream_task::Validate;
 
-/// Judges lines by a level of validation and a filter.
+/// Checks lines by a level of validation and a filter.
 ///
 /// A blank line is blank; what the level refuses is invalid; then the filter decides. What a filter
 /// looks at has to be a JSON object, whatever the level: a line of which nothing can be known is
@@ -27,7 +27,7 @@ impl EnvelopeCheck {
         Self { level, filter, scratch: Scratch::default() }
     }
 
-    fn judge(&mut self, line: &[u8]) -> Result<Verdict, Cow<'static, str>> {
+    fn verdict(&mut self, line: &[u8]) -> Result<Verdict, Cow<'static, str>> {
         match shape(line) {
             Shape::Blank => return Ok(Verdict::Blank),
             Shape::Other => return Err(Cow::Borrowed("not a JSON object")),
@@ -37,8 +37,7 @@ impl EnvelopeCheck {
             full::check(line)?;
         }
         let Some(filter) = &self.filter else { return Ok(Verdict::Pass) };
-        let view = EnvelopeView::new(line, &mut self.scratch);
-        let matches = filter.matches(&view.metadata()?, &view.data()?);
+        let matches = filter.matches(line, &mut self.scratch)?;
         Ok(if matches { Verdict::Pass } else { Verdict::Filtered })
     }
 }
@@ -52,8 +51,8 @@ impl LineCheck for EnvelopeCheck {
         if self.passes_all() {
             return Verdict::Pass;
         }
-        let verdict = self.judge(line).unwrap_or_else(Verdict::Invalid);
-        self.scratch.let_go_of_much();
+        let verdict = self.verdict(line).unwrap_or_else(Verdict::Invalid);
+        self.scratch.release_excess();
         verdict
     }
 

@@ -2,7 +2,5 @@
 
 mod check;
 mod full;
-mod view;
 
 pub use check::EnvelopeCheck;
-pub use view::EnvelopeView;
