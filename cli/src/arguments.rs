@@ -7,8 +7,8 @@ pub(crate) mod state;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::{ArgValueCandidates, Shell};
 use dstream_relay::Transport;
 use dstream_task::units;
 
@@ -19,7 +19,6 @@ use dstream_task::units;
     version,
     about = "Terraform for data streaming: declare a pipeline in HCL, run one command",
     propagate_version = true,
-    disable_help_subcommand = true,
     after_help = "Examples:
   dstream run quickstart             run the task `quickstart` of dstream.hcl
   dstream -c orders.hcl list         show the tasks of another file
@@ -28,7 +27,7 @@ use dstream_task::units;
 Exit status: 0 success, 1 the task failed, 2 wrong command line or configuration, 130 after Ctrl-C."
 )]
 pub(crate) struct Arguments {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Global options")]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -39,7 +38,7 @@ pub(crate) struct Global {
     /// The configuration file.
     #[arg(short, long, global = true, value_name = "FILE", default_value = "dstream.hcl")]
     pub(crate) config: PathBuf,
-    /// The least severe log lines to show.
+    /// Minimum log level.
     #[arg(
         short = 'l',
         long,
@@ -99,10 +98,10 @@ pub(crate) enum Command {
   dstream run orders --log-level debug --var tables='[\"Orders\"]'
   dstream run orders customers       two tasks side by side
   dstream run --all --fail-fast      all tasks of the file; the first failure stops the others
-  dstream run orders --stats         how fast, how late, and what holds it up
+  dstream run orders --stats         throughput, latency and the bottleneck
   dstream run orders --log-format json --stats --stats-interval 1s 2> log.jsonl
 
-Ctrl-C drains: what the inputs have written is delivered first. A second Ctrl-C ends at once.")]
+Ctrl-C drains: DStream delivers what the inputs have written, then exits. A second Ctrl-C exits at once.")]
     Run(Run),
     /// Show the tasks of the configuration.
     #[command(after_help = "Example:
@@ -113,7 +112,7 @@ Ctrl-C drains: what the inputs have written is delivered first. A second Ctrl-C 
         #[arg(long)]
         json: bool,
     },
-    /// Have the task's outputs create what they need.
+    /// Let the task's outputs create what they need.
     #[command(after_help = "Example:
   dstream init orders")]
     Init(Lifecycle),
@@ -121,31 +120,31 @@ Ctrl-C drains: what the inputs have written is delivered first. A second Ctrl-C 
     #[command(after_help = "Example:
   dstream plan orders")]
     Plan(Lifecycle),
-    /// Show what the task's outputs have.
+    /// Show what the task's outputs have created.
     #[command(after_help = "Example:
   dstream status orders --json")]
     Status(Lifecycle),
-    /// Remove what `init` has created.
+    /// Remove what `init` created.
     #[command(after_help = "Example:
   dstream destroy orders
   dstream destroy orders --yes       in a script")]
     Destroy {
         #[command(flatten)]
         lifecycle: Lifecycle,
-        /// Do not ask.
+        /// Do not ask for confirmation.
         #[arg(short, long)]
         yes: bool,
     },
-    /// Where tasks with at-least-once delivery go on: show, reset and set it.
+    /// Checkpoints of tasks with at-least-once delivery: show, reset and set them.
     #[command(
         subcommand,
         after_help = "Example:
   dstream state list
   dstream state show orders
-  dstream state reset orders         begin anew"
+  dstream state reset orders         start from the beginning"
     )]
     State(state::State),
-    /// Dead letters, lines that went to no output: show them, send them again, remove them.
+    /// Dead letters, lines that were not delivered: show them, send them again, remove them.
     #[command(
         subcommand,
         after_help = "Example:
@@ -158,7 +157,7 @@ Ctrl-C drains: what the inputs have written is delivered first. A second Ctrl-C 
     #[command(
         subcommand,
         after_help = "Example:
-  dstream provider lock              write .dstream.lock.hcl, which belongs into version control
+  dstream provider lock              write .dstream.lock.hcl; commit it
   dstream provider push ghcr.io/me/counter:v1 dist/
   dstream provider list
 
@@ -187,7 +186,9 @@ DSTREAM_REGISTRY_USERNAME and DSTREAM_REGISTRY_PASSWORD; DSTREAM_CA_FILE; DSTREA
     /// Print a completion script.
     #[command(after_help = "Example:
   dstream completions bash > /etc/bash_completion.d/dstream
-  dstream completions zsh > \"${fpath[1]}/_dstream\"")]
+  dstream completions zsh > \"${fpath[1]}/_dstream\"
+
+The script asks dstream itself for what can follow: commands, options, and the tasks of the file.")]
     Completions {
         /// The shell to complete in.
         shell: Shell,
@@ -197,28 +198,28 @@ DSTREAM_REGISTRY_USERNAME and DSTREAM_REGISTRY_PASSWORD; DSTREAM_CA_FILE; DSTREA
 #[derive(Args)]
 pub(crate) struct Run {
     /// The tasks' names in the configuration; several run side by side.
-    #[arg(value_name = "TASK", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(value_name = "TASK", conflicts_with = "all", add = tasks())]
     pub(crate) tasks: Vec<String>,
     /// Run every task of the configuration.
     #[arg(long)]
     pub(crate) all: bool,
-    /// Stop the other tasks in good order when one fails.
+    /// Stop the other tasks gracefully when one fails.
     #[arg(long)]
     pub(crate) fail_fast: bool,
-    /// Show how the stream is doing, on stderr: one live line on a terminal, else a line at an
-    /// interval; and a report at the end, however it comes.
+    /// Show statistics on stderr: one live line on a terminal, otherwise a line per interval; and a
+    /// report at the end.
     #[arg(long)]
     pub(crate) stats: bool,
-    /// How often, where there is no terminal or the format is json: 500ms, 10s, 1m.
+    /// Interval of the statistics, without a terminal or with format json: 500ms, 10s, 1m.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = interval, requires = "stats")]
     pub(crate) stats_interval: Duration,
-    /// How statistics are written; as the log is unless told.
+    /// Format of the statistics; by default that of the log.
     #[arg(long, value_name = "FORMAT", requires = "stats")]
     pub(crate) stats_format: Option<StatsFormat>,
-    /// Refuse providers that the lock file does not have.
+    /// Fail if a provider is not in the lock file.
     #[arg(long)]
     pub(crate) locked: bool,
-    /// How the bytes are moved, whatever the tasks' stream blocks say.
+    /// Transport that moves the bytes; overrides the tasks' stream blocks.
     #[arg(long, value_name = "NAME")]
     pub(crate) transport: Option<TransportName>,
 }
@@ -256,15 +257,26 @@ impl From<TransportName> for Transport {
 #[derive(Args)]
 pub(crate) struct Lifecycle {
     /// The task's name in the configuration.
+    #[arg(add = tasks())]
     pub(crate) task: String,
     /// Print the providers' results as they came, one JSON document a line.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
+/// Completes the names of tasks: those of the file that the command line names.
+fn tasks() -> ArgValueCandidates {
+    ArgValueCandidates::new(crate::commands::task_candidates)
+}
+
 /// Reads the command line; a wrong one ends the program with status 2 and what is wrong.
 pub(crate) fn parse() -> Arguments {
     Arguments::parse()
+}
+
+/// The command line's grammar.
+pub(crate) fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// The shortest interval: the time of a screen's refresh or two.
@@ -296,8 +308,6 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

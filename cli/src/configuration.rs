@@ -6,6 +6,7 @@ use std::path::Path;
 use dstream_builtin::{ConfigStep, PROVIDERS};
 use dstream_config::{BuiltinProvider, ConfigRefusal, Document, Settings, Surroundings, TaskError};
 use dstream_engine::delivery::StateStore;
+use dstream_reference::listed;
 use dstream_task::{Diagnostics, Reference, Side, Step, Task};
 use serde_json::{Map, Value};
 use tracing::warn;
@@ -90,9 +91,21 @@ pub(crate) fn tasks(
     names: Option<&[String]>,
 ) -> Result<(Vec<Task>, Settings), Invalid> {
     let (document, surroundings) = load(global)?;
-    let names = names.map_or_else(|| document.task_names(), <[String]>::to_vec);
-    if names.is_empty() {
+    let all = document.task_names();
+    if all.is_empty() {
         Problem::new(format!("{} has no tasks", global.config.display())).print();
+        return Err(Invalid);
+    }
+    let names = names.map_or_else(|| all.clone(), <[String]>::to_vec);
+    if names.is_empty() {
+        let hint = format!("name one or more, or --all: dstream run {}", all[0]);
+        Problem::new(format!(
+            "{} has the tasks {}",
+            global.config.display(),
+            listed(all.iter().map(String::as_str))
+        ))
+        .hint(hint)
+        .print();
         return Err(Invalid);
     }
     let mut twice = names.iter().enumerate().filter(|&(at, name)| {
@@ -165,7 +178,16 @@ pub(crate) fn read(path: &Path) -> Result<String, Invalid> {
 
 /// What the configuration may ask of the world.
 pub(crate) fn surroundings(global: &Global) -> Surroundings {
-    let folder = global.config.parent().filter(|folder| !folder.as_os_str().is_empty());
+    Surroundings {
+        vars: global.vars.clone(),
+        var_files: global.var_files.clone(),
+        ..inputs_of(&global.config)
+    }
+}
+
+/// What a configuration file may ask of this process and its environment.
+pub(crate) fn inputs_of(config: &Path) -> Surroundings {
+    let folder = config.parent().filter(|folder| !folder.as_os_str().is_empty());
     let builtins = PROVIDERS
         .iter()
         .map(|provider| BuiltinProvider { name: provider.name, side: provider.side });
@@ -173,8 +195,6 @@ pub(crate) fn surroundings(global: &Global) -> Surroundings {
         env: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
-        vars: global.vars.clone(),
-        var_files: global.var_files.clone(),
         base_dir: folder.unwrap_or(Path::new("")).to_owned(),
         builtins: builtins.collect(),
         check_builtin: Some(check_builtin),

@@ -87,7 +87,7 @@ pub(crate) fn describe(failure: &Failure) -> Problem {
             return None;
         }
         let words: String = last_words.iter().map(|line| format!("\n    {line}")).collect();
-        Some(format!("its last words on stderr were{words}"))
+        Some(format!("last stderr lines:{words}"))
     });
     problem.hint =
         confinement_hint(kind, confinement).or_else(|| hint(kind, last_words.is_empty()));
@@ -116,22 +116,20 @@ fn confinement_hint(kind: &FailureKind, confinement: &Confinement) -> Option<Str
             if exit.is_out_of_cpu() =>
         {
             confinement.limits.cpu_seconds.map(|seconds| {
-                format!(
-                    "it used up its `cpu_seconds = {seconds}`: raise them in its `limits` block"
-                )
+                format!("it used up its `cpu_seconds = {seconds}`: raise it in its `limits` block")
             })
         }
         FailureKind::NotStarted { source, .. }
             if source.kind() == ErrorKind::PermissionDenied && confinement.sandbox.is_some() =>
         {
-            let hint = "its `sandbox` may keep it from what it needs to start, its interpreter say: name that in `read`";
+            let hint = "its `sandbox` may hide what it needs to start, such as its interpreter: add that to `read`";
             Some(hint.to_owned())
         }
         FailureKind::NotStarted { source, .. }
             if source.kind() == ErrorKind::OutOfMemory
                 && confinement.limits.memory_bytes.is_some() =>
         {
-            Some("the `memory` in its `limits` block may be too little to start it".to_owned())
+            Some("the `memory` in its `limits` block may be too small to start it".to_owned())
         }
         _ => None,
     }
@@ -141,58 +139,60 @@ fn hint(kind: &FailureKind, silent: bool) -> Option<String> {
     let hint = match kind {
         FailureKind::NotFound(error) => error.hint(),
         FailureKind::NoState(error) | FailureKind::NotStored(error) => return Some(error.hint()),
-        FailureKind::NoCheckpoints => "use a provider that has them, or leave `delivery` out",
+        FailureKind::NoCheckpoints => {
+            "use a provider that supports checkpoints, or remove `delivery`"
+        }
         FailureKind::RejectedLine(_) => {
-            "on_invalid = \"drop\" or \"dead_letter\" leaves such lines out"
+            "on_invalid = \"drop\" or \"dead_letter\" keeps the task running"
         }
         FailureKind::BadAcknowledgement(_) | FailureKind::BadReject(_) => {
-            "its author has to correct it"
+            "this is a bug in the provider: report it to its author"
         }
         FailureKind::NotConfined(error) => error.hint(),
-        FailureKind::NotStarted { .. } => "try to start it by hand in a shell",
+        FailureKind::NotStarted { .. } => "start it by hand in a shell to see why",
         FailureKind::ReportedError { class: Some(ErrorClass::Config), .. } => {
             "correct the provider's config block"
         }
         FailureKind::EndedBeforeReady { exit: ProviderExit::Code(127), .. } => {
-            "127 is what a shell says when a command is not found: is everything the provider needs installed?"
+            "status 127 means that a shell did not find a command: install what the provider needs"
         }
         FailureKind::EndedBeforeReady { exit: ProviderExit::Code(126), .. } => {
-            "126 is what a shell says when a command cannot be executed"
+            "status 126 means that a shell could not execute a command"
         }
         FailureKind::EndedBeforeReady { .. } if silent => {
-            "it said nothing on stderr; try it by hand: echo '{\"command\":\"run\",\"config\":{}}' | PROVIDER"
+            "it wrote nothing to stderr; try it by hand: echo '{\"command\":\"run\",\"config\":{}}' | PROVIDER"
         }
         FailureKind::NotCommanded(_) => {
-            "a provider reads one line from its stdin before anything else; a slow one needs a longer startup_timeout"
+            "a provider must first read one line from stdin; if it is only slow, raise startup_timeout"
         }
         FailureKind::NotReady(_) => {
-            "it must print {\"status\":\"ready\"} as its first line; a slow one needs a longer startup_timeout"
+            "it must print {\"status\":\"ready\"} as its first line; if it is only slow, raise startup_timeout"
         }
         FailureKind::NoHandshake(_) => {
-            "it must print {\"status\":\"ready\"} as its first line, or its block must not say handshake = \"required\""
+            "it must print {\"status\":\"ready\"} as its first line; remove handshake = \"required\" if it never does"
         }
         FailureKind::Exited(ProviderExit::Signal(9))
         | FailureKind::EndedEarly(ProviderExit::Signal(9)) => {
-            "SIGKILL that nobody sent by hand usually means that memory ran out"
+            "if nobody sent SIGKILL by hand, the machine probably ran out of memory"
         }
         FailureKind::Stalled(_) => {
-            "what it waits for may be in its log; an input that is silent for longer needs a longer stall_timeout"
+            "its log may say what it waits for; raise stall_timeout if it may be silent for longer"
         }
         FailureKind::InvalidLine { reason, .. } if reason.starts_with("longer than max_line") => {
-            "raise max_line in the stream block, or let on_invalid = \"drop\" or \"dead_letter\" leave such lines out"
+            "raise max_line in the stream block, or set on_invalid = \"drop\" or \"dead_letter\" to skip such lines"
         }
         FailureKind::BadCheckpoint { reason, .. } if reason.starts_with("longer than max_line") => {
             "raise max_line in the stream block: a checkpoint must fit in it like any line"
         }
         FailureKind::BadCheckpoint { .. } => {
-            "its author has to correct it: a checkpoint is {\"checkpoint\":VALUE} and nothing else, an envelope has data"
+            "this is a bug in the provider: a checkpoint is {\"checkpoint\":VALUE} and nothing else, an envelope has data"
         }
         FailureKind::InvalidLine { .. } => {
-            "an input writes one JSON object a line; on_invalid = \"drop\" or \"dead_letter\" leaves others out, validate = \"off\" lets them pass"
+            "an input writes one JSON object per line; on_invalid = \"drop\" or \"dead_letter\" skips other lines, validate = \"off\" delivers them"
         }
         FailureKind::NoDeadLetter { source, .. } => source.hint(),
         FailureKind::NoResult(_) | FailureKind::BadResult(_) => {
-            "an output answers with one line: {\"status\":…,\"message\":…,\"resources\":[…],\"changes\":[…]}; does this provider know the command?"
+            "an output answers with one line, {\"status\":…,\"message\":…,\"resources\":[…],\"changes\":[…]}; perhaps this provider does not support the command"
         }
         _ => return None,
     };
@@ -221,7 +221,7 @@ mod tests {
             "output provider `lake` ended while the stream was running (killed by SIGKILL); \
              412 lines (96.0 KiB) had been written to it"
         );
-        assert_eq!(problem.cause.unwrap(), "its last words on stderr were\n    one\n    two");
+        assert_eq!(problem.cause.unwrap(), "last stderr lines:\n    one\n    two");
         assert!(problem.hint.unwrap().contains("memory"));
     }
 
@@ -238,7 +238,7 @@ mod tests {
             },
             written: None,
         };
-        let hint = "it used up its `cpu_seconds = 7`: raise them in its `limits` block";
+        let hint = "it used up its `cpu_seconds = 7`: raise it in its `limits` block";
         for exit in [ProviderExit::Signal(24), ProviderExit::Code(152)] {
             assert_eq!(describe(&limited(Some(7), exit)).hint.as_deref(), Some(hint));
             assert_eq!(describe(&limited(None, exit)).hint, None, "somebody else's limit");

@@ -18,6 +18,7 @@ mod visible;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
+use clap_complete::CompleteEnv;
 use mimalloc::MiMalloc;
 
 /// For the built-in providers too, which are this program: many small pieces, from several threads.
@@ -35,5 +36,6 @@ fn main() -> ExitCode {
         _ => {}
     }
     signals::outlive_file_limit();
+    CompleteEnv::with_factory(arguments::command).var(commands::COMPLETE).complete();
     commands::dispatch(arguments::parse())
 }

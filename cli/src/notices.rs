@@ -41,7 +41,7 @@ impl Observer for LogNotices {
                 debug!(task, provider, "ready after {} ms", after.as_millis());
             }
             Notice::Ready { provider, .. } => {
-                debug!(task, provider, "taken as ready: it has not said so");
+                debug!(task, provider, "assumed to be ready: it sent no handshake");
             }
             Notice::Log { provider, line, .. } => log(task, provider, line),
             Notice::Ended { provider, .. } => debug!(task, provider, "ended"),
@@ -69,9 +69,9 @@ impl Observer for LogNotices {
                 let became = if kept { "kept as a dead letter" } else { "dropped" };
                 let more = if last { "; further lines are only counted" } else { "" };
                 let reason = visible(reason);
-                warn!(task, provider, "this output rejects a line: {reason}: {became}{more}");
+                warn!(task, provider, "rejected a line: {reason}: {became}{more}");
             }
-            Notice::Relaying { transport } => debug!(task, "lines flow by {transport}"),
+            Notice::Relaying { transport } => debug!(task, "transport: {transport}"),
             Notice::Stats { stats } => {
                 if let Some((view, subject)) = &self.stats {
                     view.show(subject, stats);
@@ -84,17 +84,15 @@ impl Observer for LogNotices {
                     provider,
                     lines,
                     bytes = size,
-                    "{which} that had been written to this output and that it had not read are lost"
+                    "lost {which}: written to this output, not read before it exited"
                 );
             }
-            Notice::Restarting { side, provider, after, restart, alone } => {
+            Notice::Restarting { provider, after, restart, alone, .. } => {
                 let after = after.as_secs_f32();
-                let how = if alone { "" } else { "from the last checkpoint, " };
+                let how = if alone { "" } else { " from the last checkpoint" };
                 warn!(
                     task,
-                    provider,
-                    restart,
-                    "starting again in {after:.1} s, {how}since the policy of this {side} says so (restart {restart})"
+                    provider, restart, "restarting in {after:.1} s{how} (attempt {restart})"
                 );
             }
             Notice::GaveUp { side, provider, restarts, failed: false } => {
@@ -102,7 +100,7 @@ impl Observer for LogNotices {
                 info!(
                     task,
                     provider,
-                    "that was the end after {restarts}: the policy of this {side} allows no more"
+                    "ended after {restarts}: the restart policy of this {side} allows no more"
                 );
             }
             Notice::GaveUp { side, provider, restarts, failed: true } => {
@@ -110,7 +108,7 @@ impl Observer for LogNotices {
                 error!(
                     task,
                     provider,
-                    "giving up after {restarts}: the policy of this {side} allows no more"
+                    "giving up after {restarts}: the restart policy of this {side} allows no more"
                 );
             }
             Notice::Stopping { reason } => info!(task, "stopping: {reason}"),
@@ -118,26 +116,20 @@ impl Observer for LogNotices {
                 warn!(
                     task,
                     provider,
-                    "still at work after {} s; Ctrl-C ends the wait",
+                    "still working after {} s; Ctrl-C ends the wait",
                     after.as_secs()
                 );
             }
-            Notice::StillRunning { side, provider, left: Some(left) } => {
-                warn!(
-                    task,
-                    provider,
-                    "this {side} is still running; it will be killed in {} s",
-                    left.as_secs()
-                );
+            Notice::StillRunning { provider, left: Some(left), .. } => {
+                warn!(task, provider, "still running; DStream kills it in {} s", left.as_secs());
             }
             Notice::StillRunning { side: Side::Input, provider, left: None } => {
-                warn!(task, provider, "this input is still running although its stream has ended");
+                warn!(task, provider, "still running although its stream has ended");
             }
-            Notice::StillRunning { side, provider, left: None } => {
+            Notice::StillRunning { provider, left: None, .. } => {
                 warn!(
                     task,
-                    provider,
-                    "this {side} is still at work although its input has ended; Ctrl-C ends the wait"
+                    provider, "still working although its stdin has ended; Ctrl-C ends the wait"
                 );
             }
             Notice::Stalled { side, provider, timeout } => {
@@ -145,11 +137,11 @@ impl Observer for LogNotices {
                 warn!(
                     task,
                     provider,
-                    "this {side} has neither read nor written for {timeout} s though there is something to do"
+                    "stalled: this {side} has neither read nor written for {timeout} s although it has work to do"
                 );
             }
             Notice::AwaitingEarlier => {
-                info!(task, "waiting for the providers of an earlier run, which has died, to end");
+                info!(task, "waiting for providers of an earlier run, which was killed, to exit");
             }
             Notice::StillStoring => {
                 warn!(task, "the last checkpoint is not stored yet; Ctrl-C ends the wait");
@@ -158,14 +150,14 @@ impl Observer for LogNotices {
                 let grace = grace.as_secs_f32();
                 warn!(
                     task,
-                    provider, "this {side} did not leave within {grace} s and was sent SIGTERM"
+                    provider, "this {side} did not exit within {grace} s and was sent SIGTERM"
                 );
             }
             Notice::Killed { side, provider, grace: Some(grace) } => {
                 warn!(
                     task,
                     provider,
-                    "this {side} did not leave within {} s and was killed",
+                    "this {side} did not exit within {} s and was killed",
                     grace.as_secs_f32()
                 );
             }
@@ -176,27 +168,27 @@ impl Observer for LogNotices {
                 warn!(
                     task,
                     provider,
-                    "it has ended, but something it started keeps its stdout open; its process group was killed"
+                    "exited, but a process that it started keeps its stdout open; its process group was killed"
                 );
             }
             Notice::PipeHeld { provider, escaped: true } => {
                 warn!(
                     task,
                     provider,
-                    "a process outside its group still keeps its stdout open and is left behind"
+                    "a process outside its process group keeps its stdout open and is left running"
                 );
             }
             Notice::Unlimited { side, provider, limit } => {
                 warn!(
                     task,
                     provider,
-                    "`{limit}` has no effect on this {side}: the kernel does not hold root to it"
+                    "`{limit}` has no effect on this {side}: the kernel does not apply it to root"
                 );
             }
             Notice::NoGuard { reason } => {
                 warn!(
                     task,
-                    "no guard could be started ({reason}): should dstream be killed, providers may stay behind"
+                    "cannot start the guard ({reason}): if dstream is killed, providers may keep running"
                 );
             }
             Notice::Failed { failure } => {

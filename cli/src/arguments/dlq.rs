@@ -19,8 +19,9 @@ pub(crate) enum Dlq {
   dstream dlq show orders --json | jq -r .line        the lines themselves")]
     Show {
         /// The task.
+        #[arg(add = super::tasks())]
         task: String,
-        /// Show only the newest ones: 20 unless told, with --json all.
+        /// Show only the newest ones: 20 by default, all with --json.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: Option<u32>,
         /// Print the letters as they are, one JSON object a line.
@@ -32,16 +33,17 @@ pub(crate) enum Dlq {
   dstream dlq replay orders --dry-run
   dstream dlq replay orders
 
-The stream block applies to them as to any line: its filter, and its checks. A line that was invalid
-fails again unless the configuration was changed. What fails again is kept again, with the new
-reason; what was sent is removed. Letters that hold only a part of their line are not sent, and stay.
+The filter and the checks of the stream block apply to them as to any line. A line that was invalid
+fails again unless the configuration was changed. What fails again is kept with the new reason; what
+was sent is removed. Letters that hold only a part of their line are not sent and are kept.
 
-Each is sent at least once: after a failure or a stop all stay, and the next replay sends them again,
-also those that had arrived. The task may be running meanwhile if its outputs can bear it.")]
+Each is sent at least once: after a failure or a stop all letters are kept, and the next replay sends
+them again, including those that had arrived. The task may run at the same time if its outputs allow it.")]
     Replay {
         /// The task.
+        #[arg(add = super::tasks())]
         task: String,
-        /// Only say what would be sent.
+        /// Only show what would be sent.
         #[arg(long)]
         dry_run: bool,
     },
@@ -51,8 +53,9 @@ also those that had arrived. The task may be running meanwhile if its outputs ca
   dstream dlq drop orders --yes      in a script")]
     Drop {
         /// The task.
+        #[arg(add = super::tasks())]
         task: String,
-        /// Do not ask.
+        /// Do not ask for confirmation.
         #[arg(short, long)]
         yes: bool,
     },

@@ -7,7 +7,7 @@ use dstream_registry::artifact::Platform;
 
 #[derive(Subcommand)]
 pub(crate) enum Provider {
-    /// Fetch providers into the cache, as their tags are now.
+    /// Fetch what the tags of providers point to now into the cache.
     #[command(after_help = "Example:
   dstream provider pull                             all references of dstream.hcl
   dstream provider pull ghcr.io/katasec/counter:v1
@@ -24,7 +24,7 @@ pub(crate) enum Provider {
 FILEs are named plugin.<os>_<arch> (.exe for Windows) or provider.json; a FOLDER stands for such files in it."
     )]
     Push(Push),
-    /// Show what a reference is, without downloading its executables.
+    /// Show what a reference points to, without downloading its executables.
     #[command(after_help = "Example:
   dstream provider inspect ghcr.io/katasec/counter:v1
   dstream provider inspect ghcr.io/katasec/counter:v1 --json")]
@@ -45,11 +45,11 @@ FILEs are named plugin.<os>_<arch> (.exe for Windows) or provider.json; a FOLDER
         #[arg(long)]
         json: bool,
     },
-    /// Write the lock file: the digests that every reference stands for.
+    /// Write the lock file: the digest of every reference.
     #[command(after_help = "Example:
   dstream provider lock
   dstream provider lock --platform linux/amd64 --platform darwin/arm64
-  dstream provider lock --upgrade                   accept what the tags mean now
+  dstream provider lock --upgrade                   accept what the tags point to now
   dstream provider lock --upgrade ghcr.io/katasec/counter:v1")]
     Lock(Lock),
     /// Copy providers, all platforms, to another registry or into a folder.
@@ -58,12 +58,12 @@ FILEs are named plugin.<os>_<arch> (.exe for Windows) or provider.json; a FOLDER
   dstream provider mirror ./providers ghcr.io/katasec/counter:v1
   DSTREAM_MIRROR=./providers dstream run orders     without a network")]
     Mirror(Mirror),
-    /// Remove from the cache what the configuration does not name.
+    /// Remove providers from the cache that the configuration does not use.
     #[command(after_help = "Example:
   dstream provider prune --dry-run
   dstream provider prune --all")]
     Prune(Prune),
-    /// Check what is in the cache against the lock file, and its signatures.
+    /// Check the cache against the lock file and verify signatures.
     #[command(after_help = "Example:
   dstream provider verify
   dstream provider verify ghcr.io/katasec/counter:v1 --json")]
@@ -109,22 +109,22 @@ pub(crate) struct Push {
     /// The executable of a platform, whatever its file is named; may be given several times.
     #[arg(long, value_name = "OS/ARCH=PATH", value_parser = platform_and_path)]
     pub(crate) platform: Vec<(Platform, PathBuf)>,
-    /// What the provider says of itself, config_schema included.
+    /// The provider's provider.json, config_schema included.
     #[arg(long, value_name = "FILE")]
     pub(crate) provider_json: Option<PathBuf>,
-    /// The provider's name, in the place of that in provider.json.
+    /// The provider's name; overrides provider.json.
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// The provider's version, in the place of that in provider.json.
+    /// The provider's version; overrides provider.json.
     #[arg(long)]
     pub(crate) version: Option<String>,
-    /// What the provider does, in the place of that in provider.json.
+    /// What the provider does; overrides provider.json.
     #[arg(long)]
     pub(crate) description: Option<String>,
-    /// Which end of a stream the provider is.
+    /// Whether the provider is an input or an output.
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<Kind>,
-    /// A note on the manifest; may be given several times.
+    /// An annotation of the manifest; may be given several times.
     #[arg(long, value_name = "KEY=VALUE", value_parser = super::name_and_value)]
     pub(crate) annotation: Vec<(String, String)>,
     /// Sign it with this private key (PEM; the password of an encrypted one in COSIGN_PASSWORD).
@@ -145,7 +145,7 @@ pub(crate) enum Kind {
 pub(crate) struct Lock {
     #[command(flatten)]
     pub(crate) references: References,
-    /// Accept what the tags mean now.
+    /// Accept what the tags point to now.
     #[arg(long)]
     pub(crate) upgrade: bool,
     /// Lock this platform's executable only; may be given several times. Without it, all that the
@@ -174,7 +174,7 @@ pub(crate) struct Prune {
     /// Remove everything.
     #[arg(long)]
     pub(crate) all: bool,
-    /// Only say what would be removed.
+    /// Only show what would be removed.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Print JSON for programs.

@@ -12,29 +12,32 @@ pub(crate) enum State {
         #[arg(long)]
         json: bool,
     },
-    /// Show where a task goes on: the checkpoint, as its input wrote it.
+    /// Show the checkpoint that a task resumes from, as its input wrote it.
     #[command(after_help = "Example:
   dstream state show orders > orders.checkpoint")]
     Show {
         /// The task.
+        #[arg(add = super::tasks())]
         task: String,
         /// Print JSON with the time and the process that runs the task.
         #[arg(long)]
         json: bool,
     },
-    /// Forget a task's checkpoint: its next run begins anew. Says how to undo that.
+    /// Delete a task's checkpoint: its next run starts from the beginning. Prints how to undo that.
     #[command(after_help = "Example:
   dstream state reset orders")]
     Reset {
         /// The task.
+        #[arg(add = super::tasks())]
         task: String,
     },
-    /// Have a task go on from a checkpoint, which only its input understands.
+    /// Set the checkpoint that a task resumes from; only its input understands it.
     #[command(after_help = "Example:
   dstream state set orders '{\"seq\":1000}'
   dstream state set orders - < orders.checkpoint")]
     Set {
         /// The task.
+        #[arg(add = super::tasks())]
         task: String,
         /// The checkpoint in JSON, or - to read it from stdin.
         #[arg(value_name = "JSON")]

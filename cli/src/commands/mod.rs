@@ -20,6 +20,7 @@ use dstream_protocol::Command as ProviderCommand;
 use crate::arguments::{Arguments, Command};
 use crate::{exit, logging};
 
+pub(crate) use completions::{COMPLETE, task_candidates};
 pub(crate) use internal::{GUARD, PROVIDER, guard, provider as builtin_provider};
 
 /// Carries out a command line.

@@ -109,7 +109,7 @@ fn set(global: &Global, task: &str, text: &str) -> Result<ExitCode, u8> {
     })?;
     let state = claim(&store, task)?;
     state.save(&checkpoint).map_err(|error| failed(&error))?;
-    Ok(super::print(&format!("task `{task}` goes on from {checkpoint}\n")))
+    Ok(super::print(&format!("task `{task}` resumes from {checkpoint}\n")))
 }
 
 fn claim(store: &StateStore, task: &str) -> Result<TaskState, u8> {

@@ -89,15 +89,13 @@ fn version_names_the_version_and_the_protocol() {
 }
 
 #[test]
-fn completions_know_every_command() {
+fn shells_can_read_their_completion_scripts() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish"] {
         let outcome = sandbox.run(&["completions", shell]);
         outcome.has(0, &outcome.stdout, &[]);
         assert_eq!(outcome.stderr, "");
-        for command in COMMANDS {
-            assert!(outcome.stdout.contains(command), "{shell} lacks {command}");
-        }
+        assert!(outcome.stdout.contains("COMPLETE="), "{shell} asks nobody");
         // The shell itself says whether the script can be read, where there is such a shell.
         let check = Command::new(shell).arg("-n").stdin(Stdio::piped()).spawn();
         if let Ok(mut check) = check {
@@ -105,6 +103,42 @@ fn completions_know_every_command() {
             assert!(check.wait().unwrap().success(), "{shell} cannot read its completions");
         }
     }
+}
+
+/// What bash would offer for the last of these words.
+fn offered(sandbox: &Sandbox, words: &[&str]) -> Vec<String> {
+    let mut command = sandbox.command(&[&["--", "dstream"], words].concat());
+    command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    let output = command.env("_CLAP_IFS", "\n").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn commands_and_the_tasks_of_the_file_are_completed() {
+    let sandbox = Sandbox::hcl(TWO_TASKS);
+    let commands = offered(&sandbox, &[""]);
+    for command in COMMANDS {
+        assert!(commands.iter().any(|offer| offer == command), "{command} in {commands:?}");
+    }
+    let tasks = |words: &[&str]| {
+        let mut offers = offered(&sandbox, words);
+        offers.retain(|offer| !offer.starts_with('-'));
+        offers
+    };
+    assert_eq!(tasks(&["run", ""]), ["orders", "x"]);
+    assert_eq!(tasks(&["state", "show", "o"]), ["orders"]);
+    fs::rename(sandbox.path("dstream.hcl"), sandbox.path("other.hcl")).unwrap();
+    assert_eq!(tasks(&["run", ""]), [""; 0]);
+    assert_eq!(tasks(&["-c", "other.hcl", "run", ""]), ["orders", "x"]);
+}
+
+#[test]
+fn help_can_be_asked_for_like_a_command() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run(&["help", "run"]);
+    outcome.has(0, &sandbox.run(&["run", "--help"]).stdout, &[]);
+    assert!(outcome.stdout.contains("\nGlobal options:\n"), "{}", outcome.stdout);
 }
 
 #[test]
@@ -137,7 +171,11 @@ fn a_misspelt_command_gets_the_nearest() {
 
 #[test]
 fn a_missing_task_name_is_asked_for() {
-    Sandbox::new().run(&["run"]).has(2, "", &["<TASK>", "Usage: dstream run <TASK>"]);
+    Sandbox::hcl(TWO_TASKS).run(&["run"]).is(
+        2,
+        "",
+        "error: dstream.hcl has the tasks `orders` and `x`\nhint: name one or more, or --all: dstream run orders\n",
+    );
 }
 
 #[test]

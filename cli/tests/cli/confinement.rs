@@ -82,7 +82,7 @@ fn limits_hold_for_a_provider_and_for_what_it_starts() {
     has_limit(&outcome.stderr, "Max cpu time", 100, 101);
     has_limit(&outcome.stderr, "Max processes", processes, processes);
     let warned = outcome.stderr.contains(
-        "WARN  source: `processes` has no effect on this input: the kernel does not hold root to it",
+        "WARN  source: `processes` has no effect on this input: the kernel does not apply it to root",
     );
     assert_eq!(warned, getuid().is_root(), "{}", outcome.stderr);
 }
@@ -110,7 +110,7 @@ fn a_provider_that_uses_up_its_processor_time_ends_and_is_told_why() {
     let limits = "limits {\n cpu_seconds = 1\n }";
     let sandbox = with_input("while :; do :; done\n", &[limits]);
     let stderr = "error: input provider `source` failed (killed by SIGXCPU)\n\
-                  hint: it used up its `cpu_seconds = 1`: raise them in its `limits` block\n";
+                  hint: it used up its `cpu_seconds = 1`: raise it in its `limits` block\n";
     sandbox.run_task().has(1, "", &[stderr, FAILED]);
     // A shell says of its child what a signal would have said of itself.
     let sandbox = with_input("sh -c 'while :; do :; done'; exit $?\n", &[limits]);
@@ -265,8 +265,8 @@ fn what_a_sandbox_keeps_from_starting_is_told_with_the_sandbox() {
     sandbox.write_task(&input, &[Block::builtin("null")], "");
     let stderr = "error: input provider `source` cannot be started from `./input.sh`\n\
                   cause: Permission denied (os error 13)\n\
-                  hint: its `sandbox` may keep it from what it needs to start, its interpreter \
-                  say: name that in `read`\n";
+                  hint: its `sandbox` may hide what it needs to start, such as its interpreter: \
+                  add that to `read`\n";
     sandbox.run_task().has(1, "", &[stderr, FAILED]);
 }
 

@@ -67,7 +67,7 @@ fn a_run_goes_on_where_the_last_one_was() {
     sandbox.run(&["state", "reset", "t"]).said(0, &["begins anew", undo]);
     sandbox.run(&["state", "show", "t"]).said(1, &["there is no checkpoint of task `t`"]);
     sandbox.run(&["state", "reset", "t"]).said(1, &["there is no checkpoint"]);
-    sandbox.run(&["state", "set", "t", "{\"value\": 1 }"]).said(0, &["goes on from"]);
+    sandbox.run(&["state", "set", "t", "{\"value\": 1 }"]).said(0, &["resumes from"]);
     let third = sandbox.run_task();
     third.said(0, &["Message #1: {\"value\":2", "Message #2: {\"value\":3"]);
 
@@ -143,7 +143,7 @@ fn an_output_that_dies_costs_nothing_but_time() {
         }
     }
     let outcome = running.outcome();
-    outcome.said(1, &["ended while the stream was running", "will come again"]);
+    outcome.said(1, &["ended while the stream was running", "will be sent again"]);
     sandbox.run_task().said(0, &["resuming after", "executed successfully"]);
     nothing_is_lost(&sandbox, "out", COUNT, 2);
 }
@@ -158,7 +158,7 @@ fn a_checkpoint_counts_when_all_outputs_have_it() {
     let stream = format!("{AT_LEAST_ONCE}\n    checkpoint_interval = {{ lines = 10 }}");
     sandbox.write_task(&generate(5000), &outputs, &stream);
     let outcome = sandbox.run_task();
-    outcome.said(0, &["0 checkpoints stored", "5,000 lines after it will come again"]);
+    outcome.said(0, &["0 checkpoints stored", "5,000 lines after it will be sent again"]);
     sandbox.run(&["state", "show", "t"]).said(1, &["there is no checkpoint"]);
     sandbox.run_task().said(0, &[]);
     // All of it came twice, to both.
@@ -177,7 +177,7 @@ fn a_stop_is_a_checkpoint() {
     eventually("some are printed", || sandbox.read_or_empty("stdout").len() > 1000);
     running.signal(Signal::TERM);
     let outcome = running.outcome();
-    outcome.said(0, &["everything read was delivered"]);
+    outcome.said(0, &["all lines that were read were delivered"]);
     let printed = outcome.stdout.lines().filter(|line| line.starts_with("Message")).count();
     assert_eq!(checkpoint(&sandbox), serde_json::json!({ "value": printed }));
 }
@@ -203,7 +203,7 @@ fn a_second_run_of_a_task_is_refused() {
     running.signal(Signal::KILL);
     drop(running);
     // The lock ends with the process and its providers, however that ended.
-    sandbox.run(&["state", "set", "t", "{\"value\":7}"]).said(0, &["goes on from"]);
+    sandbox.run(&["state", "set", "t", "{\"value\":7}"]).said(0, &["resumes from"]);
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn what_is_acknowledged_after_the_terminal_refused_something_does_not_count() {
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let output = sandbox.command(&["run", "t"]).stdout(full).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("3 lines after it will come again"), "{stderr}");
+    assert!(stderr.contains("3 lines after it will be sent again"), "{stderr}");
     sandbox.run(&["state", "show", "t"]).said(1, &["there is no checkpoint"]);
 }
 
@@ -405,7 +405,7 @@ fn a_checkpoint_that_is_none_fails_the_task_whatever_becomes_of_invalid_lines() 
     let sandbox = Sandbox::new();
     let input = input_that(&sandbox, "echo '{\"checkpoint\":1,\"data\":{\"seq\":4}}'");
     sandbox.write_task(&input, &[acknowledges(&sandbox, "out")], AT_LEAST_ONCE);
-    sandbox.run_task().said(0, &["4 lines after it will come again"]);
+    sandbox.run_task().said(0, &["4 lines after it will be sent again"]);
     assert_eq!(arrived(&sandbox, "out"), [1, 2, 3, 4]);
 }
 

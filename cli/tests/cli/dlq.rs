@@ -304,7 +304,7 @@ fn what_fails_again_is_there_once_however_often_a_replay_breaks_off() {
     let before = letters(&sandbox, "t");
     for _ in 0..3 {
         let broken = sandbox.run(&["dlq", "replay", "t"]);
-        broken.said(1, &["this output rejects a line", "3 letters stay for the next one"]);
+        broken.said(1, &["rejected a line", "3 letters stay for the next one"]);
         assert_eq!(letters(&sandbox, "t"), before);
     }
     assert_eq!(names(&sandbox), ["letters"]);

@@ -20,7 +20,7 @@ fn what_came_before_the_input_crashed_is_delivered() {
         &stdout,
         "INFO  source: the source went away\n\
          error: input provider `source` failed (exit status 4)\n\
-         cause: its last words on stderr were\n    the source went away\n\
+         cause: last stderr lines:\n    the source went away\n\
          INFO  dstream: 7 lines (133 B) written to sink in [TIME]\n\
          ❌ Task \"t\" failed\n",
     );
@@ -41,7 +41,7 @@ fn the_last_ten_lines_of_a_log_are_repeated() {
     let last: String = (91..=100).map(|line| format!("    log line {line}\n")).collect();
     let stderr = format!(
         "error: input provider `source` failed (exit status 3)\n\
-         cause: its last words on stderr were\n{last}"
+         cause: last stderr lines:\n{last}"
     );
     Sandbox::task(&input, &[printing()]).run_task().has(1, "", &["log line 1\n", &stderr, FAILED]);
 }
@@ -80,7 +80,7 @@ fn an_output_that_dies_stops_the_task_and_the_input() {
     let stderr = [
         "error: output provider `sink`",
         "exit status 5",
-        "cause: its last words on stderr were\n    the disk is full\n",
+        "cause: last stderr lines:\n    the disk is full\n",
         "written to sink in [TIME]\n",
         FAILED,
     ];
@@ -126,7 +126,7 @@ fn one_of_three_outputs_that_dies_stops_the_others() {
     let outputs = [well.clone().named("one"), dying.named("two"), well.named("three")];
     sandbox.write_task(&input, &outputs, "");
     let outcome = sandbox.run_task();
-    let cause = "cause: its last words on stderr were\n    log line 1\n    log line 2\n";
+    let cause = "cause: last stderr lines:\n    log line 1\n    log line 2\n";
     outcome.has(1, "", &["error: output provider `two`", "exit status 6", cause, FAILED]);
     for id in sandbox.process_ids("pids", 4) {
         assert!(!crate::harness::alive(id));
@@ -181,7 +181,7 @@ fn an_output_that_leaves_lines_in_its_pipe_has_failed() {
         "error: output provider `sink` ended with 200 bytes unread (exit status 0); \
          1 line (100 B) had been written to it\n",
         "INFO  dstream: 1 line (100 B) written to sink in [TIME]\n",
-        "error: 2 lines (200 B) of task `t` were taken from the input and never written to `sink`\n",
+        "error: 2 lines (200 B) of task `t` were read from the input and never written to `sink`\n",
         FAILED,
     ];
     Sandbox::task(&input, &[output]).run_task().has(1, "", &stderr);

@@ -97,7 +97,7 @@ fn a_crash_at_start_is_reported_with_its_last_ten_lines() {
     let report = |who: &str| {
         format!(
             "error: {who} ended before it was ready (exit status 3, after [TIME])\n\
-             cause: its last words on stderr were\n{last}"
+             cause: last stderr lines:\n{last}"
         )
     };
     let outcome = Sandbox::task(&crash, &[printing()]).run_task();

@@ -162,7 +162,7 @@ fn who_is_silent_is_said_and_a_signal_ends_the_wait() {
         let running = sandbox.start(&["init", "t"]);
         let ids = sandbox.process_ids("pids", 1);
         if status == 130 {
-            running.says("WARN  sink: still at work after ");
+            running.says("WARN  sink: still working after ");
         }
         running.signal(signal);
         let said = "error: output provider `sink` was stopped before it gave its result\n";

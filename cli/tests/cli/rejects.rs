@@ -44,7 +44,7 @@ fn text(sandbox: &Sandbox, name: &str) -> String {
 fn a_line_that_an_output_gives_back_is_a_dead_letter_and_can_be_sent_again() {
     for delivery in ["", AT_LEAST_ONCE] {
         let (sandbox, outcome) = with(&format!("{DEAD}{delivery}"), "");
-        let told = "this output rejects a line: it is bad: kept as a dead letter";
+        let told = "rejected a line: it is bad: kept as a dead letter";
         outcome.said(0, &[told, "3 lines (", "1 line rejected by sink"]);
         assert!(!outcome.stdout.contains("reject"), "{}", outcome.stdout);
         assert_eq!(text(&sandbox, "out"), GOOD);
@@ -88,7 +88,7 @@ fn the_file_output_gives_back_what_has_no_data() {
 #[test]
 fn it_goes_by_on_invalid() {
     let (sandbox, outcome) = with("    on_invalid = \"drop\"", "");
-    outcome.said(0, &["rejects a line: it is bad: dropped", "1 line rejected by sink"]);
+    outcome.said(0, &["rejected a line: it is bad: dropped", "1 line rejected by sink"]);
     assert_eq!(text(&sandbox, "out"), GOOD);
     let command = text(&sandbox, "out.commands");
     let asked = "\"protocol\":{\"version\":1,\"features\":[\"reject\"]}}\n";
@@ -96,7 +96,7 @@ fn it_goes_by_on_invalid() {
 
     // What it says after the line is of no account: the line comes again.
     let (sandbox, outcome) = with(&AT_LEAST_ONCE[1..], "");
-    let hint = "hint: on_invalid = \"drop\" or \"dead_letter\" leaves such lines out";
+    let hint = "hint: on_invalid = \"drop\" or \"dead_letter\" keeps the task running";
     outcome.said(1, &["output provider `sink` rejected a line: it is bad", hint]);
     sandbox.run(&["state", "show", "t"]).said(1, &["there is no checkpoint"]);
 }

@@ -29,11 +29,12 @@ fn an_output_that_stalls_is_named_once_and_let_be() {
     let waits = "while [ ! -e go ]; do sleep 0.1; done; exec cat > out";
     sandbox.write_task(&generate(100), &[provider(&sandbox, "sink", waits)], "");
     let running = sandbox.start(&["run", "t"]);
-    running
-        .says("this output has neither read nor written for 0.5 s though there is something to do");
+    running.says(
+        "stalled: this output has neither read nor written for 0.5 s although it has work to do",
+    );
     sandbox.write("go", "");
     let outcome = running.outcome();
-    outcome.has(0, SUCCEEDED, &["WARN  sink: this output has neither"]);
+    outcome.has(0, SUCCEEDED, &["WARN  sink: stalled: this output has neither"]);
     assert_eq!(outcome.stderr.matches("has neither read").count(), 1, "{}", outcome.stderr);
 }
 
@@ -46,7 +47,7 @@ fn an_output_that_stalls_is_started_again_where_its_policy_says_so() {
     sandbox.write_task(&generate(50_000), &[output], "");
     let outcome = sandbox.run_task();
     let stalled = "output provider `sink` has neither read nor written for 0.5 s";
-    outcome.has(0, SUCCEEDED, &[stalled, "starting again in", "were lost"]);
+    outcome.has(0, SUCCEEDED, &[stalled, "restarting in", "were lost"]);
 }
 
 #[test]
@@ -61,7 +62,7 @@ fn an_output_that_owes_an_acknowledgement_stalls_though_its_pipe_is_empty() {
     sandbox.write_task(&input, &[output], "    delivery = \"at_least_once\"");
     let outcome = sandbox.run_task();
     let stalled = "output provider `sink` has neither read nor written for 0.5 s";
-    outcome.has(0, SUCCEEDED, &[stalled, "starting again in", "from the last checkpoint"]);
+    outcome.has(0, SUCCEEDED, &[stalled, "restarting in", "from the last checkpoint"]);
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn an_input_that_is_silent_for_too_long_is_started_again() {
     sandbox.write_task(&input, &[Block::builtin("null")], "");
     let outcome = sandbox.run_task();
     let stalled = "input provider `in` has neither read nor written for 0.5 s";
-    outcome.has(0, SUCCEEDED, &[stalled, "starting again in", "2 lines"]);
+    outcome.has(0, SUCCEEDED, &[stalled, "restarting in", "2 lines"]);
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn an_output_that_stalls_reads_what_is_in_its_pipe_to_the_end_and_its_next_proce
     let output = provider(&sandbox, "sink", wakes).with(RESTART);
     sandbox.write_task(&generate(30_000), &[output], "");
     let outcome = sandbox.run_task();
-    outcome.has(0, SUCCEEDED, &["has neither read", "starting again in", "30,000 lines"]);
+    outcome.has(0, SUCCEEDED, &["has neither read", "restarting in", "30,000 lines"]);
     assert!(!outcome.stderr.contains("lost"), "{}", outcome.stderr);
     assert_eq!(sandbox.read("out").iter().filter(|byte| **byte == b'\n').count(), 30_000);
 }

@@ -161,7 +161,7 @@ fn an_idle_input_is_what_holds_the_stream_up() {
         // Until its pipe ends the stream waits for the input all the same.
         running.signal(Signal::INT);
         let outcome = running.outcome();
-        let stopped = "⏹ Task \"t\" stopped; everything read was delivered\n";
+        let stopped = "⏹ Task \"t\" stopped; all lines that were read were delivered\n";
         outcome.has(130, "", &["\"final\":true", stopped]);
         let stats = objects(&outcome.stderr);
         let last = stats.last().unwrap();

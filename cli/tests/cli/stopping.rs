@@ -54,7 +54,7 @@ fn each_signal_drains_and_has_its_exit_status() {
         outcome.has(
             status,
             "",
-            &["stopping", name, "written to sink", "everything read was delivered"],
+            &["stopping", name, "written to sink", "all lines that were read were delivered"],
         );
         drained(&sandbox);
         gone(&sandbox, 2);
@@ -73,7 +73,7 @@ fn three_outputs_are_drained() {
     let running = sandbox.start(&["run", "t"]);
     flowing(&sandbox);
     running.signal(Signal::TERM);
-    running.outcome().has(0, "", &["everything read was delivered"]);
+    running.outcome().has(0, "", &["all lines that were read were delivered"]);
     drained(&sandbox);
     let out = sandbox.read("out");
     same_bytes(&sandbox.read("slow"), &out);
@@ -92,8 +92,7 @@ fn an_input_that_ignores_sigterm_is_killed_and_what_it_wrote_is_delivered() {
     eventually("all lines", || sandbox.read_or_empty("out").len() == 500_000);
     running.signal(Signal::TERM);
     let outcome = running.outcome();
-    let stderr =
-        ["this input did not leave within 0.3 s and was killed", "5,000 lines (488.3 KiB)"];
+    let stderr = ["this input did not exit within 0.3 s and was killed", "5,000 lines (488.3 KiB)"];
     outcome.has(0, "", &stderr);
     same_bytes(&sandbox.read("out"), &emitted(1, 5000, 100));
     gone(&sandbox, 1);
@@ -129,7 +128,7 @@ fn a_bash_input_that_ignores_sigterm_is_killed() {
     let running = sandbox.start(&["run", "t"]);
     eventually("all lines", || sandbox.read_or_empty("out").len() == 57);
     running.signal(Signal::INT);
-    running.outcome().has(130, "", &["this input did not leave within 0.3 s and was killed"]);
+    running.outcome().has(130, "", &["this input did not exit within 0.3 s and was killed"]);
 }
 
 #[test]
@@ -145,13 +144,9 @@ fn an_output_that_does_not_leave_is_killed_and_has_failed_the_stop() {
     running.signal(Signal::TERM);
     let outcome = running.outcome();
     let stdout = String::from_utf8(emitted(1, 3, 100)).unwrap();
-    let killed = "this output did not leave within 0.3 s and was killed";
+    let killed = "this output did not exit within 0.3 s and was killed";
     // What it had printed is there. Whether it had done with it all it should, nobody knows.
-    outcome.has(
-        1,
-        &stdout,
-        &[killed, "3 lines (300 B)", "❌ Task \"t\" had to be ended by force: sink"],
-    );
+    outcome.has(1, &stdout, &[killed, "3 lines (300 B)", "❌ Task \"t\" killed: sink"]);
 }
 
 #[test]
@@ -166,7 +161,7 @@ fn an_output_that_does_not_take_its_lines_leaves_lines_behind() {
     sandbox.process_ids("pids", 2);
     running.signal(Signal::TERM);
     let outcome = running.outcome();
-    outcome.has(1, "", &["this output did not leave within 0.3 s and was killed", "❌ Task \"t\""]);
+    outcome.has(1, "", &["this output did not exit within 0.3 s and was killed", "❌ Task \"t\""]);
     gone(&sandbox, 2);
 }
 
@@ -307,7 +302,7 @@ fn a_process_that_has_escaped_does_not_keep_the_stream_open() {
                 outcome.has(
                     0,
                     "✅ Task \"t\" executed successfully\n",
-                    &["a process outside its group still keeps its stdout open and is left behind"],
+                    &["a process outside its process group keeps its stdout open and is left running"],
                 );
                 let expected = [b"{\"a\0\"}\n".to_vec(), emitted(1, 3, 100)].concat();
                 same_bytes(&sandbox.read("out"), &expected);
@@ -342,7 +337,7 @@ fn that_a_process_which_has_escaped_holds_the_pipe_is_told_once() {
         });
         running.signal(Signal::TERM);
         let outcome = running.outcome();
-        let told = "a process outside its group still keeps its stdout open and is left behind";
+        let told = "a process outside its process group keeps its stdout open and is left running";
         assert_eq!(outcome.stderr.matches(told).count(), 1, "{transport}: {}", outcome.stderr);
         assert!(alive(escaped.0), "it is left behind");
     }

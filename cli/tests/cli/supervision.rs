@@ -33,7 +33,7 @@ fn an_output_that_keeps_dying_gets_everything_in_the_end() {
     outcome.has(
         0,
         "✅ Task \"t\" executed successfully\n",
-        &["restart 1)", "resuming after", "after "],
+        &["attempt 1)", "resuming after", "after "],
     );
     let report = outcome.stderr.lines().find(|line| line.contains("\"final\":true")).unwrap();
     let report: serde_json::Value = serde_json::from_str(report).unwrap();
@@ -57,8 +57,8 @@ fn too_many_restarts_are_given_up_and_counted() {
     let output = crashes_after(&sandbox, "1", &restart("on_failure", "max_attempts = 2"));
     sandbox.write_task(&generate(30_000), &[output], STREAM);
     let outcome = sandbox.run_task();
-    outcome.has(1, "", &["restart 2)", "giving up after 2 restarts", "❌ Task \"t\" failed"]);
-    assert!(!outcome.stderr.contains("restart 3)"), "{}", outcome.stderr);
+    outcome.has(1, "", &["attempt 2)", "giving up after 2 restarts", "❌ Task \"t\" failed"]);
+    assert!(!outcome.stderr.contains("attempt 3)"), "{}", outcome.stderr);
     // What was not written comes again, and is no loss.
     assert!(!outcome.stderr.contains("never written"), "{}", outcome.stderr);
 }
@@ -113,7 +113,7 @@ fn a_stop_ends_the_wait_for_the_next_attempt() {
     let output = crashes_after(&sandbox, "1", restart);
     sandbox.write_task(&generate(30_000), &[output], STREAM);
     let running = sandbox.start(&["run", "t"]);
-    running.says("starting again in");
+    running.says("restarting in");
     running.signal(Signal::TERM);
     running.outcome().has(1, "", &["❌ Task \"t\" failed"]);
 }
@@ -130,7 +130,7 @@ fn a_policy_of_always_runs_the_task_again_after_its_end() {
     outcome.has(
         0,
         "✅ Task \"t\" executed successfully\n",
-        &["restart 2)", "resuming after 3", "that was the end after 2 restarts", "3 lines"],
+        &["attempt 2)", "resuming after 3", "ended after 2 restarts", "3 lines"],
     );
     assert!(!outcome.stderr.contains("ERROR"), "{}", outcome.stderr);
 }
@@ -193,7 +193,7 @@ fn without_checkpoints_an_output_comes_back_and_what_is_lost_is_counted() {
         let stream = format!("    transport = \"{transport}\"");
         sandbox.write_task(&generate(COUNT), &[output], &stream);
         let outcome = sandbox.run_task();
-        let started = "starting again in";
+        let started = "restarting in";
         outcome.has(0, SUCCEEDED, &[started, "SIGKILL", "were lost"]);
         let arrived = seqs(&sandbox);
         assert!(arrived.windows(2).all(|pair| pair[0] < pair[1]), "in order, none twice");
@@ -214,7 +214,7 @@ fn an_output_that_dies_before_the_stream_begins_comes_back() {
     let output = Block::path("./late").named("late").with(&restart("on_failure", ""));
     sandbox.write_task(&generate(100), &[output, Block::builtin("null")], "");
     let outcome = sandbox.run_task();
-    outcome.has(0, SUCCEEDED, &["ended before it was ready", "starting again in"]);
+    outcome.has(0, SUCCEEDED, &["ended before it was ready", "restarting in"]);
     assert_eq!(seqs(&sandbox).len(), 100);
 }
 
@@ -224,7 +224,7 @@ fn an_output_that_stays_away_ends_the_task_with_what_it_has_not_got() {
     let output = dies_after(&sandbox, 1, 9, &restart("on_failure", "max_attempts = 2"));
     sandbox.write_task(&generate(400_000), &[output], "");
     let outcome = sandbox.run_task();
-    let parts = ["restart 2)", "giving up after 2 restarts", "and never written to `sink`"];
+    let parts = ["attempt 2)", "giving up after 2 restarts", "and never written to `sink`"];
     outcome.has(1, "", &parts);
     assert_eq!(sandbox.read("starts").len(), 3);
     assert_eq!(outcome.stderr.matches("(killed by SIGKILL)").count(), 3, "{}", outcome.stderr);
@@ -263,7 +263,7 @@ fn an_input_comes_back_while_the_outputs_go_on() {
     let output = dies_after(&sandbox, 100, 0, "");
     sandbox.write_task(&input, &[output], "    on_invalid = \"drop\"");
     let outcome = sandbox.run_task();
-    outcome.has(0, SUCCEEDED, &["input provider `in` failed (exit status 5)", "restart 2)"]);
+    outcome.has(0, SUCCEEDED, &["input provider `in` failed (exit status 5)", "attempt 2)"]);
     assert_eq!(seqs(&sandbox), [1, 2, 3]);
     assert_eq!(sandbox.read("starts").len(), 1);
 }
@@ -276,7 +276,7 @@ fn an_input_of_policy_always_begins_again_until_it_is_enough() {
     sandbox.write_task(&input, &[Block::builtin("console")], "");
     let outcome = sandbox.run_task();
     assert_eq!(outcome.stdout.matches("{\"value\":3,").count(), 3, "{}", outcome.stdout);
-    assert!(outcome.stderr.contains("restart 2)") && outcome.stderr.contains("9 lines"));
+    assert!(outcome.stderr.contains("attempt 2)") && outcome.stderr.contains("9 lines"));
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn a_stop_while_an_output_is_away_is_not_a_success() {
     let output = dies_after(&sandbox, 1, 9, restart);
     sandbox.write_task(&generate(400_000), &[output], "");
     let running = sandbox.start(&["run", "t"]);
-    running.says("starting again in");
+    running.says("restarting in");
     running.signal(Signal::TERM);
     let parts = ["and never written to `sink`", "❌ Task \"t\" failed"];
     running.outcome().has(1, "", &parts);
@@ -314,7 +314,7 @@ fn a_process_that_has_escaped_with_the_pipes_of_an_output_does_not_keep_it_away(
             rustix::process::Pid::from_raw(escaped).unwrap(),
             Signal::KILL,
         );
-        outcome.has(0, SUCCEEDED, &["starting again in"]);
+        outcome.has(0, SUCCEEDED, &["restarting in"]);
         let lost = told_lost(&outcome.stderr);
         assert_eq!(seqs(&sandbox).len() as u64 + lost, 300_000, "{pipes}: {outcome:?}");
     }
@@ -379,7 +379,7 @@ fn an_input_that_has_gone_while_an_output_was_away_is_heard() {
     let output = Block::path("./output").named("out").with(restart);
     sandbox.write_task(&Block::path("./input").named("in"), &[output], "");
     let outcome = sandbox.run_task();
-    outcome.has(0, SUCCEEDED, &["starting again in", "1 line"]);
+    outcome.has(0, SUCCEEDED, &["restarting in", "1 line"]);
     assert!(!outcome.stderr.contains("keeps its stdout"), "{}", outcome.stderr);
     assert_eq!(seqs(&sandbox), [1]);
 }
@@ -405,11 +405,11 @@ fn a_command_that_was_not_read_is_no_lost_line() {
         let stream = format!("    transport = {transport:?}");
         sandbox.write_task(&generate(30_000), &[output], &stream);
         let running = sandbox.start(&["run", "t", "-l", "debug"]);
-        running.says("lines flow by");
+        running.says("transport: ");
         std::thread::sleep(std::time::Duration::from_millis(100));
         sandbox.write("go", "");
         let outcome = running.outcome();
-        outcome.said(0, &["restart 1)"]);
+        outcome.said(0, &["attempt 1)"]);
         let arrived = sandbox.read("out").iter().filter(|byte| **byte == b'\n').count() as u64;
         assert_eq!(told_lost(&outcome.stderr), 30_000 - arrived, "{}", outcome.stderr);
     }
@@ -420,5 +420,5 @@ fn a_silent_output_whose_stdout_somebody_else_holds_comes_back() {
     let sandbox = Sandbox::new();
     let output = scripted(&sandbox, "setsid sleep 20 & sleep 0.3", "exec cat > out");
     sandbox.write_task(&generate(30_000), &[output], "");
-    sandbox.run_task().said(0, &["restart 1)"]);
+    sandbox.run_task().said(0, &["attempt 1)"]);
 }

@@ -30,7 +30,7 @@ fn every_transport_delivers_the_same_bytes() {
     for transport in TRANSPORTS {
         let sandbox = with_odd_lines(transport);
         let outcome = sandbox.run(&["-l", "debug", "run", "t"]);
-        let flow = format!("lines flow by {transport}");
+        let flow = format!("transport: {transport}");
         let counts =
             "40,200 lines (24.8 MiB) written to sink, 1 blank line left out, 1 line rejected";
         // Where a kernel denies io_uring, the fall-back is what is tested.
@@ -57,7 +57,7 @@ fn where_io_uring_is_denied_the_run_is_the_same_and_nothing_is_said() {
         .args(["-l", "debug", "run", "t"])
         .current_dir(sandbox.path(""));
     let outcome = sandbox.start_command(denied).outcome();
-    outcome.has(0, "✅ Task \"t\" executed successfully\n", &["lines flow by portable"]);
+    outcome.has(0, "✅ Task \"t\" executed successfully\n", &["transport: portable"]);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn several_outputs_have_a_transport_too() {
         .map(|name| Block::script(&["ready", &format!("sink {}", sandbox.at(name))]).named(name));
     sandbox.write_task(&input, &outputs, "    transport = \"splice\"");
     let outcome = sandbox.run(&["-l", "debug", "run", "t"]);
-    outcome.has(0, "✅ Task \"t\" executed successfully\n", &["lines flow by portable"]);
+    outcome.has(0, "✅ Task \"t\" executed successfully\n", &["transport: portable"]);
     for name in ["one", "two"] {
         same_bytes(&sandbox.read(name), &emitted(1, 1000, 100));
     }
@@ -90,7 +90,7 @@ fn the_command_line_counts_before_the_file() {
         } else {
             "splice"
         };
-        let flow = format!("lines flow by {by}");
+        let flow = format!("transport: {by}");
         outcome.has(0, "✅ Task \"t\" executed successfully\n", &[&flow, "1,000 lines"]);
         same_bytes(&sandbox.read("out"), &emitted(1, 1000, 100));
     }

@@ -115,7 +115,7 @@ fn check(folder: &Path, said: &str, tally: &mut Tally) -> Result<(), String> {
     }
     let there = arrived(&folder.join(KILLED), &mut torn)?;
     let missing = LINES - there.len() as u64;
-    let told: u64 = ["` were taken from the input and never written to `killed`", "were lost when"]
+    let told: u64 = ["` were read from the input and never written to `killed`", "were lost when"]
         .iter()
         .filter_map(|what| said.lines().find(|line| line.contains(what)))
         .map(number_in)

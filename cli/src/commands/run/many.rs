@@ -60,7 +60,7 @@ fn side_by_side<T: Sync>(
 pub(super) fn isolated(run: impl FnOnce() -> Outcome) -> Result<Outcome, Problem> {
     // Nothing that was being changed meanwhile is looked at again.
     panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
-        Problem::new("DStream itself has failed").hint("this is a bug in DStream: please report it")
+        Problem::new("DStream has crashed").hint("this is a bug in DStream: please report it")
     })
 }
 
@@ -82,6 +82,6 @@ mod tests {
         };
         let outcomes = side_by_side(&[1, 2, 3], run, broken);
         assert_eq!(outcomes, [Outcome::Succeeded, Outcome::Failed, Outcome::Succeeded]);
-        assert_eq!(told.into_inner().unwrap(), [(2, "DStream itself has failed".to_owned())]);
+        assert_eq!(told.into_inner().unwrap(), [(2, "DStream has crashed".to_owned())]);
     }
 }

@@ -58,27 +58,27 @@ pub(super) fn conclude(
     }
     let again = report.checkpoints.map_or(0, |checkpoints| checkpoints.lines_again);
     if again > 0 {
-        let mut after = format!("{} after it will come again", count(again, "line"));
+        let mut after = format!("{} after it will be sent again", count(again, "line"));
         if outcome == Outcome::Succeeded {
-            after.push_str(", since not all outputs have acknowledged them");
+            after.push_str(", because not all outputs have acknowledged them");
         }
         match format {
             LogFormat::Text => logging::say(&format!(
-                "Task \"{name}\" goes on from its last stored checkpoint: {after}"
+                "Task \"{name}\" resumes from its last stored checkpoint: {after}"
             )),
             LogFormat::Json => {
                 info!(
                     task = name,
                     lines = again,
-                    "goes on from the last stored checkpoint: {after}"
+                    "resumes from the last stored checkpoint: {after}"
                 );
             }
         }
     }
     let delivered = if report.outputs.iter().any(|output| output.lines_lost > 0) {
-        "everything else that was read was delivered"
+        "all other lines that were read were delivered"
     } else {
-        "everything read was delivered"
+        "all lines that were read were delivered"
     };
     match outcome {
         Outcome::Failed if report.failure.is_some() || report.forced.is_empty() => {
@@ -86,13 +86,13 @@ pub(super) fn conclude(
         }
         Outcome::Failed => {
             let forced = report.forced.join(", ");
-            close(Level::ERROR, name, &format!("had to be ended by force: {forced}"), format);
+            close(Level::ERROR, name, &format!("killed: {forced}"), format);
         }
         Outcome::Stopped(StopSignal::SiblingFailed) => {
             close(
                 Level::INFO,
                 name,
-                &format!("stopped since another task failed; {delivered}"),
+                &format!("stopped because another task failed; {delivered}"),
                 format,
             );
         }
@@ -112,7 +112,7 @@ fn tell_losses(name: &str, output: &OutputReport, comes_again: bool, format: Log
     if *lines_unwritten > 0 && !comes_again {
         let (lines, bytes) = (lines_unwritten, bytes_unwritten);
         let which = amount(*lines, *bytes);
-        let what = format!("were taken from the input and never written to `{provider}`");
+        let what = format!("were read from the input and never written to `{provider}`");
         match format {
             LogFormat::Text => Problem::new(format!("{which} of task `{name}` {what}")).print(),
             LogFormat::Json => error!(task = name, provider, lines, bytes, "{which} {what}"),
