@@ -1,8 +1,9 @@
-//! Checkpoints of a run: noted as they pass, stored when every output has them, told to the input.
+//! Checkpoints of a run: noted as they pass, stored when every output has them, acknowledged to the
+//! input.
 //!
-//! Three parties meet here, each in a thread of its own: whoever reads the input notes a checkpoint,
-//! whoever reads what an output prints acknowledges it, and the keeper stores and tells. Between the
-//! last two only the newest counts: a slow disk makes checkpoints rarer, nothing else.
+//! Three threads meet here: the one that reads the input notes a checkpoint, those that read what
+//! outputs print acknowledge it, and the checkpoint thread stores it and tells the input. Only the
+//! newest complete one waits for that thread: a slow disk makes checkpoints rarer, nothing else.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -23,14 +24,13 @@ const UNREAD_WAIT: Duration = Duration::from_millis(200);
 
 /// The checkpoints of a run.
 pub(crate) struct Checkpoints {
-    progress: Mutex<Progress>,
-    desk: Mutex<Desk>,
+    pending: Mutex<Pending>,
     changed: Condvar,
 }
 
-/// What the keeper has to do, and has done.
-#[derive(Default)]
-struct Desk {
+/// What the checkpoint thread has to do, and has done.
+struct Pending {
+    progress: Progress,
     /// Complete, and not stored yet.
     newest: Option<Checkpoint>,
     /// Where the input reads what is stored.
@@ -56,8 +56,15 @@ pub struct CheckpointReport {
 impl Checkpoints {
     pub(crate) fn new(outputs_count: usize) -> Arc<Self> {
         Arc::new(Self {
-            progress: Mutex::new(Progress::new(outputs_count)),
-            desk: Mutex::default(),
+            pending: Mutex::new(Pending {
+                progress: Progress::new(outputs_count),
+                newest: None,
+                input: None,
+                is_noted: false,
+                is_closed: false,
+                stored: 0,
+                stored_lines: 0,
+            }),
             changed: Condvar::new(),
         })
     }
@@ -71,8 +78,8 @@ impl Checkpoints {
     ) -> std::io::Result<()> {
         let checkpoints = Arc::clone(self);
         let keep = move || {
-            let end = checkpoints.store_and_tell(&state);
-            checkpoints.desk().input = None;
+            let end = checkpoints.store_and_acknowledge(&state);
+            checkpoints.pending().input = None;
             ended(end);
         };
         thread::Builder::new().name("checkpoints".to_owned()).spawn(keep).map(drop)
@@ -81,23 +88,21 @@ impl Checkpoints {
     /// Notes one of the input, of which `lines` came before it; gives the id that outputs
     /// acknowledge.
     pub(crate) fn note(&self, value: &RawValue, lines: u64) -> u64 {
-        self.progress().note(Checkpoint { value: value.to_owned(), lines })
+        self.pending().progress.note(Checkpoint { value: value.to_owned(), lines })
     }
 
     /// The input will note no more.
     pub(crate) fn end_notes(&self) {
-        self.desk().is_noted = true;
+        self.pending().is_noted = true;
         self.changed.notify_one();
     }
 
     /// Notes what an output says.
     pub(crate) fn acknowledge(&self, output: usize, id: u64) -> Result<(), NeverSent> {
-        let mut progress = self.progress();
-        let newest = progress.acknowledge(output, id)?;
+        let mut pending = self.pending();
+        let newest = pending.progress.acknowledge(output, id)?;
         if newest.is_some() {
-            // Still under the first lock: what is handed over later is newer, and what is complete
-            // has been handed over.
-            self.desk().newest = newest;
+            pending.newest = newest;
             self.changed.notify_one();
         }
         Ok(())
@@ -105,12 +110,12 @@ impl Checkpoints {
 
     /// Whether an output has not acknowledged all that were noted.
     pub(crate) fn is_acknowledgement_due(&self, output: usize) -> bool {
-        self.progress().is_due(output)
+        self.pending().progress.is_due(output)
     }
 
     /// The outputs will acknowledge no more: what is complete by now is stored, nothing else.
     pub(crate) fn close(&self) {
-        self.desk().is_closed = true;
+        self.pending().is_closed = true;
         self.changed.notify_one();
     }
 
@@ -119,93 +124,91 @@ impl Checkpoints {
         let set =
             fcntl_getfl(&stdin).and_then(|flags| fcntl_setfl(&stdin, flags | OFlags::NONBLOCK));
         if set.is_ok() {
-            self.desk().input = Some(stdin.into());
+            self.pending().input = Some(stdin.into());
         }
     }
 
     /// What became of them, of a run of so many lines.
     pub(crate) fn report(&self, lines: u64) -> CheckpointReport {
-        let desk = self.desk();
-        let lines_again = lines.saturating_sub(desk.stored_lines);
-        CheckpointReport { stored: desk.stored, lines_again }
+        let pending = self.pending();
+        let lines_again = lines.saturating_sub(pending.stored_lines);
+        CheckpointReport { stored: pending.stored, lines_again }
     }
 
-    fn store_and_tell(&self, state: &TaskState) -> Result<(), StateError> {
-        let mut told = Told::default();
+    fn store_and_acknowledge(&self, state: &TaskState) -> Result<(), StateError> {
+        let mut acks = Acks::default();
         loop {
-            match self.next(told.is_waiting()) {
+            match self.next(acks.are_waiting()) {
                 Next::Store(newest) => {
                     state.save(&newest.value)?;
-                    let mut desk = self.desk();
-                    desk.stored += 1;
-                    desk.stored_lines = newest.lines;
-                    told.stored = Some(newest.value);
+                    let mut pending = self.pending();
+                    pending.stored += 1;
+                    pending.stored_lines = newest.lines;
+                    acks.stored = Some(newest.value);
                 }
-                Next::Tell => {}
+                Next::Acknowledge => {}
                 Next::End => return Ok(()),
             }
-            told.tell(&mut self.desk().input);
+            acks.write(&mut self.pending().input);
         }
     }
 
-    /// Waits for something to do.
-    fn next(&self, is_telling: bool) -> Next {
+    /// Waits for something to do. While acknowledgements wait for room in the input's pipe, that is
+    /// tried again after a while.
+    fn next(&self, acks_wait: bool) -> Next {
         let mut has_waited = false;
+        let mut pending = self.pending();
         loop {
-            // In this order: what is complete then stays so, and what has made it so is on the desk.
-            let is_noted = self.desk().is_noted;
-            let is_over = is_noted && !is_telling && self.progress().is_complete();
-            let mut desk = self.desk();
-            match desk.newest.take() {
-                Some(newest) => return Next::Store(newest),
-                None if desk.is_closed || is_over => return Next::End,
-                None if is_telling && has_waited => return Next::Tell,
-                None if desk.is_noted != is_noted => continue,
-                None => {}
+            if let Some(newest) = pending.newest.take() {
+                return Next::Store(newest);
             }
-            if is_telling {
-                drop(self.changed.wait_timeout(desk, UNREAD_WAIT));
+            let is_over = pending.is_noted && !acks_wait && pending.progress.is_complete();
+            if pending.is_closed || is_over {
+                return Next::End;
+            }
+            if acks_wait && has_waited {
+                return Next::Acknowledge;
+            }
+            pending = if acks_wait {
+                let waited = self.changed.wait_timeout(pending, UNREAD_WAIT);
+                waited.unwrap_or_else(PoisonError::into_inner).0
             } else {
-                drop(self.changed.wait(desk));
-            }
+                self.changed.wait(pending).unwrap_or_else(PoisonError::into_inner)
+            };
             has_waited = true;
         }
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What the keeper does next.
+/// What the checkpoint thread does next.
 enum Next {
     Store(Checkpoint),
-    /// Tries once more to tell the input.
-    Tell,
+    /// Tries once more to write to the input.
+    Acknowledge,
     End,
 }
 
-/// What the input is told of what is stored.
+/// Acknowledgements to the input of what is stored.
 #[derive(Default)]
-struct Told {
-    /// The rest of a line that its pipe has not taken: what has begun has to end.
+struct Acks {
+    /// The part of a line that its pipe has not taken: a line that has begun has to end.
     unread: Vec<u8>,
     /// The newest that is stored, which makes older ones needless; `None` if a line with it has begun.
     stored: Option<Box<RawValue>>,
 }
 
-impl Told {
-    /// Whether there is something to tell for which the pipe had no room.
-    fn is_waiting(&self) -> bool {
+impl Acks {
+    /// Whether there are some for which the pipe had no room.
+    fn are_waiting(&self) -> bool {
         !self.unread.is_empty() || self.stored.is_some()
     }
 
     /// Writes as much as the input's pipe takes.
-    fn tell(&mut self, input: &mut Option<File>) {
+    fn write(&mut self, input: &mut Option<File>) {
         while let Some(pipe) = input {
             if self.unread.is_empty() {
                 let Some(stored) = self.stored.take() else { return };
@@ -239,7 +242,7 @@ mod tests {
         RawValue::from_string(number.to_string()).unwrap()
     }
 
-    /// With a store of their own, and how the keeper ended.
+    /// With a store of their own, and how the checkpoint thread ended.
     fn kept(outputs: usize, store: &StateStore) -> (Arc<Checkpoints>, Receiver<Option<String>>) {
         let checkpoints = Checkpoints::new(outputs);
         let (tell, ended) = bounded(1);

@@ -6,25 +6,76 @@ use super::dead_letters::{DeadLetterError, DeadLetterFile, DeadLetters, NewLette
 use dstream_relay::{Disposition, Rejected, Rejects};
 use dstream_task::{OnInvalid, Secrets};
 
-/// Lines rejected one after the other that are told singly; after them, only their count is.
-const TOLD_MAX: u64 = 10;
+/// Lines left out one after the other that are reported singly; after them, only their count is.
+const REPORTED_MAX: u64 = 10;
 
-/// Carries out a task's `on_invalid`.
-pub(crate) struct RejectedLines<T> {
+/// What becomes of lines that are left out, wherever they come from.
+struct LeftOut {
     policy: OnInvalid,
-    dead_letters: Option<DeadLetterBox>,
-    told: u64,
-    /// Called for the first [`TOLD_MAX`] lines, and with `last` set on the last of them.
-    tell: T,
-}
-
-/// Where dead letters go, and what each says of its origin.
-struct DeadLetterBox {
-    file: DeadLetterFile,
+    letters: Option<DeadLetters>,
+    /// Open from the first letter on, or from the beginning.
+    file: Option<DeadLetterFile>,
     task: String,
     provider: String,
     /// Not for the line itself, which is kept as it is.
     secrets: Secrets,
+    reported: u64,
+}
+
+impl LeftOut {
+    fn new(
+        policy: OnInvalid,
+        letters: Option<DeadLetters>,
+        task: &str,
+        provider: &str,
+        secrets: &Secrets,
+    ) -> Self {
+        let letters = letters.filter(|_| policy == OnInvalid::DeadLetter);
+        let (task, provider, secrets) = (task.to_owned(), provider.to_owned(), secrets.clone());
+        Self { policy, letters, file: None, task, provider, secrets, reported: 0 }
+    }
+
+    /// The dead-letter file, if lines are kept.
+    fn file(&mut self) -> Result<Option<&mut DeadLetterFile>, DeadLetterError> {
+        if let (None, Some(letters)) = (&self.file, &self.letters) {
+            self.file = Some(DeadLetterFile::open(letters.clone())?);
+        }
+        Ok(self.file.as_mut())
+    }
+
+    /// Keeps a line where lines are kept. `describe` adds what is known of where it stood.
+    fn keep(
+        &mut self,
+        line: &[u8],
+        reason: &str,
+        describe: impl FnOnce(&mut NewLetter<'_>),
+    ) -> Result<(), DeadLetterError> {
+        self.file()?;
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let reason = self.secrets.mask(reason);
+        let mut letter = new_letter(&self.task, &self.provider, &reason, line);
+        describe(&mut letter);
+        file.append(&letter)
+    }
+
+    /// Reports a line, unless enough were; `report` is called with whether it is the last.
+    fn report(&mut self, report: impl FnOnce(&Secrets, bool)) {
+        if self.reported < REPORTED_MAX {
+            self.reported += 1;
+            report(&self.secrets, self.reported == REPORTED_MAX);
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), DeadLetterError> {
+        self.file.as_mut().map_or(Ok(()), DeadLetterFile::settle)
+    }
+}
+
+/// Carries out a task's `on_invalid` for lines of the input.
+pub(crate) struct RejectedLines<T> {
+    left_out: LeftOut,
+    /// Called for the first lines, and with `true` for the last of them.
+    report: T,
 }
 
 impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> RejectedLines<T> {
@@ -36,86 +87,57 @@ impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> RejectedLines<T> {
     /// If the file or its folder cannot be made or written.
     pub(crate) fn new(
         policy: OnInvalid,
-        dead_letters: Option<DeadLetters>,
+        letters: Option<DeadLetters>,
         task: &str,
         provider: &str,
         secrets: &Secrets,
-        tell: T,
+        report: T,
     ) -> Result<Self, DeadLetterError> {
-        let dead_letters = match (policy, dead_letters) {
-            (OnInvalid::DeadLetter, Some(letters)) => Some(DeadLetterBox {
-                file: DeadLetterFile::open(letters)?,
-                task: task.to_owned(),
-                provider: provider.to_owned(),
-                secrets: secrets.clone(),
-            }),
-            _ => None,
-        };
-        Ok(Self { policy, dead_letters, told: 0, tell })
+        let mut left_out = LeftOut::new(policy, letters, task, provider, secrets);
+        left_out.file()?;
+        Ok(Self { left_out, report })
     }
 }
 
 impl<T: FnMut(&Rejected<'_>, bool) + Send + 'static> Rejects for RejectedLines<T> {
     fn reject(&mut self, rejected: &Rejected<'_>) -> io::Result<Disposition> {
-        if let Some(dead_letters) = &mut self.dead_letters {
-            dead_letters.keep(rejected).map_err(DeadLetterError::into_io)?;
+        let kept = self.left_out.keep(rejected.line, &rejected.reason, |letter| {
+            letter.line_number = Some(rejected.line_number);
+            letter.offset_bytes = Some(rejected.offset_bytes);
+            letter.truncated = rejected.truncated;
+            letter.cut_off = rejected.cut_off;
+        });
+        kept.map_err(DeadLetterError::into_io)?;
+        if self.left_out.policy == OnInvalid::Fail && !rejected.cut_off {
+            return Ok(Disposition::Stop); // its failure reports it
         }
-        if self.policy == OnInvalid::Fail && !rejected.cut_off {
-            return Ok(Disposition::Stop); // its failure tells of it
-        }
-        if self.told < TOLD_MAX {
-            self.told += 1;
-            (self.tell)(rejected, self.told == TOLD_MAX);
-        }
+        self.left_out.report(|_, last| (self.report)(rejected, last));
         Ok(Disposition::LeaveOut)
     }
 
     fn settle(&mut self) -> io::Result<()> {
-        let Some(dead_letters) = &mut self.dead_letters else { return Ok(()) };
-        dead_letters.file.settle().map_err(DeadLetterError::into_io)
-    }
-}
-
-impl DeadLetterBox {
-    fn keep(&mut self, rejected: &Rejected<'_>) -> Result<(), DeadLetterError> {
-        let (line_number, offset_bytes) = (Some(rejected.line_number), Some(rejected.offset_bytes));
-        let Rejected { line, ref reason, truncated, cut_off, .. } = *rejected;
-        let reason = self.secrets.mask(reason);
-        self.file.append(&NewLetter {
-            line_number,
-            offset_bytes,
-            truncated,
-            cut_off,
-            ..new_letter(&self.task, &self.provider, &reason, line)
-        })
+        self.left_out.settle().map_err(DeadLetterError::into_io)
     }
 }
 
 /// The same for lines that an output has taken and gives back.
 pub(crate) struct ReturnedLines<T> {
-    policy: OnInvalid,
-    letters: Option<DeadLetters>,
-    /// There from the first letter on.
-    file: Option<DeadLetterFile>,
-    task: String,
-    output: String,
-    secrets: Secrets,
-    told: u64,
-    /// Called with the reasons of the first [`TOLD_MAX`], and with `last` set on the last of them.
-    tell: T,
+    left_out: LeftOut,
+    /// Called with the reasons of the first lines, and with `true` for the last of them.
+    report: T,
 }
 
 impl<T: FnMut(&str, bool)> ReturnedLines<T> {
+    /// Opens the dead-letter file with the first letter.
     pub(crate) fn new(
         policy: OnInvalid,
         letters: Option<DeadLetters>,
         task: &str,
         output: &str,
         secrets: &Secrets,
-        tell: T,
+        report: T,
     ) -> Self {
-        let (task, output, secrets) = (task.to_owned(), output.to_owned(), secrets.clone());
-        Self { policy, letters, file: None, task, output, secrets, told: 0, tell }
+        Self { left_out: LeftOut::new(policy, letters, task, output, secrets), report }
     }
 
     /// Takes one line.
@@ -128,22 +150,11 @@ impl<T: FnMut(&str, bool)> ReturnedLines<T> {
         line: &[u8],
         reason: &str,
     ) -> Result<Disposition, DeadLetterError> {
-        let reason = self.secrets.mask(reason);
-        match (self.policy, &self.letters) {
-            (OnInvalid::Fail, _) => return Ok(Disposition::Stop), // its failure tells of it
-            (OnInvalid::DeadLetter, Some(letters)) => {
-                let file = match &mut self.file {
-                    Some(file) => file,
-                    none => none.insert(DeadLetterFile::open(letters.clone())?),
-                };
-                file.append(&new_letter(&self.task, &self.output, &reason, line))?;
-            }
-            (OnInvalid::Drop | OnInvalid::DeadLetter, _) => {}
+        if self.left_out.policy == OnInvalid::Fail {
+            return Ok(Disposition::Stop); // its failure reports it
         }
-        if self.told < TOLD_MAX {
-            self.told += 1;
-            (self.tell)(&reason, self.told == TOLD_MAX);
-        }
+        self.left_out.keep(line, reason, |_| {})?;
+        self.left_out.report(|secrets, last| (self.report)(&secrets.mask(reason), last));
         Ok(Disposition::LeaveOut)
     }
 
@@ -153,7 +164,7 @@ impl<T: FnMut(&str, bool)> ReturnedLines<T> {
     ///
     /// If that cannot be had.
     pub(crate) fn settle(&mut self) -> Result<(), DeadLetterError> {
-        self.file.as_mut().map_or(Ok(()), DeadLetterFile::settle)
+        self.left_out.settle()
     }
 }
 
@@ -202,18 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn dropped_lines_are_told_singly_only_at_first() {
+    fn dropped_lines_are_reported_singly_only_at_first() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&told);
         let tell = move |_: &Rejected<'_>, last| seen.lock().unwrap().push(last);
         let mut lines =
             RejectedLines::new(OnInvalid::Drop, None, "t", "in", &Secrets::default(), tell)
                 .unwrap();
-        for _ in 0..2 * TOLD_MAX {
+        for _ in 0..2 * REPORTED_MAX {
             assert_eq!(lines.reject(&rejected(b"x")).unwrap(), Disposition::LeaveOut);
         }
         let told = told.lock().unwrap();
-        assert_eq!(told.len(), TOLD_MAX as usize);
+        assert_eq!(told.len(), REPORTED_MAX as usize);
         assert_eq!(told.iter().filter(|&&last| last).count(), 1);
     }
 

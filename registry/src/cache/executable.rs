@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::open::is_no_file;
-use super::{Cache, CacheError, Temporary, at, open_regular, read_regular};
+use super::{Cache, CacheError, at, open_regular, read_regular};
 use crate::artifact::{Digest, Hasher};
 use crate::limits::RACILY_CLEAN;
+use dstream_files::{NewFile, sync_folder};
 
 /// The file's name in its folder.
 const FILE: &str = "plugin";
@@ -70,23 +71,23 @@ impl Cache {
     }
 
     /// A file to put an executable into, in the cache's own file system.
-    pub(crate) fn new_executable(&self) -> Result<Temporary, CacheError> {
+    pub(crate) fn new_executable(&self) -> Result<NewFile, CacheError> {
         let folder = self.root.join("executables");
         self.folder_of(&folder.join(FILE))?;
-        Temporary::create(&folder).map_err(at("writing into", &folder))
+        NewFile::unique(&folder).map_err(at("writing into", &folder))
     }
 
     /// Gives an executable its place. Its digest was computed from the bytes that were written.
     pub(crate) fn keep_executable(
         &self,
-        temporary: Temporary,
+        mut new: NewFile,
         digest: &Digest,
     ) -> Result<PathBuf, CacheError> {
         let path = self.place("executables", digest).join(FILE);
         self.folder_of(&path)?;
         let failed = at("writing", &path);
-        temporary.file.set_permissions(Permissions::from_mode(0o755)).map_err(&failed)?;
-        temporary.rename(&path).map_err(&failed)?;
+        new.file().set_permissions(Permissions::from_mode(0o755)).map_err(&failed)?;
+        new.keep(&path).map_err(&failed)?;
         Ok(path)
     }
 
@@ -101,7 +102,7 @@ impl Cache {
         self.folder_of(&path)?;
         file.set_permissions(Permissions::from_mode(0o755))
             .and_then(|()| fs::rename(partial, &path))
-            .and_then(|()| super::sync_folder_of(&path))
+            .and_then(|()| path.parent().map_or(Ok(()), sync_folder))
             .map_err(at("writing", &path))?;
         Ok(path)
     }
@@ -167,7 +168,7 @@ mod tests {
 
     fn keep(cache: &Cache, bytes: &[u8]) -> (Digest, PathBuf) {
         let mut temporary = cache.new_executable().unwrap();
-        temporary.file.write_all(bytes).unwrap();
+        temporary.file().write_all(bytes).unwrap();
         let digest = Digest::sha256_of(bytes);
         let path = cache.keep_executable(temporary, &digest).unwrap();
         (digest, path)

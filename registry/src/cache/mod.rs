@@ -19,19 +19,19 @@ mod open;
 mod prune;
 mod record;
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use dstream_files::{Access, LockFile, NewFile};
 use thiserror::Error;
 
 use crate::artifact::Digest;
 
 pub(crate) use executable::hash;
 pub(crate) use open::open_partial;
-use open::{open_for_locking, open_regular, read_regular};
+use open::{open_regular, read_regular};
 pub use prune::{Keep, Pruned};
 pub use record::{Record, RecordedExecutable};
 
@@ -68,10 +68,6 @@ pub(crate) fn at(doing: &'static str, path: &Path) -> impl Fn(io::Error) -> Cach
     let path = path.to_owned();
     move |error| CacheError { doing, path: path.clone(), error }
 }
-
-/// A lock that is held until this is dropped, or the process ends, however it does.
-#[derive(Debug)]
-pub(crate) struct Locked(#[allow(dead_code, reason = "held, not used")] File);
 
 impl Cache {
     /// A cache in this folder, which need not exist.
@@ -140,30 +136,31 @@ impl Cache {
         &self,
         digest: &Digest,
         waiting: impl FnOnce(),
-    ) -> Result<Locked, CacheError> {
+    ) -> Result<LockFile, CacheError> {
         let path = self.place("locks", digest);
         self.folder_of(&path)?;
         self.lock_alone(&path, waiting)
     }
 
-    fn lock_alone(&self, path: &Path, waiting: impl FnOnce()) -> Result<Locked, CacheError> {
+    fn lock_alone(&self, path: &Path, waiting: impl FnOnce()) -> Result<LockFile, CacheError> {
         let failed = at("locking", path);
-        let file = open_for_locking(path).map_err(&failed)?;
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let lock = LockFile::open(path, Access::Shared).map_err(&failed)?;
+        if !lock.try_lock().is_ok_and(|locked| locked) {
             waiting();
-            wait_for(&file, FlockOperation::LockExclusive).map_err(&failed)?;
+            lock.lock().map_err(&failed)?;
         }
-        Ok(Locked(file))
+        Ok(lock)
     }
 
     /// Sees to it that nothing is pruned for as long as this is held. Nobody can prune a cache that
     /// cannot be written, and so there need not be a lock in one.
-    pub(crate) fn in_use(&self) -> Option<Locked> {
+    pub(crate) fn in_use(&self) -> Option<LockFile> {
         let path = self.in_use_path();
         self.folder_of(&path).ok()?;
-        let file = open_for_locking(&path).or_else(|_| open_regular(&path)).ok()?;
-        wait_for(&file, FlockOperation::LockShared).ok()?;
-        Some(Locked(file))
+        let lock = LockFile::open(&path, Access::Shared);
+        let lock = lock.or_else(|_| LockFile::open_existing(&path)).ok()?;
+        lock.lock_shared().ok()?;
+        Some(lock)
     }
 
     fn in_use_path(&self) -> PathBuf {
@@ -184,60 +181,9 @@ impl Cache {
     }
 }
 
-fn wait_for(file: &File, how: FlockOperation) -> io::Result<()> {
-    Ok(rustix::io::retry_on_intr(|| rustix::fs::flock(file, how))?)
-}
-
-/// A file under a name that nobody looks for; removed unless it gets its own.
-pub(crate) struct Temporary {
-    pub(crate) file: File,
-    path: Option<PathBuf>,
-}
-
-/// Writes a file by way of a temporary one in its folder.
+/// Writes a file by way of a new one in its folder.
 pub(crate) fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut temporary = Temporary::create(folder)?;
-    temporary.file.write_all(bytes)?;
-    temporary.rename(path)
-}
-
-/// What a temporary file's name begins with.
-const TEMPORARY: &str = ".tmp-";
-
-impl Temporary {
-    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
-        loop {
-            let name = format!("{TEMPORARY}{}-{:016x}", std::process::id(), fastrand::u64(..));
-            let path = folder.join(name);
-            match File::options().create_new(true).read(true).write(true).open(&path) {
-                Ok(file) => return Ok(Self { file, path: Some(path) }),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Gives it its name once its bytes are on the disk.
-    pub(crate) fn rename(mut self, to: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        if let Some(path) = &self.path {
-            fs::rename(path, to)?;
-        }
-        self.path = None;
-        sync_folder_of(to)
-    }
-}
-
-/// Sees to it that a file's name, too, survives a power failure.
-fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            let _ = fs::remove_file(path);
-        }
-    }
+    let mut new = NewFile::unique(folder)?;
+    new.file().write_all(bytes)?;
+    new.keep(path)
 }

@@ -12,11 +12,6 @@ pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     open_plain(OpenOptions::new().read(true), path)
 }
 
-/// Opens a file to be locked, made if need be.
-pub(super) fn open_for_locking(path: &Path) -> io::Result<File> {
-    open_plain(OpenOptions::new().create(true).truncate(false).write(true), path)
-}
-
 /// Opens a file to be filled further, made if need be.
 pub(crate) fn open_partial(path: &Path) -> io::Result<File> {
     open_plain(OpenOptions::new().create(true).truncate(false).read(true).write(true), path)

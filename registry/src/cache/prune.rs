@@ -5,8 +5,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Cache, CacheError, Record, TEMPORARY, at};
+use super::{Cache, CacheError, Record, at};
 use crate::artifact::{Artifact, Content, Digest};
+use dstream_files::TEMPORARY_PREFIX;
 
 /// What stays.
 #[derive(Debug, Clone, Default)]
@@ -122,7 +123,7 @@ fn is_ours(kind: &str, name: &str) -> bool {
         let hex = name.strip_suffix(".json").filter(|_| kind == "references");
         hex.is_some_and(|hex| Digest::parse(&format!("sha256:{hex}")).is_ok())
     };
-    name.starts_with(TEMPORARY) || is_digest() || is_record()
+    name.starts_with(TEMPORARY_PREFIX) || is_digest() || is_record()
 }
 
 impl Pruned {
@@ -175,7 +176,7 @@ mod tests {
 
     fn executable(cache: &Cache, bytes: &[u8]) -> (Digest, PathBuf) {
         let mut temporary = cache.new_executable().unwrap();
-        temporary.file.write_all(bytes).unwrap();
+        temporary.file().write_all(bytes).unwrap();
         let digest = Digest::sha256_of(bytes);
         let path = cache.keep_executable(temporary, &digest).unwrap();
         (digest, path)

@@ -8,8 +8,8 @@ use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use serde::Deserialize;
 
 use super::credentials::{Credential, FoundCredential};
-use super::exchange::Failed;
-use super::{Registry, RegistryError, Sent, body, exchange};
+use super::error::{Failed, cause_of};
+use super::{Registry, RegistryError, Sent, body};
 use crate::limits::TOKEN_BODY_BYTES_MAX;
 
 /// What one wants to do in a repository.
@@ -162,7 +162,7 @@ impl Registry {
             }
         };
         let response = request.send().map_err(|error| {
-            let what = format!("cannot be asked: {}", exchange::cause_of(&error));
+            let what = format!("cannot be asked: {}", cause_of(&error));
             unfit(sent, what, !error.is_redirect())
         })?;
         let status = response.status().as_u16();

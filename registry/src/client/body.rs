@@ -48,6 +48,6 @@ pub(super) fn broken(error: &io::Error, what: &str, registry: &str) -> RegistryE
     if source.is_some_and(reqwest::Error::is_timeout) || error.kind() == io::ErrorKind::TimedOut {
         return RegistryError::Stalled { registry, what: format!("{what} stopped coming") };
     }
-    let cause = source.map_or_else(|| error.to_string(), super::exchange::cause_of);
+    let cause = source.map_or_else(|| error.to_string(), super::error::cause_of);
     RegistryError::BrokenOff { registry, what: format!("{what}: {cause}") }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong with a registry, told apart by what a person would do about it.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -104,5 +105,30 @@ impl RegistryError {
     /// Whether the registry does not have what was asked for.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Self::NoManifest { .. } | Self::NoRepository { .. } | Self::NoBlob { .. })
+    }
+}
+
+/// A failure, and what the registry said of when to come back.
+pub(super) struct Failed {
+    pub(super) error: RegistryError,
+    pub(super) wait: Option<Duration>,
+}
+
+impl From<RegistryError> for Failed {
+    fn from(error: RegistryError) -> Self {
+        Self { error, wait: None }
+    }
+}
+
+/// The innermost cause, which says what happened and holds no URL.
+pub(super) fn cause_of(error: &reqwest::Error) -> String {
+    let mut innermost = error.source();
+    while let Some(source) = innermost.and_then(|error| error.source()) {
+        innermost = Some(source);
+    }
+    match innermost {
+        Some(source) => source.to_string(),
+        None if error.is_timeout() => "no connection in time".to_owned(),
+        None => "the exchange failed".to_owned(),
     }
 }

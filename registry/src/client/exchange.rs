@@ -1,31 +1,19 @@
 //! One request and its answer; and the same again where that may help.
 
-use std::error::Error as _;
 use std::io::Read as _;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::blocking::{Client, Request, RequestBuilder, Response};
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
 
 use super::authorization::{Access, Scope};
+use super::error::{Failed, cause_of};
 use super::retry::{Attempts, retry_after};
 use super::{Registry, RegistryError, Sent, body};
 use crate::limits::{ERROR_BODY_BYTES_MAX, RETRY_AFTER_MAX};
-
-/// A failure, and what the registry said of when to come back.
-pub(super) struct Failed {
-    pub(super) error: RegistryError,
-    pub(super) wait: Option<Duration>,
-}
-
-impl From<RegistryError> for Failed {
-    fn from(error: RegistryError) -> Self {
-        Self { error, wait: None }
-    }
-}
 
 impl Registry {
     /// Does something again after failures that may pass.
@@ -77,64 +65,23 @@ impl Registry {
     ) -> Result<Response, Failed> {
         let scope = Scope { repository: repository.to_owned(), access };
         let mut authorized = false;
-        let mut dropped = None;
         loop {
-            let url = match target {
-                Target::Path(path) => self.address.url(path),
-                Target::Location(url) => url.to_string(),
-            };
-            let url = Url::parse(&url).map_err(|error| self.protocol(format!("{url}: {error}")))?;
-            let mut request = build(&self.http, url.clone());
-            if let Some(authorization) = self.authorization(&scope)
-                && self.address.owns(&url)
-            {
-                request = request.header(AUTHORIZATION, authorization.header);
-            }
-            let request = request.build().map_err(|error| self.transport(&error))?;
-            // The answer to a HEAD has no words that could tell.
-            let wordless = request.method() == Method::HEAD;
-            let response = match self.http.execute(request) {
-                Ok(response) => response,
-                Err(error) => {
-                    // A port for TLS may hang up on whoever speaks plain HTTP to it. One that does
-                    // not speak TLS either has only had a bad moment.
-                    if let Some(first) = dropped {
-                        self.address.forget_scheme();
-                        let told = if is_untrusted(&error) { error } else { first };
-                        return Err(self.transport(&told).into());
-                    }
-                    if self.address.is_undecided()
-                        && self.address.is_loopback()
-                        && !error.is_connect()
-                        && !error.is_timeout()
-                    {
-                        self.address.switch_scheme();
-                        dropped = Some(error);
-                        continue;
-                    }
-                    // A certificate that cannot be trusted is no reason to do without one.
-                    if self.address.is_undecided()
-                        && error.is_connect()
-                        && !self.address.is_loopback()
-                        && !is_untrusted(&error)
-                    {
-                        self.address.switch_scheme();
-                        continue;
-                    }
-                    return Err(self.transport(&error).into());
+            let response = self.execute(&mut || {
+                let url = match target {
+                    Target::Path(path) => self.address.url(path),
+                    Target::Location(url) => url.to_string(),
+                };
+                let parsed = Url::parse(&url);
+                let url = parsed.map_err(|error| self.protocol(format!("{url}: {error}")))?;
+                let mut request = build(&self.http, url.clone());
+                if let Some(authorization) = self.authorization(&scope)
+                    && self.address.owns(&url)
+                {
+                    request = request.header(AUTHORIZATION, authorization.header);
                 }
-            };
+                request.build().map_err(|error| self.transport(&error))
+            })?;
             let status = response.status();
-            if self.address.is_undecided() {
-                if status == StatusCode::BAD_REQUEST {
-                    if !wordless && !speaks_tls(response) {
-                        return Err(self.server(status, String::new()).into());
-                    }
-                    self.address.switch_scheme();
-                    continue;
-                }
-                self.address.keep_scheme();
-            }
             match status.as_u16() {
                 401 if !authorized && self.address.owns(response.url()) => {
                     self.authorize(&scope, response.headers())?;
@@ -148,6 +95,49 @@ impl Registry {
                 _ => return Ok(response),
             }
         }
+    }
+
+    /// Executes a request. While it is not known whether the registry speaks HTTP or HTTPS, the
+    /// request that finds out is made once more in the other scheme, if it has to be.
+    fn execute(
+        &self,
+        request: &mut dyn FnMut() -> Result<Request, RegistryError>,
+    ) -> Result<Response, RegistryError> {
+        let first = request()?;
+        // The answer to a HEAD has no words that could tell.
+        let is_head = first.method() == Method::HEAD;
+        let outcome = self.http.execute(first);
+        if !self.address.is_undecided() {
+            return outcome.map_err(|error| self.transport(&error));
+        }
+        let is_loopback = self.address.is_loopback();
+        let dropped = match outcome {
+            Ok(response) if response.status() != StatusCode::BAD_REQUEST => {
+                self.address.keep_scheme();
+                return Ok(response);
+            }
+            Ok(response) => {
+                let status = response.status();
+                if !is_head && !speaks_tls(response) {
+                    return Err(self.server(status, String::new()));
+                }
+                None
+            }
+            // A port for TLS may hang up on whoever speaks plain HTTP to it.
+            Err(error) if is_loopback && !error.is_connect() && !error.is_timeout() => Some(error),
+            // A certificate that cannot be trusted is no reason to do without one.
+            Err(error) if !is_loopback && error.is_connect() && !is_untrusted(&error) => None,
+            Err(error) => return Err(self.transport(&error)),
+        };
+        self.address.switch_scheme();
+        self.http.execute(request()?).map_err(|error| match dropped {
+            // One that does not speak TLS either has only had a bad moment.
+            Some(dropped) => {
+                self.address.forget_scheme();
+                self.transport(if is_untrusted(&error) { &error } else { &dropped })
+            }
+            None => self.transport(&error),
+        })
     }
 
     /// What is wrong with an answer that is no success.
@@ -239,19 +229,6 @@ pub(super) enum Target<'a> {
 /// Whether the other side has shown a certificate that is not trusted.
 fn is_untrusted(error: &reqwest::Error) -> bool {
     cause_of(error).contains("certificate")
-}
-
-/// The innermost cause, which says what happened and holds no URL.
-pub(super) fn cause_of(error: &reqwest::Error) -> String {
-    let mut innermost = error.source();
-    while let Some(source) = innermost.and_then(|error| error.source()) {
-        innermost = Some(source);
-    }
-    match innermost {
-        Some(source) => source.to_string(),
-        None if error.is_timeout() => "no connection in time".to_owned(),
-        None => "the exchange failed".to_owned(),
-    }
 }
 
 /// Whether "bad request" means that the port speaks TLS, as servers of Go and nginx say in words.

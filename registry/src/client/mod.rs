@@ -109,7 +109,7 @@ fn client(
         let bad = |cause: String| RegistryError::CaFile { file: file.display().to_string(), cause };
         let pem = fs::read(file).map_err(|error| bad(error.to_string()))?;
         let certificates =
-            Certificate::from_pem_bundle(&pem).map_err(|error| bad(exchange::cause_of(&error)))?;
+            Certificate::from_pem_bundle(&pem).map_err(|error| bad(error::cause_of(&error)))?;
         if certificates.is_empty() {
             return Err(bad("it holds none".to_owned()));
         }
@@ -117,7 +117,7 @@ fn client(
     }
     http.build().map_err(|error| RegistryError::Unreachable {
         registry: address.name.clone(),
-        cause: exchange::cause_of(&error),
+        cause: error::cause_of(&error),
     })
 }
 

@@ -12,7 +12,8 @@ use reqwest::blocking::Response;
 use reqwest::header::{ACCEPT, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 
 use super::authorization::Access;
-use super::exchange::{Failed, Target};
+use super::error::Failed;
+use super::exchange::Target;
 use super::{Attempts, Registry, RegistryError, body};
 use crate::artifact::Digest;
 use crate::limits::{BLOB_BYTES_PER_STALL_MIN, MANIFEST_BYTES_MAX};

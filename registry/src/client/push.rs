@@ -1,13 +1,14 @@
 //! Writing: blobs, manifests.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 
 use reqwest::blocking::{Body, Response};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use reqwest::{StatusCode, Url};
 
 use super::authorization::Access;
-use super::exchange::{Failed, Target};
+use super::error::Failed;
+use super::exchange::Target;
 use super::{Registry, RegistryError};
 use crate::artifact::Digest;
 use crate::limits::UPLOAD_BYTES_PER_S_MIN;
@@ -78,6 +79,17 @@ impl Registry {
                 _ => Err(self.not_written(response, repository)),
             }
         })
+    }
+
+    /// Puts a few bytes into a repository; gives how many were not there.
+    pub(crate) fn push_bytes(&self, repository: &str, bytes: &[u8]) -> Result<u64, RegistryError> {
+        let digest = Digest::sha256_of(bytes);
+        if self.has_blob(repository, &digest)? {
+            return Ok(0);
+        }
+        let size_bytes = bytes.len() as u64;
+        self.push_blob(repository, &digest, size_bytes, || Ok(Cursor::new(bytes.to_vec())))?;
+        Ok(size_bytes)
     }
 
     /// Puts a manifest under a tag or its digest.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dstream_reference::Reference;
 use oci_client::manifest::{OciDescriptor, OciImageIndex, OciImageManifest, OciManifest};
 
-use super::source::Source;
+use super::source::{self, ProviderSource, read_verified};
 use super::{FetchError, Fetcher};
 use crate::artifact::{ArtifactError, Digest, Layer, layer_of, read_manifest};
 use crate::client::{Attempts, ManifestBytes};
@@ -36,10 +36,10 @@ pub struct Copied {
 
 impl Fetcher {
     /// Where artifacts are copied to; a layout is made if need be.
-    fn target(&self, to: &Mirror) -> Result<Source, FetchError> {
+    fn target(&self, to: &Mirror) -> Result<Arc<dyn ProviderSource>, FetchError> {
         match to {
-            Mirror::Layout(folder) => Ok(Source::Layout(Layout::create(folder)?)),
-            Mirror::Registry(_) => Source::of_mirror(to, &self.settings.registry),
+            Mirror::Layout(folder) => Ok(Arc::new(Layout::create(folder)?)),
+            Mirror::Registry(_) => source::of_mirror(to, &self.settings.registry),
         }
     }
 
@@ -57,10 +57,10 @@ impl Fetcher {
     ) -> Result<Copied, FetchError> {
         self.hold();
         super::check_digest(reference, pin)?;
-        let from = self.source(reference)?;
+        let from = &*self.source(reference)?;
         let manifest = from.manifest(reference, reference.version())?;
         super::check_pin(reference, pin, &manifest.digest)?;
-        let target = self.target(to)?;
+        let target = &*self.target(to)?;
         let mut copied = Copied {
             reference: reference.clone(),
             manifest: manifest.digest.clone(),
@@ -69,11 +69,11 @@ impl Fetcher {
             copied_bytes: 0,
             signatures: 0,
         };
-        self.copy_manifest(reference, &from, &target, &manifest, &mut copied)?;
+        self.copy_manifest(reference, from, target, &manifest, &mut copied)?;
         let tag = signature::signature_tag(&manifest.digest.to_string());
         match from.manifest(reference, &tag) {
             Ok(signatures) => {
-                self.copy_manifest(reference, &from, &target, &signatures, &mut copied)?;
+                self.copy_manifest(reference, from, target, &signatures, &mut copied)?;
                 target.put_manifest(reference, Some(&tag), &signatures)?;
                 copied.signatures += count_signatures(&signatures);
             }
@@ -85,7 +85,7 @@ impl Fetcher {
         about.truncate(SIGNATURES_MAX);
         for entry in &about {
             let signatures = from.named_manifest(reference, &entry.digest)?;
-            self.copy_manifest(reference, &from, &target, &signatures, &mut copied)?;
+            self.copy_manifest(reference, from, target, &signatures, &mut copied)?;
             target.put_manifest(reference, None, &signatures)?;
             copied.signatures += count_signatures(&signatures);
         }
@@ -100,8 +100,8 @@ impl Fetcher {
     fn copy_manifest(
         &self,
         reference: &Reference,
-        from: &Arc<Source>,
-        target: &Source,
+        from: &dyn ProviderSource,
+        target: &dyn ProviderSource,
         manifest: &ManifestBytes,
         copied: &mut Copied,
     ) -> Result<(), FetchError> {
@@ -123,8 +123,8 @@ impl Fetcher {
     fn copy_children(
         &self,
         reference: &Reference,
-        from: &Arc<Source>,
-        target: &Source,
+        from: &dyn ProviderSource,
+        target: &dyn ProviderSource,
         index: &OciImageIndex,
         copied: &mut Copied,
     ) -> Result<(), FetchError> {
@@ -147,8 +147,8 @@ impl Fetcher {
     fn copy_blob(
         &self,
         reference: &Reference,
-        from: &Arc<Source>,
-        target: &Source,
+        from: &dyn ProviderSource,
+        target: &dyn ProviderSource,
         layer: &Layer,
         copied: &mut Copied,
     ) -> Result<(), FetchError> {
@@ -169,8 +169,8 @@ impl Fetcher {
     fn pump(
         &self,
         reference: &Reference,
-        from: &Arc<Source>,
-        target: &Source,
+        from: &dyn ProviderSource,
+        target: &dyn ProviderSource,
         layer: &Layer,
     ) -> Result<(), FetchError> {
         let mut attempts = Attempts::default();
@@ -178,8 +178,8 @@ impl Fetcher {
         let failed = crate::cache::at("writing into", self.cache.root());
         loop {
             let mut blob = from.open_blob(reference, layer, 0, &mut attempts)?;
-            let copied = blob.copy_verified(reference, layer, &mut |piece| {
-                temporary.file.write_all(piece).map_err(&failed)?;
+            let copied = read_verified(&mut *blob, reference, layer, &mut |piece| {
+                temporary.file().write_all(piece).map_err(&failed)?;
                 self.observer.advanced(piece.len() as u64);
                 Ok(())
             });
@@ -187,10 +187,11 @@ impl Fetcher {
                 Ok(()) => break,
                 Err(error) => from.pause_after(error, &mut attempts)?,
             }
-            temporary.file.set_len(0).and_then(|()| temporary.file.rewind()).map_err(&failed)?;
+            let file = temporary.file();
+            file.set_len(0).and_then(|()| file.rewind()).map_err(&failed)?;
             self.observer.restarted();
         }
-        target.put_blob(reference, layer, &temporary.file)
+        target.put_blob(reference, layer, temporary.file())
     }
 }
 

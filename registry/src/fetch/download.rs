@@ -6,7 +6,7 @@ use std::path::Path;
 
 use dstream_reference::Reference;
 
-use super::source::Source;
+use super::source::ProviderSource;
 use super::{FetchError, FetchObserver, Fetcher};
 use crate::artifact::{Digest, Hasher, Layer, Packing, UnpackError, is_executable, unpack};
 use crate::cache::{at, hash, open_partial};
@@ -21,13 +21,13 @@ impl Fetcher {
         reference: &Reference,
         layer: &Layer,
     ) -> Result<(Digest, u64), FetchError> {
-        if let Some(digest) = self.is_there(layer)? {
+        if let Some(digest) = self.executable_in_cache(layer)? {
             return Ok((digest, 0));
         }
         let _locked =
             self.cache.lock(&layer.digest, || self.observer.waiting(reference.as_str()))?;
         // Another process may have been at it while we waited.
-        if let Some(digest) = self.is_there(layer)? {
+        if let Some(digest) = self.executable_in_cache(layer)? {
             return Ok((digest, 0));
         }
         let partial = self.cache.partial(&layer.digest)?;
@@ -35,7 +35,7 @@ impl Fetcher {
         let downloaded = Download {
             reference,
             layer,
-            source: &source,
+            source: &*source,
             partial: &partial,
             observer: &*self.observer,
         }
@@ -44,7 +44,8 @@ impl Fetcher {
         Ok((digest, downloaded))
     }
 
-    fn is_there(&self, layer: &Layer) -> Result<Option<Digest>, FetchError> {
+    /// The digest of the executable that a layer holds, if it is in the cache.
+    pub(super) fn executable_in_cache(&self, layer: &Layer) -> Result<Option<Digest>, FetchError> {
         if self.cache.executable(&layer.digest)?.is_some() {
             return Ok(Some(layer.digest.clone()));
         }
@@ -72,7 +73,7 @@ impl Fetcher {
             return Ok(layer.digest.clone());
         }
         let mut temporary = self.cache.new_executable()?;
-        let unpacked = unpack(&mut packed, packing, &mut temporary.file, EXECUTABLE_BYTES_MAX);
+        let unpacked = unpack(&mut packed, packing, temporary.file(), EXECUTABLE_BYTES_MAX);
         match unpacked {
             Ok(_) => {}
             // A full disk, say: what has come need not come again.
@@ -89,8 +90,8 @@ impl Fetcher {
                 return Err(FetchError::Unpack { reference, what, hint });
             }
         }
-        temporary.file.rewind().map_err(&failed)?;
-        let digest = hash(&mut temporary.file, Hasher::sha256()).map_err(&failed)?;
+        temporary.file().rewind().map_err(&failed)?;
+        let digest = hash(temporary.file(), Hasher::sha256()).map_err(&failed)?;
         self.cache.keep_executable(temporary, &digest)?;
         self.cache.keep_unpacked(&layer.digest, &digest)?;
         let _ = fs::remove_file(partial);
@@ -102,7 +103,7 @@ impl Fetcher {
 struct Download<'a> {
     reference: &'a Reference,
     layer: &'a Layer,
-    source: &'a Source,
+    source: &'a dyn ProviderSource,
     partial: &'a Path,
     observer: &'a dyn FetchObserver,
 }

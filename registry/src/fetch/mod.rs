@@ -15,18 +15,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use dstream_files::LockFile;
 use dstream_reference::Reference;
 
 use crate::artifact::{
     Artifact, ArtifactError, Content, Digest, Layer, METADATA_TITLE, Platform, ProviderMetadata,
     offer_for,
 };
-use crate::cache::{Cache, Locked, Record, RecordedExecutable};
+use crate::cache::{Cache, Record, RecordedExecutable};
 use crate::client::RegistrySettings;
 use crate::limits::METADATA_BYTES_MAX;
 use crate::lock::{ANY_PLATFORM, Pin};
 use dstream_reference::{Mirror, TrustPolicy};
-use source::Source;
+use source::{ProviderSource, RegistrySource};
 
 pub use copy::Copied;
 pub use error::FetchError;
@@ -52,9 +53,9 @@ pub struct Fetcher {
     settings: FetchSettings,
     observer: Arc<dyn FetchObserver>,
     /// One for each host, so that what is known of it (scheme, tokens) is learnt once.
-    sources: Mutex<BTreeMap<String, Arc<Source>>>,
+    sources: Mutex<BTreeMap<String, Arc<dyn ProviderSource>>>,
     /// Held for as long as something that was fetched may not be in use yet.
-    in_use: OnceLock<Option<Locked>>,
+    in_use: OnceLock<Option<LockFile>>,
 }
 
 /// An executable that may be started.
@@ -182,15 +183,9 @@ impl Fetcher {
             None => None,
         };
         let (executable, downloaded_bytes) = self.executable(reference, &chosen.layer)?;
-        let fetched = self.finish(
-            reference,
-            &resolved.digest,
-            chosen.platform,
-            executable,
-            downloaded_bytes,
-            metadata,
-            pin,
-        )?;
+        let fetched = self.fetched(reference, &resolved.digest, chosen.platform, executable)?;
+        check_executable(&fetched, pin)?;
+        let fetched = Fetched { downloaded_bytes, metadata, ..fetched };
         self.note(&fetched)?;
         Ok(fetched)
     }
@@ -233,17 +228,11 @@ impl Fetcher {
             },
             None => None,
         };
-        let executable = match self.cache.executable(&chosen.layer.digest)? {
-            Some(_) => Some(chosen.layer.digest.clone()),
-            None => match self.cache.unpacked(&chosen.layer.digest) {
-                Some(digest) => self.cache.executable(&digest)?.map(|_| digest),
-                None => None,
-            },
-        };
-        let Some(executable) = executable else { return Ok(None) };
+        let Some(executable) = self.executable_in_cache(&chosen.layer)? else { return Ok(None) };
         self.check_trust(reference, &digest, Freshness::Cached)?;
-        let platform = chosen.platform;
-        let fetched = self.finish(reference, &digest, platform, executable, 0, metadata, pin)?;
+        let fetched = self.fetched(reference, &digest, chosen.platform, executable)?;
+        check_executable(&fetched, pin)?;
+        let fetched = Fetched { metadata, ..fetched };
         // Nothing of it had to be fetched, so that it need not be possible to write there.
         let _ = self.note(&fetched);
         Ok(Some(fetched))
@@ -314,42 +303,26 @@ impl Fetcher {
         })
     }
 
-    /// Checks an executable against the lock file.
-    #[allow(clippy::too_many_arguments, reason = "the parts of what it makes")]
-    fn finish(
+    /// An executable that is in the cache.
+    fn fetched(
         &self,
         reference: &Reference,
         manifest: &Digest,
         platform: Option<Platform>,
         executable: Digest,
-        downloaded_bytes: u64,
-        metadata: Option<ProviderMetadata>,
-        pin: Option<&Pin>,
     ) -> Result<Fetched, FetchError> {
         let path = self.cache.executable(&executable)?;
-        let Some(path) = path else {
-            return Err(FetchError::Changed(reference.clone()));
-        };
-        let fetched = Fetched {
+        let path = path.ok_or_else(|| FetchError::Changed(reference.clone()))?;
+        Ok(Fetched {
             reference: reference.clone(),
             manifest: manifest.clone(),
             platform,
             size_bytes: std::fs::metadata(&path).map_or(0, |metadata| metadata.len()),
             executable,
             path,
-            downloaded_bytes,
-            metadata,
-        };
-        if let Some(locked) = pin.and_then(|pin| pin.executables.get(&fetched.platform_key()))
-            && *locked != fetched.executable
-        {
-            return Err(FetchError::OtherExecutable {
-                reference: fetched.reference,
-                locked: locked.clone(),
-                found: fetched.executable,
-            });
-        }
-        Ok(fetched)
+            downloaded_bytes: 0,
+            metadata: None,
+        })
     }
 
     /// Notes where a reference has led.
@@ -376,7 +349,7 @@ impl Fetcher {
     }
 
     /// Where an artifact is read from.
-    pub(crate) fn source(&self, reference: &Reference) -> Result<Arc<Source>, FetchError> {
+    fn source(&self, reference: &Reference) -> Result<Arc<dyn ProviderSource>, FetchError> {
         let key = match &self.settings.mirror {
             Some(_) => String::new(),
             None => reference.registry().to_owned(),
@@ -386,10 +359,9 @@ impl Fetcher {
             return Ok(Arc::clone(source));
         }
         let source = match &self.settings.mirror {
-            Some(mirror) => Source::of_mirror(mirror, &self.settings.registry)?,
-            None => Source::of_registry(reference.registry(), &self.settings.registry)?,
+            Some(mirror) => source::of_mirror(mirror, &self.settings.registry)?,
+            None => Arc::new(RegistrySource::new(reference.registry(), &self.settings.registry)?),
         };
-        let source = Arc::new(source);
         sources.insert(key, Arc::clone(&source));
         Ok(source)
     }
@@ -441,6 +413,18 @@ fn check_pin(reference: &Reference, pin: Option<&Pin>, found: &Digest) -> Result
             reference: reference.clone(),
             locked: pin.manifest.clone(),
             found: found.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an executable is the one that is locked, if one is.
+fn check_executable(fetched: &Fetched, pin: Option<&Pin>) -> Result<(), FetchError> {
+    match pin.and_then(|pin| pin.executables.get(&fetched.platform_key())) {
+        Some(locked) if *locked != fetched.executable => Err(FetchError::OtherExecutable {
+            reference: fetched.reference.clone(),
+            locked: locked.clone(),
+            found: fetched.executable.clone(),
         }),
         _ => Ok(()),
     }

@@ -21,8 +21,8 @@ use crate::limits::{EXECUTABLE_BYTES_MAX, METADATA_BYTES_MAX};
 use crate::signature::PrivateKey;
 
 /// The config of an artifact that has none: `{}`.
-pub(super) const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
-pub(super) const EMPTY: &[u8] = b"{}";
+const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
+const EMPTY: &[u8] = b"{}";
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -134,19 +134,19 @@ impl Fetcher {
             }
             self.observer.started(&layer.title, layer.size_bytes, 0);
             let outcome = registry.push_blob(repository, &layer.digest, layer.size_bytes, || {
-                Ok(Told { file: File::open(&layer.path)?, observer: self.observer.clone() })
+                Ok(Reported { file: File::open(&layer.path)?, observer: self.observer.clone() })
             });
             self.observer.finished();
             outcome.map_err(failed)?;
             uploaded_bytes += layer.size_bytes;
         }
         for bytes in [EMPTY, &metadata] {
-            uploaded_bytes += push_small(&registry, repository, bytes).map_err(failed)?;
+            uploaded_bytes += registry.push_bytes(repository, bytes).map_err(failed)?;
         }
         let digest = Digest::sha256_of(&manifest);
         registry.push_manifest(repository, tag, OCI_IMAGE_MEDIA_TYPE, &manifest).map_err(failed)?;
         if let Some(key) = key {
-            sign(&registry, reference, &digest, key)?;
+            sign(&registry, reference, &digest, key).map_err(failed)?;
         }
         Ok(Published {
             reference: reference.clone(),
@@ -158,13 +158,13 @@ impl Fetcher {
     }
 }
 
-/// A file whose reading is told.
-struct Told {
+/// A file whose reading is reported.
+struct Reported {
     file: File,
     observer: std::sync::Arc<dyn super::FetchObserver>,
 }
 
-impl Read for Told {
+impl Read for Reported {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.file.read(buffer)?;
         self.observer.advanced(length as u64);
@@ -271,19 +271,4 @@ fn manifest(publication: &Publication, layers: &[LayerFile], metadata: &[u8]) ->
         "annotations": annotations,
     });
     manifest.to_string().into_bytes()
-}
-
-/// Puts a few bytes into a repository; gives how many had to go up.
-pub(super) fn push_small(
-    registry: &Registry,
-    repository: &str,
-    bytes: &[u8],
-) -> Result<u64, crate::client::RegistryError> {
-    let digest = Digest::sha256_of(bytes);
-    if registry.has_blob(repository, &digest)? {
-        return Ok(0);
-    }
-    let size_bytes = bytes.len() as u64;
-    registry.push_blob(repository, &digest, size_bytes, || Ok(io::Cursor::new(bytes.to_vec())))?;
-    Ok(size_bytes)
 }

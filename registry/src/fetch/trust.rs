@@ -6,7 +6,6 @@ use dstream_reference::Reference;
 use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest};
 use serde::{Deserialize, Serialize};
 
-use super::publish::{PublishError, push_small};
 use super::{FetchError, Fetcher, Freshness};
 use crate::artifact::Digest;
 use crate::client::{ManifestBytes, Registry, RegistryError};
@@ -160,19 +159,18 @@ pub(super) fn sign(
     reference: &Reference,
     manifest: &Digest,
     key: &PrivateKey,
-) -> Result<(), PublishError> {
-    let failed = |error: RegistryError| PublishError::Fetch(FetchError::Registry(error));
+) -> Result<(), RegistryError> {
     let repository = reference.repository();
     let payload = signature::payload(reference.name(), &manifest.to_string());
     let tag = signature_tag(&manifest.to_string());
     let known = match registry.manifest(repository, &tag) {
         Ok(known) => serde_json::from_slice(&known.bytes).ok(),
         Err(error) if error.is_missing() => None,
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(error),
     };
     let (manifest, config) = signature_manifest(known, &payload, &key.sign(&payload));
     for bytes in [&payload, &config] {
-        push_small(registry, repository, bytes).map_err(failed)?;
+        registry.push_bytes(repository, bytes)?;
     }
-    registry.push_manifest(repository, &tag, OCI_IMAGE_MEDIA_TYPE, &manifest).map_err(failed)
+    registry.push_manifest(repository, &tag, OCI_IMAGE_MEDIA_TYPE, &manifest)
 }

@@ -14,14 +14,16 @@ mod index;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use dstream_files::{Access, LockFile};
 use serde_json::{Value, json};
 
 pub use error::LayoutError;
 
+use crate::artifact::Digest;
 use crate::limits::{LAYOUT_INDEX_BYTES_MAX, MANIFEST_BYTES_MAX};
 use blobs::write_whole;
 use index::Index;
@@ -101,7 +103,8 @@ impl Layout {
         }
         let layout = Self { root };
         {
-            let mut marker_file = layout.lock()?;
+            let mut lock = layout.lock()?;
+            let marker_file = lock.file();
             let length = marker_file.metadata().map_err(LayoutError::io(&marker))?.len();
             if length == 0 {
                 let text = json!({ "imageLayoutVersion": VERSION }).to_string();
@@ -167,7 +170,7 @@ impl Layout {
         name: Option<&str>,
     ) -> Result<String, LayoutError> {
         let size = bytes.len() as u64;
-        let digest = blobs::digest_of(bytes);
+        let digest = Digest::sha256_of(bytes).to_string();
         if size > MANIFEST_BYTES_MAX {
             return Err(LayoutError::TooLarge(self.blob_path(&digest)?, MANIFEST_BYTES_MAX));
         }
@@ -247,7 +250,7 @@ impl Layout {
         let path = self.blob_path(digest)?;
         let mut file = self.open_any(digest)?;
         let bytes = read_limited(&mut file, &path, MANIFEST_BYTES_MAX)?;
-        if blobs::digest_of(&bytes) == digest {
+        if Digest::sha256_of(&bytes).to_string() == digest {
             Ok(bytes)
         } else {
             Err(LayoutError::Digest { path, expected: digest.to_owned() })
@@ -256,20 +259,11 @@ impl Layout {
 
     /// Waits until no other process changes `index.json`. The lock is on the one file that is never
     /// replaced, so that no file is in the folder that others do not know.
-    fn lock(&self) -> Result<File, LayoutError> {
+    fn lock(&self) -> Result<LockFile, LayoutError> {
         let path = self.root.join("oci-layout");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(LayoutError::io(&path))?;
-        rustix::io::retry_on_intr(|| {
-            rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
-        })
-        .map_err(|error| LayoutError::io(&path)(error.into()))?;
-        Ok(file)
+        let lock = LockFile::open(&path, Access::Shared);
+        let lock = lock.and_then(|lock| lock.lock().map(|()| lock));
+        lock.map_err(LayoutError::io(&path))
     }
 }
 

@@ -11,6 +11,10 @@ const PROVIDER: &str = "application/vnd.dstream.provider";
 const NAME: &str = "ghcr.io/katasec/x:v1";
 const BLOB: &[u8] = b"\x7fELF a program";
 
+fn digest_of(bytes: &[u8]) -> String {
+    Digest::sha256_of(bytes).to_string()
+}
+
 fn layout() -> (tempfile::TempDir, Layout) {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::create(folder.path().join("layout")).unwrap();
@@ -18,7 +22,7 @@ fn layout() -> (tempfile::TempDir, Layout) {
 }
 
 fn add(layout: &Layout, bytes: &[u8]) -> String {
-    let digest = blobs::digest_of(bytes);
+    let digest = digest_of(bytes);
     layout.add_blob(&digest, bytes.len() as u64, &mut &bytes[..]).unwrap();
     digest
 }
@@ -81,11 +85,11 @@ fn gives_back_what_was_added() {
         let found = layout.manifest(Wanted::Digest(&expected.digest)).unwrap();
         assert_eq!(found.as_ref(), Some(&expected));
         assert_eq!(layout.manifest(Wanted::Name("ghcr.io/katasec/x:v2")).unwrap(), None);
-        let none = blobs::digest_of(b"none");
+        let none = digest_of(b"none");
         assert_eq!(layout.manifest(Wanted::Digest(&none)).unwrap(), None);
         assert_eq!(layout.names().unwrap(), [NAME]);
     }
-    let blob = blobs::digest_of(BLOB);
+    let blob = digest_of(BLOB);
     assert!(layout.has_blob(&blob).unwrap());
     let mut content = Vec::new();
     layout.open_blob(&blob, BLOB.len() as u64).unwrap().read_to_end(&mut content).unwrap();
@@ -209,8 +213,8 @@ fn a_digest_is_no_path() {
     fs::write(folder.path().join("secret"), BLOB).unwrap();
     let long = format!("sha256:{}", "../".repeat(21) + "x");
     let slash = format!("sha256:{}/..", "0".repeat(61));
-    let upper = blobs::digest_of(BLOB).to_uppercase().replace("SHA", "sha");
-    let short = &blobs::digest_of(BLOB)[..70];
+    let upper = digest_of(BLOB).to_uppercase().replace("SHA", "sha");
+    let short = &digest_of(BLOB)[..70];
     let sha512 = format!("sha512:{}", "0".repeat(128));
     for digest in [
         "",
@@ -325,7 +329,7 @@ fn adds_nothing_that_is_not_what_it_is_said_to_be() {
         }
     }
     let (_folder, layout) = layout();
-    let digest = blobs::digest_of(BLOB);
+    let digest = digest_of(BLOB);
     let size = BLOB.len() as u64;
     for (bytes, size, what) in [
         (&BLOB[1..], size, "ends after 13 of 14 bytes"),
@@ -448,7 +452,7 @@ fn skopeo_reads_and_writes_the_same() {
     let copied = Layout::open(&theirs).unwrap();
     let found = copied.manifest(Wanted::Name(NAME)).unwrap().unwrap();
     assert_eq!((found.digest, found.bytes, found.media_type.as_str()), (digest, bytes, MANIFEST));
-    assert!(copied.open_blob(&blobs::digest_of(BLOB), BLOB.len() as u64).is_ok());
+    assert!(copied.open_blob(&digest_of(BLOB), BLOB.len() as u64).is_ok());
 
     // It adds to ours, and we to its.
     let third = "ghcr.io/katasec/y:v3";
@@ -463,5 +467,5 @@ fn skopeo_reads_and_writes_the_same() {
     let second = put(&copied, "two", Some("ghcr.io/katasec/x:v2"));
     let output =
         skopeo(&["inspect", "--raw", &format!("oci:{}:ghcr.io/katasec/x:v2", theirs.display())]);
-    assert_eq!(blobs::digest_of(&output.unwrap().stdout), second);
+    assert_eq!(digest_of(&output.unwrap().stdout), second);
 }

@@ -2,8 +2,8 @@
 //!
 //! A model of a task: a source of numbered lines, outputs with something that lasts, and DStream
 //! between them, of which what decides is the engine's own: [`Progress`](super::Progress) behind
-//! [`Checkpoints`], the state file with each step of its replacement, and [`Told`]. Only the loop of
-//! the keeper's thread is written once more (`Run::store`), since here one thread takes one step
+//! [`Checkpoints`], the state file with each step of its replacement, and [`Acks`]. Only the loop of
+//! the checkpoint thread is written once more (`Run::store`), since here one thread takes one step
 //! after the other, by a generator with a seed; a failure names the seed. A run may end between any
 //! two steps, because somebody has died or everybody has, and the next one begins with what is on
 //! the disk.
@@ -18,7 +18,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use serde_json::value::RawValue;
 use tempfile::TempDir;
 
-use super::{Checkpoints, Next, Told};
+use super::{Acks, Checkpoints, Next};
 use crate::delivery::{StateStore, TaskState};
 
 /// Tasks that are tried, each with a seed of its own.
@@ -149,7 +149,7 @@ struct Run<'a> {
     checkpoints: Arc<Checkpoints>,
     /// None while it is being used.
     state: Option<TaskState>,
-    told: Told,
+    acks: Acks,
     lines: u64,
 }
 
@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
             outputs,
             checkpoints,
             state: Some(state),
-            told: Told::default(),
+            acks: Acks::default(),
             lines: 0,
         }
     }
@@ -303,7 +303,7 @@ impl<'a> Run<'a> {
     /// DStream stores what is complete, and tells the input: what the keeper's thread does. Between
     /// any two of its steps the others go on, and anybody may die.
     fn store(&mut self) {
-        if self.checkpoints.desk().newest.is_some()
+        if self.checkpoints.pending().newest.is_some()
             && let Next::Store(newest) = self.checkpoints.next(false)
         {
             let state = self.state.take().unwrap();
@@ -323,10 +323,10 @@ impl<'a> Run<'a> {
             });
             self.state = Some(state);
             if saved.is_ok() {
-                self.told.stored = Some(newest.value);
+                self.acks.stored = Some(newest.value);
             }
         } else {
-            self.told.tell(&mut self.checkpoints.desk().input);
+            self.acks.write(&mut self.checkpoints.pending().input);
         }
     }
 

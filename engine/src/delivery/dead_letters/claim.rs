@@ -17,10 +17,10 @@
 //! its former letters are removed; if that is broken off, these are there beside it.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use dstream_files::{Access, LockFile, NewFile, sync_folder};
 
 use super::letter::{Letter, can_be_sent, letter_line};
 use super::reader::Entry;
@@ -39,7 +39,7 @@ pub struct Claim {
     counts: ClaimCounts,
     state: PathBuf,
     kept: PathBuf,
-    _lock: Lock,
+    _lock: ClaimLock,
 }
 
 /// How many letters a claim has found.
@@ -95,7 +95,7 @@ impl DeadLetters {
         if names::claims(&name)?.is_empty() && names::older(&name)?.is_empty() && is_empty(&name)? {
             return Ok(None);
         }
-        let lock = Lock::take(names::of_replay(&name, "lock"))?;
+        let lock = ClaimLock::take(&names::of_replay(&name, "lock"))?;
         let kept = names::of_replay(&name, "kept");
         forget(&kept)?; // its letters' former selves are all there
         rename(&name)?;
@@ -226,18 +226,18 @@ impl Claim {
                 file?.sync_data()?;
                 let number = names::claims(&self.name)?.last().copied().unwrap_or(0);
                 fs::rename(&self.kept, names::claim(&self.name, after(number)?))?;
-                writer::sync_folder(folder)?;
+                sync_folder(folder)?;
             }
         }
         self.files.iter().try_for_each(|file| self.remove_from(file))?;
-        Ok(writer::sync_folder(folder)?)
+        Ok(sync_folder(folder)?)
     }
 
     /// Replaces a file by what is left of it.
     fn remove_from(&self, path: &Path) -> Result<(), DeadLetterError> {
         let letters = self.letters.open(&[path.to_owned()])?;
-        let rest = names::with_ending(path, "new");
-        let mut file = BufWriter::new(File::create(&rest)?);
+        let mut new = NewFile::beside(path, Access::Shared)?;
+        let mut file = BufWriter::new(new.file());
         let mut is_empty = true;
         letters.each(|entry| {
             if !is_wanted(entry, &self.task, self.wanted, &mut ClaimCounts::default()) {
@@ -247,13 +247,9 @@ impl Claim {
             }
             Ok::<_, io::Error>(())
         })?;
-        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        if is_empty {
-            fs::remove_file(path)?;
-            return Ok(fs::remove_file(&rest)?);
-        }
-        file.sync_all()?;
-        Ok(fs::rename(&rest, path)?)
+        file.flush()?;
+        drop(file);
+        Ok(if is_empty { fs::remove_file(path)? } else { new.keep(path)? })
     }
 }
 
@@ -266,48 +262,37 @@ impl Drop for Claim {
     }
 }
 
-/// A file that one process at a time has, with its id in it.
+/// A lock file with this process's id in it, removed at the end.
 #[derive(Debug)]
-struct Lock {
-    path: PathBuf,
-    /// Held, not used.
-    _file: File,
-}
+struct ClaimLock(LockFile);
 
-impl Lock {
-    fn take(path: PathBuf) -> Result<Self, DeadLetterError> {
+impl ClaimLock {
+    fn take(path: &Path) -> Result<Self, DeadLetterError> {
         loop {
-            let mut options = File::options();
-            let mut file =
-                options.create(true).truncate(false).read(true).write(true).open(&path)?;
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Err(rustix::io::Errno::WOULDBLOCK) => {
-                    let mut text = String::new();
-                    let _ = Read::take(&mut file, 32).read_to_string(&mut text);
-                    return Err(DeadLetterError::Claimed { holder: text.trim().parse().ok() });
-                }
-                locked => locked.map_err(io::Error::from)?,
+            let mut lock = LockFile::open(path, Access::Shared)?;
+            if !lock.try_lock()? {
+                return Err(DeadLetterError::Claimed { holder: lock.holder() });
             }
-            // Whoever had it before removes it when he is done.
-            if writer::is_at(&file, &path)? {
-                file.set_len(0)?;
-                file.seek(SeekFrom::Start(0))?;
-                file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
-                return Ok(Self { path, _file: file });
+            // An earlier holder may have removed it between opening and locking.
+            if lock.is_in_place() {
+                lock.note_holder()?;
+                return Ok(Self(lock));
             }
         }
     }
 }
 
-impl Drop for Lock {
+impl Drop for ClaimLock {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(self.0.path());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::letter::read_letter;
+    use std::io::Read as _;
+
     use super::super::writer::DeadLetterFile;
     use super::*;
 

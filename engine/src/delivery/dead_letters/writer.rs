@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use dstream_files::sync_folder;
 use serde::Serialize;
 
 use super::names::with_ending;
@@ -193,17 +194,6 @@ pub(super) fn open(path: &Path) -> Result<File, DeadLetterError> {
         fs::create_dir_all(folder)?;
     }
     Ok(OpenOptions::new().create(true).append(true).read(true).open(path)?)
-}
-
-/// Makes the names in a folder lasting.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    let here = Path::new(".");
-    let folder = if folder == Path::new("") { here } else { folder };
-    match File::open(folder)?.sync_all() {
-        // There are file systems that have no such thing for folders.
-        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
-        synced => synced,
-    }
 }
 
 /// The folder of a file.

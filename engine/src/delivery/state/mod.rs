@@ -11,7 +11,6 @@
 
 mod file;
 mod lock;
-mod replace;
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Read};
@@ -22,9 +21,9 @@ use rustix::io::Errno;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use self::lock::{Lock, NotLocked};
+use self::lock::NotLocked;
 use crate::limits::STATE_BYTES_MAX;
-use dstream_files::open_plain;
+use dstream_files::{Access, LockFile, open_plain, replace};
 
 /// The folder.
 #[derive(Debug, Clone)]
@@ -48,7 +47,7 @@ pub struct Stored {
 pub struct TaskState {
     task: String,
     path: PathBuf,
-    lock: Lock,
+    lock: LockFile,
 }
 
 /// Why a state cannot be used.
@@ -123,7 +122,7 @@ impl StateStore {
     pub fn claim(&self, task: &str, waiting: impl FnOnce()) -> Result<TaskState, StateError> {
         make_folder(&self.folder).map_err(at("creating the folder", &self.folder))?;
         let lock_path = self.path(task, "lock");
-        let lock = Lock::take(&lock_path, waiting).map_err(|error| match error {
+        let lock = lock::take(&lock_path, waiting).map_err(|error| match error {
             NotLocked::Held(holder) => StateError::Held { task: task.to_owned(), holder },
             NotLocked::Ending => StateError::Ending { task: task.to_owned() },
             NotLocked::Io(error) => at("locking", &lock_path)(error),
@@ -201,7 +200,7 @@ impl TaskState {
             return Err(StateError::LockGone { task: self.task.clone(), path });
         }
         let text = file::encode(&self.task, jiff::Timestamp::now(), checkpoint);
-        replace::replace(&self.path, text.as_bytes(), |_| Ok(()))
+        replace(&self.path, text.as_bytes(), Access::Private, |_| Ok(()))
             .map_err(at("storing a checkpoint in", &self.path))
     }
 
@@ -278,13 +277,14 @@ impl TaskState {
         mut before: impl FnMut() -> io::Result<()>,
     ) -> io::Result<()> {
         let text = file::encode(&self.task, jiff::Timestamp::now(), checkpoint);
-        replace::replace(&self.path, text.as_bytes(), |_| before())
+        replace(&self.path, text.as_bytes(), Access::Private, |_| before())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::replace::Step;
+    use dstream_files::Step;
+
     use super::*;
 
     fn value(text: &str) -> Box<RawValue> {
@@ -424,7 +424,7 @@ mod tests {
             (Step::SyncFolder, "2"),
         ] {
             let text = file::encode("t", jiff::Timestamp::now(), &value("2"));
-            let failed = replace::replace(&state.path, text.as_bytes(), |now| {
+            let failed = replace(&state.path, text.as_bytes(), Access::Private, |now| {
                 if now == step { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
             });
             assert!(failed.is_err());
