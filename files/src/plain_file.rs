@@ -13,7 +13,7 @@ use rustix::io::Errno;
 ///
 /// # Errors
 ///
-/// Those of the system; [`io::ErrorKind::InvalidData`] if it is no file.
+/// Those of the system; [`io::ErrorKind::InvalidData`] if it is not a file.
 pub fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = flags.bits().try_into().unwrap_or_default();
@@ -21,11 +21,11 @@ pub fn open_plain(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::LOOP) => other("it is a symbolic link"),
             // A pipe without a reader, or a socket.
-            Some(Errno::NXIO) => other("it is no file"),
+            Some(Errno::NXIO) => other("it is not a file"),
             _ => error,
         }
     })?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(other("it is no file")) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(other("it is not a file")) }
 }
 
 fn other(what: &str) -> io::Error {

@@ -33,7 +33,7 @@ impl Mirror {
                 let separator = if prefix.is_empty() { "" } else { "/" };
                 Ok(Self::Registry(format!("{host}{separator}{prefix}")))
             }
-            _ => Err(format!("`{}` is no mirror", text.escape_debug())),
+            _ => Err(format!("invalid mirror `{}`", text.escape_debug())),
         }
     }
 }

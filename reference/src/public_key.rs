@@ -20,7 +20,7 @@ pub enum PublicKeyError {
     NoPem,
     #[error("it is a {0}")]
     OtherKind(String),
-    #[error("it is no ECDSA key on the curve P-256")]
+    #[error("it is not an ECDSA key on the curve P-256")]
     OtherAlgorithm,
 }
 

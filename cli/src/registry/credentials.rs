@@ -122,8 +122,8 @@ fn understood(
             Err(format!("the credential helper that {origin} names cannot be run"))
         }
         Err(Missing::MalformedHelperResponse) => {
-            Err(format!("the credential helper that {origin} names answered nonsense"))
+            Err(format!("the credential helper that {origin} names sent an invalid answer"))
         }
-        Err(_) => Err(format!("what {origin} says of it cannot be read")),
+        Err(_) => Err(format!("the entry in {origin} cannot be read")),
     }
 }

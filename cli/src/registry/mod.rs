@@ -23,11 +23,11 @@ use progress::Progress;
 
 pub(crate) use provide::{Provided, failed, provide, read_lock, status_of, this_platform};
 
-/// How long a registry may keep silent, unless told.
+/// How long a registry may be silent, by default.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// No registry answers faster, over a network.
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
-/// Nobody waits longer.
+/// The longest that can be asked for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(3600);
 
 /// The cache's folder: `DSTREAM_HOME`, else where the platform keeps caches.

@@ -79,7 +79,7 @@ pub enum SchemaError {
     #[error("a part of the config_schema has an `$id`; only the whole can have one")]
     NestedId,
     /// It is no valid JSON Schema, or has a pattern that is too large or not a regular language.
-    #[error("the config_schema is no valid JSON Schema{}: {message}", at(place))]
+    #[error("the config_schema is not a valid JSON Schema{}: {message}", at(place))]
     Invalid {
         /// A JSON pointer into the schema; empty for the whole.
         place: String,

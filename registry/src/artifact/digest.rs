@@ -35,9 +35,9 @@ impl Algorithm {
     }
 }
 
-/// A text that is no digest.
+/// A text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no digest: it is written sha256: and 64 hexadecimal digits (0-9, a-f)")]
+#[error("invalid digest `{0}`: write sha256: and 64 hexadecimal digits (0-9, a-f)")]
 pub struct DigestError(String);
 
 impl Digest {

@@ -97,7 +97,7 @@ pub enum ArtifactError {
     Twice(String),
     #[error("a layer's title is refused: {0}")]
     Title(#[from] TitleError),
-    #[error("the manifest names what is no digest: {0}")]
+    #[error("the manifest names an {0}")]
     Digest(#[from] DigestError),
     #[error("the manifest names a blob of {0} bytes, which no executable has")]
     Size(i64),

@@ -17,7 +17,7 @@ const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
 /// A text that names no platform.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no platform: write os/arch with linux, darwin or windows, and amd64 or arm64")]
+#[error("invalid platform `{0}`: write os/arch with linux, darwin or windows, and amd64 or arm64")]
 pub struct PlatformError(String);
 
 /// A layer's title that nobody may publish.

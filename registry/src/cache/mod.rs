@@ -95,7 +95,7 @@ impl Cache {
         self.write(&self.place("blobs", digest), bytes)
     }
 
-    /// The signatures of a manifest that were kept; nobody has vouched for them.
+    /// The signatures of a manifest that were kept. They are not verified.
     pub(crate) fn signatures(&self, manifest: &Digest) -> Option<Vec<u8>> {
         read_regular(&self.place("signatures", manifest)).ok()
     }
@@ -131,7 +131,7 @@ impl Cache {
         Ok(path)
     }
 
-    /// Waits until no other process fetches this; `waiting` is told if there is one.
+    /// Waits until no other process fetches this; calls `waiting` if there is one.
     pub(crate) fn lock(
         &self,
         digest: &Digest,
@@ -152,7 +152,7 @@ impl Cache {
         Ok(lock)
     }
 
-    /// Sees to it that nothing is pruned for as long as this is held. Nobody can prune a cache that
+    /// Nothing is pruned while this is held. Nobody can prune a cache that
     /// cannot be written, and so there need not be a lock in one.
     pub(crate) fn in_use(&self) -> Option<LockFile> {
         let path = self.in_use_path();

@@ -33,7 +33,7 @@ pub struct Pruned {
 
 impl Cache {
     /// Removes what nothing to keep needs; with `dry_run`, only says what that is. Waits until
-    /// nobody fetches, and is told of by `waiting` if it has to; whoever wants to fetch meanwhile
+    /// nobody fetches, and calls `waiting` if it has to; a process that wants to fetch meanwhile
     /// waits for it.
     ///
     /// # Errors

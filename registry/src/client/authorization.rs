@@ -133,7 +133,7 @@ impl Registry {
         let bad = |sent, what: &str| unfit(sent, what.to_owned(), false);
         let url = Url::parse(&realm).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let Some(url) = url else {
-            return Err(bad(Sent::Nothing, "is no HTTP address").into());
+            return Err(bad(Sent::Nothing, "is not an HTTP address").into());
         };
         if found.is_some() && !self.address.may_hear_secrets(&url) {
             let what = "speaks plain HTTP, in which no password is sent";

@@ -29,9 +29,9 @@ pub enum RegistryError {
     Busy { registry: String, wait: Duration },
     #[error("the registry {registry} answered {status}{detail}")]
     Server { registry: String, status: u16, detail: String },
-    #[error("what {registry} sent as {what} is larger than {limit_bytes} bytes")]
+    #[error("the registry {registry} sent too much: {what} is larger than {limit_bytes} bytes")]
     TooLarge { registry: String, what: &'static str, limit_bytes: u64 },
-    #[error("the registry {registry} answered what no registry answers: {what}")]
+    #[error("unexpected answer from the registry {registry}: {what}")]
     Protocol { registry: String, what: String },
     #[error("no token for {repository} from {realm}: {what}; {sent}")]
     Token { repository: String, realm: String, what: String, sent: Sent },

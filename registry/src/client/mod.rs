@@ -44,11 +44,11 @@ pub struct RegistrySettings {
     pub credentials: Arc<dyn CredentialSource>,
     /// How long a registry may keep silent, and how often it has to have sent something of use.
     pub timeout: Duration,
-    /// Told before each wait.
+    /// Called before each wait.
     pub on_retry: Arc<OnRetry>,
 }
 
-/// Told before each wait what went wrong, and how long the wait is.
+/// Called before each wait with what went wrong, and how long the wait is.
 pub type OnRetry = dyn Fn(&RegistryError, Duration) + Send + Sync;
 
 /// One registry.
@@ -128,7 +128,7 @@ fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     if attempt.previous().len() > REDIRECTS_MAX {
         attempt.error("too many redirects")
     } else if !matches!(attempt.url().scheme(), "http" | "https") {
-        attempt.error("a redirect to what is no HTTP address")
+        attempt.error("a redirect to something other than an HTTP address")
     } else if was_https && attempt.url().scheme() != "https" {
         attempt.error("a redirect from HTTPS to plain HTTP")
     } else {

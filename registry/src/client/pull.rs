@@ -245,7 +245,7 @@ impl Registry {
             },
         };
         serde_json::from_slice(&bytes)
-            .map_err(|error| self.protocol(format!("a list of referrers that is none: {error}")))
+            .map_err(|error| self.protocol(format!("an invalid list of referrers: {error}")))
     }
 }
 

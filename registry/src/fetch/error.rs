@@ -48,7 +48,7 @@ pub enum FetchError {
     NotInLayout { folder: String, name: String },
     #[error("`{0}` is not in the cache")]
     NotInCache(Reference),
-    #[error("what the cache has of `{reference}` is damaged or missing: {digest}")]
+    #[error("the cached copy of `{reference}` is damaged or missing: {digest}")]
     Damaged { reference: Reference, digest: Digest },
     #[error("`{reference}` is not signed as `trust \"{pattern}\"` demands: {what}")]
     Untrusted { reference: Reference, pattern: String, what: String },

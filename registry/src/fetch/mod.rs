@@ -141,7 +141,7 @@ impl Fetcher {
         self.fetch_resolved(reference, &resolved, platform, pin)
     }
 
-    /// What a reference means now, by the word of its registry.
+    /// The manifest that the registry has for a reference now.
     pub(crate) fn resolve(
         &self,
         reference: &Reference,

@@ -1,6 +1,6 @@
-//! What is told of a fetch while it goes on.
+//! The progress of a fetch.
 
-/// Told how a fetch goes on. From the thread that fetches.
+/// Is notified of the progress of a fetch, by the thread that fetches.
 pub trait FetchObserver: Send + Sync {
     /// Another process fetches the same; its end is waited for.
     fn waiting(&self, _reference: &str) {}
@@ -14,7 +14,7 @@ pub trait FetchObserver: Send + Sync {
     fn finished(&self) {}
 }
 
-/// Tells nobody.
+/// Ignores it.
 #[derive(Debug, Clone, Copy)]
 pub struct Silent;
 

@@ -58,7 +58,7 @@ pub enum PublishError {
     Nothing,
     #[error("`{}` cannot be read: {error}", path.display())]
     Unreadable { path: PathBuf, error: io::Error },
-    #[error("`{}` is no executable: {what}", path.display())]
+    #[error("`{}` is not an executable: {what}", path.display())]
     NoExecutable { path: PathBuf, what: String },
     #[error("provider.json is not valid: {0}")]
     Metadata(String),
@@ -178,7 +178,7 @@ fn layer_file(path: &Path, platform: Platform) -> Result<LayerFile, PublishError
         |what: &str| PublishError::NoExecutable { path: path.to_owned(), what: what.to_owned() };
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(unfit("it is no file"));
+        return Err(unfit("it is not a file"));
     }
     if metadata.len() == 0 {
         return Err(unfit("it is empty"));

@@ -36,7 +36,7 @@ impl Fetcher {
         let record = record.ok_or_else(|| FetchError::NotInCache(reference.clone()))?;
         let unreadable = |error: crate::artifact::DigestError| FetchError::Metadata {
             reference: reference.clone(),
-            what: format!("what the cache notes of it is damaged: {error}"),
+            what: format!("its record in the cache is damaged: {error}"),
         };
         let manifest = Digest::parse(&record.manifest).map_err(unreadable)?;
         check_pin(reference, pin, &manifest)?;

@@ -106,7 +106,7 @@ impl Layout {
         let path = self.blob_path(digest)?;
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_file() => File::open(&path).map_err(LayoutError::io(&path)),
-            Ok(_) => Err(LayoutError::Malformed(path, "it is no file".to_owned())),
+            Ok(_) => Err(LayoutError::Malformed(path, "it is not a file".to_owned())),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(LayoutError::NoBlob(path)),
             Err(error) => Err(LayoutError::io(&path)(error)),
         }

@@ -9,13 +9,13 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum LayoutError {
     /// No folder, or one without the file that marks a layout.
-    #[error("`{}` is no OCI image layout: it has no file `oci-layout`", .0.display())]
+    #[error("`{}` is not an OCI image layout: it has no file `oci-layout`", .0.display())]
     NoLayout(PathBuf),
     /// Another version.
     #[error("`{}` is of version `{}`, this version of DStream knows 1.0.0", .0.display(), .1)]
     Version(PathBuf, String),
     /// A layout was to be made where something else is.
-    #[error("`{}` is not empty, and no OCI image layout", .0.display())]
+    #[error("`{}` is not empty and not an OCI image layout", .0.display())]
     NotEmpty(PathBuf),
     /// A file is not what it has to be.
     #[error("`{}` is damaged: {}", .0.display(), .1)]
@@ -27,7 +27,7 @@ pub enum LayoutError {
     #[error("`{}` has several entries named `{}`", .0.display(), .1)]
     Ambiguous(PathBuf, String),
     /// A text that names no blob, and so becomes no path.
-    #[error("`{0}` is no digest that a layout is asked for: sha256: and 64 digits (0-9, a-f)")]
+    #[error("invalid digest `{0}`: a layout has sha256: and 64 digits (0-9, a-f)")]
     DigestText(String),
     /// A blob that the layout names or that was asked for is not in it.
     #[error("the layout has no blob `{}`", .0.display())]

@@ -38,10 +38,10 @@ impl Index {
             Value::Array(entries) => entries,
             // Go's programs write an empty list so.
             Value::Null => Vec::new(),
-            _ => return Err(malformed("its `manifests` is no list".to_owned())),
+            _ => return Err(malformed("its `manifests` is not a list".to_owned())),
         };
         if entries.iter().any(|entry| !entry.is_object()) {
-            return Err(malformed("a manifest in it is no object".to_owned()));
+            return Err(malformed("a manifest in it is not an object".to_owned()));
         }
         Ok(Self { path: path.to_owned(), rest, entries })
     }

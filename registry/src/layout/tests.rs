@@ -183,7 +183,7 @@ fn opens_and_makes_only_layouts() {
     let error = Layout::open(root.join("none")).unwrap_err();
     assert!(matches!(error, LayoutError::NoLayout(_)), "{error}");
     let error = Layout::open(root).unwrap_err();
-    assert!(error.to_string().ends_with("is no OCI image layout: it has no file `oci-layout`"));
+    assert!(error.to_string().ends_with("is not an OCI image layout: it has no file `oci-layout`"));
     fs::write(root.join("letter.txt"), "hello").unwrap();
     let error = Layout::create(root).unwrap_err();
     assert!(matches!(error, LayoutError::NotEmpty(_)), "{error}");
@@ -291,8 +291,8 @@ fn a_damaged_index_is_left_as_it_is() {
         ("", "EOF"),
         ("nonsense", "expected"),
         ("[]", "expected a map"),
-        (r#"{"manifests":{}}"#, "its `manifests` is no list"),
-        (r#"{"manifests":[1]}"#, "a manifest in it is no object"),
+        (r#"{"manifests":{}}"#, "its `manifests` is not a list"),
+        (r#"{"manifests":[1]}"#, "a manifest in it is not an object"),
         (r#"{"schemaVersion":1}"#, "its `schemaVersion` is not 2"),
         (deep.as_str(), "expected"),
         (&format!(r#"{{"a":{deep}"#), "recursion limit"),

@@ -145,11 +145,11 @@ impl Lock {
                         let key = match key {
                             ObjectKey::Identifier(name) => name.as_str().to_owned(),
                             ObjectKey::Expression(Expression::String(text)) => text.clone(),
-                            _ => return Err("a key that is no platform".to_owned()),
+                            _ => return Err("a key is not a platform".to_owned()),
                         };
                         if key != ANY_PLATFORM && Platform::from_key(&key).is_none() {
                             let shown: String = key.escape_debug().take(60).collect();
-                            return Err(format!("`{shown}` is no platform"));
+                            return Err(format!("unknown platform `{shown}`"));
                         }
                         executables.insert(key, digest(value)?);
                     }
@@ -215,7 +215,7 @@ fn digest(value: &Expression) -> Result<Digest, String> {
         Expression::String(text) => {
             Digest::parse(text).map_err(|error: DigestError| error.to_string())
         }
-        _ => Err("a digest that is no text".to_owned()),
+        _ => Err("a digest is not a string".to_owned()),
     }
 }
 
@@ -263,13 +263,13 @@ mod tests {
         for (text, expected) in [
             (conflict.as_str(), "merge"),
             (&twice, "twice"),
-            (&good.replace("linux_amd64", "linux_mips"), "`linux_mips` is no platform"),
+            (&good.replace("linux_amd64", "linux_mips"), "unknown platform `linux_mips`"),
             (&good.replace("ghcr.io", "GHCR.io"), "has to be written `ghcr.io/"),
             (&good.replace("ghcr.io/", ""), "invalid reference"),
             (&good.replace(":v1", &format!("@{}", Digest::sha256_of(b"x"))), "another digest"),
             ("provider \"x\" {}", "`manifest` is missing"),
-            ("provider \"x\" { manifest = \"sha256:1\" }", "is no digest"),
-            ("provider \"x\" { manifest = 1 }", "no text"),
+            ("provider \"x\" { manifest = \"sha256:1\" }", "invalid digest"),
+            ("provider \"x\" { manifest = 1 }", "not a string"),
             ("provider {}", "label"),
             ("task \"x\" {}", "`task`"),
             ("a = 1", "blocks only"),

@@ -112,7 +112,7 @@ fn open(json: &[u8], password: &[u8]) -> Result<Vec<u8>, KeyError> {
     if sealed.kdf.name != "scrypt" || sealed.cipher.name != "nacl/secretbox" {
         return Err(bad("it is not scrypt with nacl/secretbox"));
     }
-    let decode = |text: &str| STANDARD.decode(text).map_err(|_| bad("a part is no base64"));
+    let decode = |text: &str| STANDARD.decode(text).map_err(|_| bad("a part is not base64"));
     let Params { n, r, p } = sealed.kdf.params;
     // Memory is 128 * N * r bytes: cosign takes 32 MiB; 1 GiB is refused.
     let sane = n.is_power_of_two() && n > 1 && r > 0 && p > 0 && p <= 16;

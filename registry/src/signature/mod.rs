@@ -45,12 +45,12 @@ fn shown(text: &str) -> String {
 pub enum SignatureError {
     #[error("it is not made with a key that the policy names")]
     OtherKey,
-    #[error("it is no signature")]
+    #[error("it is not a signature")]
     NoSignature,
     #[error("what is signed cannot be read: {0}")]
     Unreadable(String),
     #[error("it is about another manifest, {0}")]
     OtherManifest(String),
-    #[error("it is no signature of an artifact but of `{0}`")]
+    #[error("it signs `{0}`, which is not an artifact")]
     OtherType(String),
 }

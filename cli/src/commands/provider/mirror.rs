@@ -16,7 +16,7 @@ use crate::{exit, registry};
 pub(super) fn mirror(global: &Global, arguments: &Mirror) -> Result<ExitCode, u8> {
     let to = Target::parse(&arguments.to, Path::new("")).map_err(|what| {
         super::refuse(
-            Problem::new(format!("`{}` is no place to copy to: {what}", arguments.to))
+            Problem::new(format!("cannot copy to `{}`: {what}", arguments.to))
                 .hint("a registry (registry.lan:5000/mirror) or a folder (./providers)"),
         )
     })?;

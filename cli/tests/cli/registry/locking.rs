@@ -133,7 +133,7 @@ fn a_lock_file_that_cannot_be_read_stops_the_run_and_says_what_to_do() {
     let good = lock_file(&sandbox);
     for (text, expected) in [
         (format!("<<<<<<< HEAD\n{good}=======\n>>>>>>> other\n"), "a merge that is not finished"),
-        (good.replace("sha256:", "sha1:"), "is no digest"),
+        (good.replace("sha256:", "sha1:"), "invalid digest"),
         (good.replace("manifest", "manifesto"), "`manifesto` that is not understood"),
         ("\u{0}\u{1}".to_owned(), "is not valid"),
     ] {

@@ -26,7 +26,7 @@ fn a_folder_is_enough_where_there_is_no_network() {
         sandbox.dstream_with(&["run", "seed"], &[("DSTREAM_MIRROR", "./missing"), env[1]]);
     outcome.said(0, &["executed successfully"]);
     let env = [("DSTREAM_MIRROR", "./missing"), ("DSTREAM_HOME", "other")];
-    sandbox.dstream_with(&["run", "seed"], &env).said(2, &["is no OCI image layout"]);
+    sandbox.dstream_with(&["run", "seed"], &env).said(2, &["is not an OCI image layout"]);
 }
 
 #[test]
@@ -84,7 +84,9 @@ fn a_mirror_is_a_registry_or_a_folder() {
     let sandbox = published(&registry);
     let env = [("DSTREAM_MIRROR", "https://registry.lan")];
     sandbox.dstream_with(&["run", "seed"], &env).said(2, &["DSTREAM_MIRROR is wrong"]);
-    sandbox.dstream(&["provider", "mirror", "not a place"]).said(2, &["is no place to copy to"]);
+    sandbox
+        .dstream(&["provider", "mirror", "not a place"])
+        .said(2, &["cannot copy to `not a place`"]);
     std::fs::create_dir(sandbox.path("full")).unwrap();
     sandbox.write("full/file", b"x");
     sandbox.dstream(&["provider", "mirror", "./full"]).said(1, &["is not empty"]);

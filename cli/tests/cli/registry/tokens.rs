@@ -147,7 +147,7 @@ fn a_password_goes_to_no_address_that_others_can_read() {
     for realm in
         ["file:///etc/passwd", "ftp://127.0.0.1/token", "javascript:alert(1)", "", "/token"]
     {
-        pull(&guarded(realm, "abc"), &LOGIN).said(1, &["is no HTTP address"]);
+        pull(&guarded(realm, "abc"), &LOGIN).said(1, &["is not an HTTP address"]);
     }
     let outcome = pull(&guarded("http://tokens.example.com/token", "abc"), &LOGIN);
     outcome

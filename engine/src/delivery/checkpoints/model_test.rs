@@ -300,7 +300,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// DStream stores what is complete, and tells the input: what the keeper's thread does. Between
+    /// DStream stores what is complete, and tells the input: what the checkpoint thread does. Between
     /// any two of its steps the others go on, and anybody may die.
     fn store(&mut self) {
         if self.checkpoints.pending().newest.is_some()

@@ -138,7 +138,7 @@ fn is_empty(name: &Path) -> Result<bool, DeadLetterError> {
     }
 }
 
-/// The file that letters are written to, under the lock that whoever writes takes.
+/// The file that letters are written to, under the lock that its writers take.
 fn locked(name: &Path) -> Result<File, DeadLetterError> {
     loop {
         let file = writer::open(name)?;
@@ -202,7 +202,7 @@ impl Claim {
         self.letters.letter_bytes_max
     }
 
-    /// A folder for the checkpoints of whoever sends them.
+    /// A folder for the checkpoints of the replay.
     pub(crate) fn state_folder(&self) -> &Path {
         &self.state
     }

@@ -33,7 +33,7 @@ pub(crate) enum UnpackError {
     #[error("the layer is larger than {0} bytes when it is unpacked")]
     TooLarge(u64),
     /// The compressed bytes are none, or something follows them.
-    #[error("the layer is no sound {0}")]
+    #[error("the layer is not a valid {0}")]
     Corrupt(Compression, #[source] io::Error),
     /// The layer ends before it is complete.
     #[error("the layer ends in the middle of its {0}")]

@@ -131,7 +131,8 @@ pub(super) fn extract(
             return Err(UnpackError::Damaged("a header's checksum is wrong"));
         }
         let header = Header::from_byte_slice(&block);
-        let size = header.entry_size().map_err(|_| UnpackError::Damaged("a size is no number"))?;
+        let size =
+            header.entry_size().map_err(|_| UnpackError::Damaged("a size is not a number"))?;
         match header.entry_type().as_byte() {
             b'x' => ahead.read_pax(&read_header(contents, size)?)?,
             b'g' => {
@@ -210,7 +211,7 @@ fn entry(
         let damaged = UnpackError::Damaged("a folder has contents");
         return if size == 0 { Ok(()) } else { Err(damaged) };
     }
-    let mode = header.mode().map_err(|_| UnpackError::Damaged("a mode is no number"))?;
+    let mode = header.mode().map_err(|_| UnpackError::Damaged("a mode is not a number"))?;
     if mode & 0o7000 != 0 {
         return refuse(Forbidden::SpecialBits);
     }

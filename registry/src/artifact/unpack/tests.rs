@@ -334,7 +334,7 @@ fn refuses_damaged_and_cut_archives() {
     assert_eq!(refusal(&[&good[..], &good].concat()), damaged("something follows its end"));
     let mut block = header(b"x", b'0', 0o755, 0);
     block[124..136].copy_from_slice(b"nonsense\0\0\0\0");
-    assert_eq!(refusal(&archive(&[signed(block).to_vec()])), damaged("a size is no number"));
+    assert_eq!(refusal(&archive(&[signed(block).to_vec()])), damaged("a size is not a number"));
     block[124] = 0xff;
     let error = unpacked(&archive(&[signed(block).to_vec()]), OCTETS, None, u64::MAX).unwrap_err();
     assert!(matches!(error, UnpackError::Truncated(_)), "{error}");
@@ -374,7 +374,7 @@ fn refuses_damaged_and_cut_compressions() {
     let error = unpacked(&sum, OCTETS, None, ROOM).unwrap_err();
     assert!(matches!(error, UnpackError::Corrupt(Compression::Gzip, _)), "{error:?}");
     let error = unpacked(b"this is no gzip", "application/gzip", None, ROOM).unwrap_err();
-    assert_eq!(error.to_string(), "the layer is no sound gzip");
+    assert_eq!(error.to_string(), "the layer is not a valid gzip");
 }
 
 #[test]
