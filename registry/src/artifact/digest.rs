@@ -1,7 +1,6 @@
 //! Digests as OCI writes them: `sha256:` and 64 hexadecimal digits.
 
 use std::fmt;
-use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256, Sha512};
 use thiserror::Error;
@@ -95,14 +94,6 @@ impl Digest {
     /// Computes such a digest piece by piece.
     pub(crate) fn hasher(&self) -> Hasher {
         Hasher::new(self.algorithm)
-    }
-}
-
-impl FromStr for Digest {
-    type Err = DigestError;
-
-    fn from_str(text: &str) -> Result<Self, DigestError> {
-        Self::parse(text)
     }
 }
 

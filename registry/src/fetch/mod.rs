@@ -32,7 +32,7 @@ use source::{ProviderSource, RegistrySource};
 pub use copy::Copied;
 pub use error::FetchError;
 pub use inspect::{InspectedPlatform, Inspection};
-pub use observer::{FetchObserver, Silent};
+pub use observer::FetchObserver;
 pub use publish::{Publication, PublishError, Published};
 pub use verify::Verified;
 
@@ -105,11 +105,6 @@ impl Fetcher {
     /// A fetcher into this cache.
     pub fn new(cache: Cache, settings: FetchSettings, observer: Arc<dyn FetchObserver>) -> Self {
         Self { cache, settings, observer, sources: Mutex::default(), in_use: OnceLock::new() }
-    }
-
-    /// The cache that it fills.
-    pub fn cache(&self) -> &Cache {
-        &self.cache
     }
 
     /// Keeps others from pruning what this fetches, until it is dropped.

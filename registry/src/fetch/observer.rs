@@ -13,9 +13,3 @@ pub trait FetchObserver: Send + Sync {
     /// The download is over, however it ended.
     fn finished(&self) {}
 }
-
-/// Ignores it.
-#[derive(Debug, Clone, Copy)]
-pub struct Silent;
-
-impl FetchObserver for Silent {}
