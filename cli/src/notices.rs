@@ -191,6 +191,9 @@ impl Observer for LogNotices {
                     "cannot start the guard ({reason}): if dstream is killed, providers may keep running"
                 );
             }
+            Notice::GuardEnded => {
+                warn!(task, "the guard was killed; another one is started");
+            }
             Notice::Failed { failure } => {
                 let problem = describe(failure).masked(&self.secrets);
                 match self.format {

@@ -84,5 +84,8 @@ pub(crate) const LAST_CALL: Duration = Duration::from_secs(1);
 /// How often a slow end is reported: who is still running and how long is left.
 pub(crate) const SLOW_END_REPORT_EVERY: Duration = Duration::from_secs(5);
 
+/// A guard that ends sooner is not replaced: the next one would not live longer.
+pub(crate) const GUARD_LIFE_MIN: Duration = Duration::from_millis(100);
+
 /// How long providers have between SIGTERM and SIGKILL when DStream itself has died.
 pub(crate) const GUARD_GRACE: Duration = Duration::from_secs(2);

@@ -187,6 +187,37 @@ fn an_output_that_leaves_lines_in_its_pipe_has_failed() {
     Sandbox::task(&input, &[output]).run_task().has(1, "", &stderr);
 }
 
+/// What is in the pipe of an output that dies in mid-stream has been written, and did not arrive.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_an_output_that_died_had_not_read_counts_as_not_written() {
+    for transport in ["splice", "portable"] {
+        let sandbox = Sandbox::new();
+        let (read, full) = (sandbox.at("read"), sandbox.at("full"));
+        // More than pipes and buffer take.
+        let input = Block::script(&["ready", "emit 200000 100"]);
+        let output = Block::script(&[
+            "ready",
+            &format!("sink-lines 3 {read}"),
+            &format!("wait {full}"),
+            "exit 3",
+        ]);
+        let stream = format!("transport = \"{transport}\"");
+        sandbox.write_task(&input, &[output], &stream);
+        let running = sandbox.start(&["run", "t"]);
+        crate::harness::eventually("some lines", || sandbox.read_or_empty("read").len() == 300);
+        std::thread::sleep(std::time::Duration::from_millis(300)); // the pipe fills meanwhile
+        sandbox.write("full", "");
+        let outcome = running.outcome();
+        let written = outcome.stderr.lines().find(|line| line.contains("written to sink in"));
+        assert!(
+            written.is_some_and(|line| line.contains("dstream: 3 lines (300 B)")),
+            "{outcome:?}"
+        );
+        outcome.has(1, "", &["(exit status 3)", "and never written to `sink`", FAILED]);
+    }
+}
+
 /// However many others have failed before.
 #[test]
 fn each_provider_fails_once() {

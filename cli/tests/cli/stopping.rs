@@ -232,6 +232,39 @@ fn kill_9_of_dstream_leaves_no_provider() {
     gone(&sandbox, 6);
 }
 
+/// Also when the guard was killed before.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_guard_that_was_killed_is_replaced() {
+    let sandbox = Sandbox::new();
+    let pid = format!("pidfile {}", sandbox.at("pids"));
+    let input = Block::script(&[&pid, "ignore-term", "ready", "hang"]);
+    let output = Block::script(&[&pid, "ignore-term", "ready", "hang"]);
+    sandbox.write_task(&input, &[output], "");
+    let running = sandbox.start(&["run", "t"]);
+    sandbox.process_ids("pids", 2);
+    let id = running.child.id();
+    let guard = || {
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let mut children = children.split_whitespace().map(|child| child.parse::<i32>().unwrap());
+        let name = |child: i32| std::fs::read_to_string(format!("/proc/{child}/comm"));
+        children.find(|&child| name(child).is_ok_and(|name| name == "ds-guard\n"))
+    };
+    let mut first = None;
+    eventually("a guard", || {
+        first = guard();
+        first.is_some()
+    });
+    // One that has just begun to live would not be replaced.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    kill_process(Pid::from_raw(first.unwrap()).unwrap(), Signal::KILL).unwrap();
+    running.says("the guard was killed; another one is started");
+    eventually("another guard", || guard().is_some_and(|guard| Some(guard) != first));
+    running.signal(Signal::KILL);
+    assert_eq!(running.outcome().status, "signal 9");
+    gone(&sandbox, 2);
+}
+
 /// `pkill -9 dstream` and `killall -9 dstream` must not hit the guard.
 #[test]
 #[cfg(target_os = "linux")]
@@ -437,6 +470,31 @@ fn a_second_signal_ends_a_run_whose_stdout_nobody_reads() {
     child.wait().unwrap();
     assert!(full && stops && ends, "full {full}, stops {stops}, ends {ends}:\n{}", stderr());
     gone(&sandbox, 1);
+}
+
+/// What an output has printed is shown for as long as its grace, and no longer.
+#[test]
+#[cfg(target_os = "linux")]
+fn one_signal_ends_a_run_whose_stdout_nobody_reads() {
+    let sandbox = Sandbox::new();
+    let short = |block: Block| block.with("shutdown_timeout = \"1s\"");
+    let input = short(Block::builtin("counter").config("interval = 0"));
+    sandbox.write_task(&input, &[short(Block::builtin("console"))], "");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = sandbox.command(&["run", "t"]);
+    command.stdout(writer).stderr(File::create(sandbox.path("stderr")).unwrap());
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let unread = || rustix::io::ioctl_fionread(&reader).unwrap();
+    let full = holds_in_time(|| unread() > 60_000);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ends = holds_in_time(|| child.try_wait().unwrap().is_some());
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    let stderr = String::from_utf8(sandbox.read("stderr")).unwrap();
+    assert!(full && ends, "full {full}, ends {ends}:\n{stderr}");
+    // What was not shown has not arrived.
+    assert_eq!(status.code(), Some(1), "{stderr}");
 }
 
 /// That nobody reads stdout any more is no signal: the first one that somebody sends is the first.

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::thread;
+use std::process::{ChildStdin, Command, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, test_kill_process_group};
@@ -35,18 +35,24 @@ pub fn name_process(name: &str) {
 
 /// The pipe to a running guard.
 pub struct Guard {
-    child: Child,
     list: Option<ChildStdin>,
+    /// Waits for the guard's end.
+    waiting: Option<JoinHandle<()>>,
 }
 
 impl Guard {
     /// Starts `program`, which must do nothing but call [`guard_main`], and has `held` open as long
-    /// as it lives: a lock whose holder has ended when all providers have.
+    /// as it lives: a lock whose holder has ended when all providers have. `ended` is called, from a
+    /// thread of its own, when it has ended.
     ///
     /// # Errors
     ///
     /// If it cannot be started.
-    pub fn start(program: &ResolvedProvider, held: Option<File>) -> io::Result<Self> {
+    pub fn start(
+        program: &ResolvedProvider,
+        held: Option<File>,
+        ended: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
         let mut child = Command::new(&program.program)
             .arg0(GUARD_NAME)
             .args(&program.args)
@@ -56,22 +62,27 @@ impl Guard {
             .stderr(Stdio::null())
             .spawn()?;
         let list = child.stdin.take();
-        Ok(Self { child, list })
+        let wait = move || {
+            let _ = child.wait();
+            ended();
+        };
+        let waiting = thread::Builder::new().name("guard".to_owned()).spawn(wait)?;
+        Ok(Self { list, waiting: Some(waiting) })
     }
 
     /// Puts a group on the list.
     pub(crate) fn watch(&mut self, group: Pid) {
-        self.tell('+', group);
+        self.write('+', group);
     }
 
     /// Takes a group off the list; to be called before its id can be used again.
     pub(crate) fn forget(&mut self, group: Pid) {
-        self.tell('-', group);
+        self.write('-', group);
     }
 
-    fn tell(&mut self, sign: char, group: Pid) {
+    fn write(&mut self, sign: char, group: Pid) {
         if let Some(list) = &mut self.list {
-            // A guard that was killed cannot be told; the kernel's own signal remains.
+            // One that was killed is replaced.
             let _ = writeln!(list, "{sign}{}", group.as_raw_nonzero());
         }
     }
@@ -80,7 +91,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.list = None;
-        let _ = self.child.wait();
+        let _ = self.waiting.take().map(JoinHandle::join);
     }
 }
 

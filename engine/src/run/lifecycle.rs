@@ -89,7 +89,7 @@ fn ask(
     answered: &mut impl FnMut(&LifecycleOutcome),
 ) -> Result<bool, Box<Failure>> {
     let fail = |process: Option<&ProviderProcess>, kind| fail(task, block, process, kind, context);
-    let mut guard = start_guard(context, None);
+    let mut guard = start_guard(context, None, || {});
     let (messages, inbox) = bounded(MESSAGES_MAX);
     let (observer, report) = (Arc::clone(&context.observer), messages.clone());
     let (side, name) = (block.side, block.name.clone());

@@ -65,6 +65,8 @@ pub enum Notice<'a> {
     Stalled { side: Side, provider: &'a str, timeout: Duration },
     /// The guard could not be started.
     NoGuard { reason: &'a str },
+    /// The guard has been killed; another one is started.
+    GuardEnded,
     /// All providers, or it `alone`, are started again, since its policy says so: the `restart`-th
     /// time.
     Restarting { side: Side, provider: &'a str, after: Duration, restart: u32, alone: bool },

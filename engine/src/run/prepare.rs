@@ -54,14 +54,18 @@ pub(super) fn launch<'a>(
 }
 
 /// Starts the guard, if there is one, which holds the task's state with this process; that it cannot
-/// be started is told.
-pub(super) fn start_guard(context: &RunContext, state: Option<&TaskState>) -> Option<Guard> {
+/// be started is reported. `ended` is called when it ends.
+pub(super) fn start_guard(
+    context: &RunContext,
+    state: Option<&TaskState>,
+    ended: impl FnOnce() + Send + 'static,
+) -> Option<Guard> {
     let program = context.guard.as_ref()?;
     let report = |error: std::io::Error| {
         context.observer.notice(&Notice::NoGuard { reason: &error.to_string() });
     };
     let lock = state.map(TaskState::share_lock).transpose();
-    lock.and_then(|lock| Guard::start(program, lock)).map_err(report).ok()
+    lock.and_then(|lock| Guard::start(program, lock, ended)).map_err(report).ok()
 }
 
 #[cfg(test)]
@@ -100,7 +104,7 @@ mod tests {
             stop: crossbeam_channel::never(),
             observer: Arc::clone(&told) as Arc<dyn Observer>,
         };
-        assert!(start_guard(&context, None).is_none());
+        assert!(start_guard(&context, None, || {}).is_none());
         let told = told.0.lock().unwrap();
         assert!(told.len() == 1 && told[0].starts_with("NoGuard"), "{told:?}");
     }

@@ -66,5 +66,39 @@ fn living_holder(lock: &LockFile) -> Option<u32> {
     let id = lock.holder()?;
     let pid = i32::try_from(id).ok().and_then(Pid::from_raw)?;
     // Another user's process lives, too.
-    matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM)).then_some(id)
+    let is_there = matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM));
+    (is_there && !is_zombie(id)).then_some(id)
+}
+
+/// Whether a process has ended and its parent has not noticed yet (proc(5), `stat`).
+fn is_zombie(id: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    // Its name, in parentheses, may hold anything.
+    let state = stat.rsplit_once(')').map_or("", |(_, fields)| fields.trim_start());
+    state.starts_with(['Z', 'X'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_that_has_ended_and_was_not_reaped_holds_nothing() {
+        use std::process::{Command, Stdio};
+
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        std::fs::write(&path, format!("{}\n", child.id())).unwrap();
+        let lock = LockFile::open_existing(&path).unwrap();
+        assert_eq!(living_holder(&lock), Some(child.id()));
+        drop(child.stdin.take());
+        // It ends now, and stays a zombie until it is waited for.
+        while !is_zombie(child.id()) {
+            thread::yield_now();
+        }
+        assert_eq!(living_holder(&lock), None);
+        child.wait().unwrap();
+    }
 }

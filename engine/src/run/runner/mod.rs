@@ -25,6 +25,7 @@ use super::prepare::{Prepared, prepare, start_guard};
 use super::report::{OutputReport, RunReport};
 use super::states::{Action, Event, FirstLine, Id, ProviderEvent, Rules, RunRules, TaskStates};
 use crate::delivery::{StateError, TaskState};
+use crate::limits::GUARD_LIFE_MIN;
 use crate::provider::Guard;
 use crate::stats::{Sampler, StreamStats, Totals};
 use dstream_relay::{Rejects, Relay, RelayCounters, RelayEvent};
@@ -83,6 +84,7 @@ pub(super) fn run_task(
                 Err(_) => stop = never(), // nobody can ask any more
             },
             recv(runner.next_tick()) -> _ => runner.step(Event::Tick),
+            recv(runner.guard_ended.1) -> _ => runner.replace_guard(),
         }
     }
     runner.report()
@@ -96,6 +98,11 @@ struct Runner<'a> {
     input: Handles,
     outputs: Vec<Handles>,
     guard: Option<Guard>,
+    /// Says that the guard has ended.
+    guard_ended: (Sender<()>, Receiver<()>),
+    guard_started: Instant,
+    /// What the guard holds with this process.
+    state: Option<Arc<TaskState>>,
     /// What the input and then the outputs are started with.
     prepared: Vec<Prepared>,
     rejects: Option<Box<dyn Rejects>>,
@@ -132,6 +139,9 @@ impl<'a> Runner<'a> {
             input: Handles::default(),
             outputs: task.outputs.iter().map(|_| Handles::default()).collect(),
             guard: None,
+            guard_ended: bounded(1),
+            guard_started: started,
+            state: None,
             prepared: Vec::new(),
             rejects: None,
             delivery: None,
@@ -159,8 +169,33 @@ impl<'a> Runner<'a> {
         self.prepare_rejects().map_err(of_input)?;
         // Last of what can fail: it starts a thread.
         self.prepare_delivery(state.as_ref()).map_err(of_input)?;
-        self.guard = start_guard(self.context, state.as_deref());
+        self.state = state;
+        self.start_guard();
         Ok(())
+    }
+
+    fn start_guard(&mut self) {
+        self.guard_started = Instant::now();
+        let ended = self.guard_ended.0.clone();
+        let ended = move || {
+            let _ = ended.try_send(());
+        };
+        self.guard = start_guard(self.context, self.state.as_deref(), ended);
+    }
+
+    /// The guard was killed: another one watches the processes that there are.
+    fn replace_guard(&mut self) {
+        if self.guard_started.elapsed() < GUARD_LIFE_MIN {
+            return self.notify(&Notice::NoGuard { reason: "it ends at once" });
+        }
+        self.notify(&Notice::GuardEnded);
+        self.start_guard();
+        let handles = std::iter::once(&self.input).chain(&self.outputs);
+        let groups: Vec<_> =
+            handles.filter_map(|it| it.process.as_ref().map(|process| process.id())).collect();
+        if let Some(guard) = &mut self.guard {
+            groups.into_iter().for_each(|group| guard.watch(group));
+        }
     }
 
     fn next_tick(&self) -> Receiver<Instant> {
