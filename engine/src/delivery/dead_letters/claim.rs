@@ -249,7 +249,12 @@ impl Claim {
         })?;
         file.flush()?;
         drop(file);
-        Ok(if is_empty { fs::remove_file(path)? } else { new.keep(path)? })
+        if is_empty {
+            fs::remove_file(path)?
+        } else {
+            new.keep(path)?
+        }
+        Ok(())
     }
 }
 
