@@ -218,7 +218,7 @@ mod tests {
         let problem = describe(&failure);
         assert_eq!(
             problem.message,
-            "output provider `lake` ended while the stream was running (killed by SIGKILL); \
+            "output provider `lake` exited while the stream was running (killed by SIGKILL); \
              412 lines (96.0 KiB) had been written to it"
         );
         assert_eq!(problem.cause.unwrap(), "last stderr lines:\n    one\n    two");

@@ -293,7 +293,7 @@ fn no_output_is_asked_where_one_cannot_be_confined() {
     let second = Block::builtin("null").with("limits {\n open_files = 1000000000\n }");
     sandbox.write_task(&Block::builtin("counter"), &[first, second.named("second")], "");
     let outcome = sandbox.run(&["init", "t"]);
-    let stderr = "error: output provider `second` cannot be confined as its block says\n\
+    let stderr = "error: output provider `second` cannot be started with its limits and sandbox\n\
                   cause: `open_files = 1000000000` is more than DStream itself may have";
     outcome.has(1, "", &[stderr]);
     assert!(!sandbox.path("started").exists(), "the first output was asked");
@@ -306,7 +306,7 @@ fn a_limit_above_that_of_dstream_is_an_error() {
         sandbox.start_command(sandbox.wrapped(&wrapper, &["run", "t"])).outcome()
     });
     let stderr = format!(
-        "error: input provider `source` cannot be confined as its block says\n\
+        "error: input provider `source` cannot be started with its limits and sandbox\n\
          cause: `open_files = 300` is more than DStream itself may have: its hard limit is 200\n\
          hint: lower it in the `limits` block, or raise the hard limit of DStream (`ulimit -H`, a \
          service's `Limit…=`)\n{FAILED}"
@@ -321,7 +321,7 @@ fn a_sandbox_with_a_path_that_is_not_there_is_an_error() {
     }
     let outcome = refused("sandbox {\n write = [\"missing\"]\n }", Sandbox::run_task);
     let stderr = format!(
-        "error: input provider `source` cannot be confined as its block says\n\
+        "error: input provider `source` cannot be started with its limits and sandbox\n\
          cause: `missing`, which its `sandbox` names, cannot be opened: No such file or directory \
          (os error 2)\n\
          hint: paths are relative to the folder of the HCL file and have to be there before the \
@@ -357,7 +357,8 @@ fn a_sandbox_on_a_kernel_that_cannot_is_an_error_before_anything_is_started() {
     ] {
         let cause =
             format!("cause: a `sandbox` needs version 3 of Landlock, {cause}\nhint: {hint}");
-        let error = "error: input provider `source` cannot be confined as its block says\n";
+        let error =
+            "error: input provider `source` cannot be started with its limits and sandbox\n";
         without(what).has(1, "", &[error, &cause, FAILED]);
     }
 }

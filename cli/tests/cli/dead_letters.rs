@@ -61,7 +61,7 @@ fn dead_letter_files_take_turns_and_none_is_thrown_away() {
         1,
         "",
         &[
-            "error: input provider `source` cannot have its invalid lines kept in `",
+            "error: input provider `source` has invalid lines that cannot be kept in `",
             "cause: all 3 files have their 4096 bytes\n",
             "hint: ",
             "dead_letter_files",
@@ -155,12 +155,12 @@ fn a_checkpoint_counts_when_the_letters_before_it_are_on_the_disk() {
     };
     let (out, outcome) = run(true, "at_least_once");
     assert_eq!(outcome.status, "1", "{}", outcome.stderr);
-    let cannot = "cannot have its invalid lines kept in `dead/letters`";
+    let cannot = "has invalid lines that cannot be kept in `dead/letters`";
     assert!(outcome.stderr.contains(cannot), "{}", outcome.stderr);
     assert_eq!(out, "{\"data\":1}\n{\"data\":2}\n", "what came before is written");
     // Without a letter nothing is asked of the disk before the state is.
     let (out, outcome) = run(false, "at_least_once");
-    assert!(outcome.stderr.contains("cannot have its checkpoints stored"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("has checkpoints that cannot be stored"), "{}", outcome.stderr);
     assert!(out.starts_with("{\"data\":1}\n{\"data\":2}\n"), "{out}");
     // And without checkpoints nothing at all.
     let (_, outcome) = run(true, "auto");

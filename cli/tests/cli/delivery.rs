@@ -143,7 +143,7 @@ fn an_output_that_dies_costs_nothing_but_time() {
         }
     }
     let outcome = running.outcome();
-    outcome.said(1, &["ended while the stream was running", "will be sent again"]);
+    outcome.said(1, &["exited while the stream was running", "will be sent again"]);
     sandbox.run_task().said(0, &["resuming after", "executed successfully"]);
     nothing_is_lost(&sandbox, "out", COUNT, 2);
 }
@@ -274,7 +274,8 @@ fn a_damaged_state_is_an_error_with_a_way_out() {
     for damaged in [&whole[..whole.len() / 2], &whole[..whole.len() - 2], b"", b"{}\n1\n"] {
         sandbox.write(file, damaged);
         let outcome = sandbox.run_task();
-        outcome.said(1, &["cannot go on where it was", "is damaged", "dstream state reset t"]);
+        outcome
+            .said(1, &["cannot resume from its checkpoint", "is damaged", "dstream state reset t"]);
         assert!(!outcome.stdout.contains("Message"), "{}", outcome.stdout);
     }
     sandbox.run(&["state", "list"]).said(0, &["damaged"]);
@@ -286,7 +287,7 @@ fn a_damaged_state_is_an_error_with_a_way_out() {
 fn a_provider_without_checkpoints_is_named_before_a_line_has_passed() {
     let plain = Block::script(&["ready", "emit 3 100"]).named("plain");
     let sandbox = Sandbox::stream(&plain, &[Block::builtin("console")], AT_LEAST_ONCE);
-    let needs = "keeps no checkpoints, which delivery = \"at_least_once\" needs";
+    let needs = "does not support checkpoints, which delivery = \"at_least_once\" needs";
     sandbox.run_task().said(1, &[&format!("input provider `plain` {needs}")]);
     let sandbox = Sandbox::new();
     let sink = Block::script(&["ready", &format!("sink {}", sandbox.at("out"))]);
@@ -304,7 +305,7 @@ fn an_acknowledgement_of_what_never_came_is_a_failure() {
     );
     sandbox.write_task(&counter(3), &[Block::path("./liar")], AT_LEAST_ONCE);
     let outcome = sandbox.run_task();
-    outcome.said(1, &["acknowledged checkpoint 7, which it never got"]);
+    outcome.said(1, &["acknowledged checkpoint 7, which it never received"]);
     assert_eq!(outcome.stdout, "for people\n");
 }
 
@@ -395,7 +396,7 @@ fn a_checkpoint_that_is_none_fails_the_task_whatever_becomes_of_invalid_lines() 
             sandbox.at("dead")
         );
         sandbox.write_task(&input, &[acknowledges(&sandbox, "out")], &stream);
-        let at = "a checkpoint that is none: line 4, which begins at byte 57,";
+        let at = "sent an invalid checkpoint: line 4, which begins at byte 57,";
         sandbox.run_task().said(1, &[at, says_what]);
         assert_eq!(arrived(&sandbox, "out"), [1, 2, 3]);
         // It may hold what nobody is to read.

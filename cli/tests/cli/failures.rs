@@ -178,7 +178,7 @@ fn an_output_that_leaves_lines_in_its_pipe_has_failed() {
     let input = Block::script(&["ready", "emit 3 100"]);
     let output = Block::script(&["ready", "read 1", "until-stdin-closed", "exit 0"]);
     let stderr = [
-        "error: output provider `sink` ended with 200 bytes unread (exit status 0); \
+        "error: output provider `sink` exited with 200 bytes unread (exit status 0); \
          1 line (100 B) had been written to it\n",
         "INFO  dstream: 1 line (100 B) written to sink in [TIME]\n",
         "error: 2 lines (200 B) of task `t` were read from the input and never written to `sink`\n",
@@ -228,7 +228,7 @@ fn each_provider_fails_once() {
     sandbox.write_executable("crash.sh", "#!/bin/sh\nexit 3\n");
     sandbox.write_task(&Block::path("./crash.sh"), &[output], "");
     let running = sandbox.start(&["run", "t"]);
-    running.says("error: input provider `source` ended before it was ready (exit status 3");
+    running.says("error: input provider `source` exited before it was ready (exit status 3");
     sandbox.write("one", "");
     running.says("error: output provider `sink` reported an error (config)");
     sandbox.write("two", "");

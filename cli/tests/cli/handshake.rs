@@ -96,7 +96,7 @@ fn a_crash_at_start_is_reported_with_its_last_ten_lines() {
     let end = "❌ Task \"t\" failed\n";
     let report = |who: &str| {
         format!(
-            "error: {who} ended before it was ready (exit status 3, after [TIME])\n\
+            "error: {who} exited before it was ready (exit status 3, after [TIME])\n\
              cause: last stderr lines:\n{last}"
         )
     };
@@ -195,7 +195,7 @@ fn nothing_of_the_others_stays_when_one_cannot_start() {
 #[test]
 fn a_stdout_closed_without_the_handshake_that_is_required_is_a_failure() {
     let mute = Block::script(&["close-stdout", "hang"]).with("handshake = \"required\"");
-    let said = "closed its stdout before it said that it is ready";
+    let said = "closed its stdout before it reported ready";
     let outcome = Sandbox::task(&mute, &[printing()]).run_task();
     outcome.has(1, "", &["error: input provider `source`", said]);
     let outcome = Sandbox::task(&Block::builtin("counter"), &[mute]).run_task();
@@ -212,7 +212,7 @@ fn a_provider_that_does_not_read_its_command_has_failed() {
         .with("startup_timeout = \"300ms\"")
         .config("one = file(\"big\")")
         .config("two = file(\"big\")");
-    let said = "has not read its command within 0.3 s\n";
+    let said = "did not read its command within 0.3 s\n";
     sandbox.write_task(&deaf, &[printing()], "");
     let stderr = [&*format!("error: input provider `source` {said}"), "❌ Task \"t\" failed\n"];
     sandbox.run_task().has(1, "", &stderr);

@@ -165,7 +165,7 @@ fn who_is_silent_is_said_and_a_signal_ends_the_wait() {
             running.says("WARN  sink: still working after ");
         }
         running.signal(signal);
-        let said = "error: output provider `sink` was stopped before it gave its result\n";
+        let said = "error: output provider `sink` was stopped before it sent its result\n";
         running.outcome().has(status, "", &[&format!("stopping: {name}\n"), said]);
         eventually("the end of the output", || !alive(ids[0]));
     }
@@ -183,7 +183,7 @@ fn a_second_signal_ends_a_lifecycle_command_at_once() {
     running.signal(Signal::INT);
     running.says("stopping: SIGINT");
     running.signal(Signal::TERM);
-    running.outcome().has(130, "", &["asked a second time", "was stopped before it gave"]);
+    running.outcome().has(130, "", &["asked a second time", "was stopped before it sent"]);
     eventually("the end of the output", || !alive(ids[0]));
 }
 
@@ -197,7 +197,7 @@ fn an_output_that_does_not_read_its_command_has_failed_it() {
         .config("one = file(\"big\")")
         .config("two = file(\"big\")");
     sandbox.write_task(&Block::builtin("counter"), &[deaf], "");
-    let said = "error: output provider `sink` has not read its command within 0.3 s\n";
+    let said = "error: output provider `sink` did not read its command within 0.3 s\n";
     sandbox.run(&["status", "t"]).has(1, "", &[said]);
 }
 

@@ -193,7 +193,7 @@ fn a_named_pipe_is_no_place_for_dead_letters() {
         1,
         "",
         &[
-            "error: input provider `source` cannot have its invalid lines kept in `",
+            "error: input provider `source` has invalid lines that cannot be kept in `",
             "cause: it is a named pipe, not a file\n",
             FAILED,
         ],

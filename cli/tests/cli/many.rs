@@ -101,7 +101,7 @@ fn one_that_fails_does_not_stop_the_others() {
         1,
         &outcome.stdout,
         &[
-            "error: task `two`: input provider `source` ended before it was ready (exit status 3",
+            "error: task `two`: input provider `source` exited before it was ready (exit status 3",
             "    log line 1",
             "❌ Task \"two\" failed",
             "❌ 3 tasks: 2 succeeded, 1 failed: two\n",

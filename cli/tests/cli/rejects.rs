@@ -136,9 +136,9 @@ fn an_acknowledgement_counts_when_the_letters_before_it_are_on_the_disk() {
     let mut denied = Command::new(deny_syscalls());
     denied.args(["sync", DSTREAM, "run", "t"]).current_dir(sandbox.path(""));
     let outcome = sandbox.start_command(denied).outcome();
-    outcome.said(1, &["output provider `sink` cannot have its invalid lines kept in"]);
+    outcome.said(1, &["output provider `sink` has invalid lines that cannot be kept in"]);
     outcome.said(1, &["0 checkpoints stored"]);
-    let state = "cannot have its checkpoints stored";
+    let state = "has checkpoints that cannot be stored";
     assert!(!outcome.stderr.contains(state), "it comes later: {}", outcome.stderr);
 }
 
@@ -167,7 +167,7 @@ fn lines_that_are_given_back_when_there_is_no_room_are_counted() {
         let _ = std::fs::remove_dir_all(sandbox.path("dead"));
         let outcome = sandbox.start_command(sandbox.wrapped(wrapper, &["run", "t"])).outcome();
         let not_kept = "that could not be kept";
-        outcome.said(1, &["`sink` cannot have its invalid lines kept in", cause, not_kept]);
+        outcome.said(1, &["`sink` has invalid lines that cannot be kept in", cause, not_kept]);
         let kept = text(&sandbox, "dead/letters");
         assert!(kept.ends_with('\n') && kept.len() > 30_000, "{} bytes", kept.len());
         let accounted = kept.lines().count()
@@ -181,7 +181,8 @@ fn lines_that_are_given_back_when_there_is_no_room_are_counted() {
     let outcome = sandbox.run(&["run", "t", "-f", "json"]);
     let log: Vec<Value> =
         outcome.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let line = log.iter().find(|line| line["message"].as_str().unwrap().contains("not be kept"));
+    let line =
+        log.iter().find(|line| line["message"].as_str().unwrap().contains("could not be kept"));
     assert_eq!(line.unwrap()["provider"], "sink");
     assert!(line.unwrap()["lines"].as_u64().unwrap() > 1, "{log:?}");
     let last = json!({ "level": "ERROR", "message": "the task failed", "task": "t" });
@@ -214,7 +215,7 @@ fn a_long_line_comes_back_whole_and_a_longer_one_is_an_error() {
     let letter: Value = serde_json::from_slice(&sandbox.read("dead/letters")).unwrap();
     assert_eq!(letter["line"].as_str().unwrap(), "x".repeat(1_000_000));
     let (sandbox, outcome) = saying(&long(7_000_000));
-    outcome.said(1, &["cannot be understood: it has more than 6356992 bytes", "after\n"]);
+    outcome.said(1, &["invalid reject message: it has more than 6356992 bytes", "after\n"]);
     assert!(!outcome.stdout.contains("xx"), "nothing of it is for people");
     assert_eq!(sandbox.read("dead/letters"), b"");
 }
@@ -222,6 +223,6 @@ fn a_long_line_comes_back_whole_and_a_longer_one_is_an_error() {
 #[test]
 fn what_cannot_be_understood_is_an_error() {
     let (_, outcome) = saying("echo '{\"reject\":{\"reason\":\"r\"}}'");
-    let what = "output provider `says` gave a line back in a way that cannot be understood: it needs one of `envelope`, `line` and `line_base64`";
+    let what = "output provider `says` sent an invalid reject message: it needs one of `envelope`, `line` and `line_base64`";
     outcome.said(1, &[what]);
 }

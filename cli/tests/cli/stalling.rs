@@ -1,4 +1,4 @@
-//! `stall_timeout`: who neither reads nor writes though there is something to do.
+//! `stall_timeout`: who neither reads nor writes although it has work to do.
 
 use crate::harness::{Block, Sandbox};
 

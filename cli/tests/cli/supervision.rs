@@ -102,7 +102,7 @@ fn what_will_not_pass_is_not_tried_again() {
     let input = generate(30_000).with(&restart("on_failure", ""));
     sandbox.write_task(&input, &[output], STREAM);
     let outcome = sandbox.run_task();
-    outcome.has(1, "", &["ended while the stream was running"]);
+    outcome.has(1, "", &["exited while the stream was running"]);
     assert!(!outcome.stderr.contains("starting again"), "{}", outcome.stderr);
 }
 
@@ -214,7 +214,7 @@ fn an_output_that_dies_before_the_stream_begins_comes_back() {
     let output = Block::path("./late").named("late").with(&restart("on_failure", ""));
     sandbox.write_task(&generate(100), &[output, Block::builtin("null")], "");
     let outcome = sandbox.run_task();
-    outcome.has(0, SUCCEEDED, &["ended before it was ready", "restarting in"]);
+    outcome.has(0, SUCCEEDED, &["exited before it was ready", "restarting in"]);
     assert_eq!(seqs(&sandbox).len(), 100);
 }
 
@@ -246,7 +246,7 @@ fn an_idle_output_that_dies_comes_back_for_the_next_line() {
     let output = Block::path("./output").named("out").with(&restart("on_failure", ""));
     sandbox.write_task(&Block::path("./input").named("in"), &[output], "");
     let outcome = sandbox.run_task();
-    outcome.has(0, SUCCEEDED, &["ended while the stream was running (exit status 4)"]);
+    outcome.has(0, SUCCEEDED, &["exited while the stream was running (exit status 4)"]);
     assert_eq!(seqs(&sandbox), [1, 2]);
     assert_eq!(told_lost(&outcome.stderr), 0);
 }

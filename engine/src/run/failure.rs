@@ -58,32 +58,32 @@ impl Failure {
 pub enum FailureKind {
     #[error("cannot be started")]
     NotFound(#[source] ResolveError),
-    #[error("cannot be confined as its block says")]
+    #[error("cannot be started with its limits and sandbox")]
     NotConfined(#[source] ConfineError),
     #[error("cannot be started from `{}`", program.display())]
     NotStarted { program: PathBuf, source: io::Error },
     #[error("reported an error{}", class.map(|class| format!(" ({class})")).unwrap_or_default())]
     ReportedError { class: Option<ErrorClass>, message: String },
-    #[error("ended before it was ready ({exit}, after {} ms)", after.as_millis())]
+    #[error("exited before it was ready ({exit}, after {} ms)", after.as_millis())]
     EndedBeforeReady { exit: ProviderExit, after: Duration },
-    #[error("has not read its command within {} s", .0.as_secs_f32())]
+    #[error("did not read its command within {} s", .0.as_secs_f32())]
     NotCommanded(Duration),
-    #[error("has not said that it is ready within {} s", .0.as_secs_f32())]
+    #[error("did not report ready within {} s", .0.as_secs_f32())]
     NotReady(Duration),
-    #[error("did not say that it is ready: its first line is `{0}`")]
+    #[error("did not report ready: its first line is `{0}`")]
     NoHandshake(String),
-    #[error("closed its stdout before it said that it is ready")]
+    #[error("closed its stdout before it reported ready")]
     ClosedBeforeReady,
     #[error("failed ({0})")]
     Exited(ProviderExit),
-    #[error("ended while the stream was running ({0})")]
+    #[error("exited while the stream was running ({0})")]
     EndedEarly(ProviderExit),
-    #[error("ended with {bytes} bytes unread ({exit})")]
+    #[error("exited with {bytes} bytes unread ({exit})")]
     LeftUnread { exit: ProviderExit, bytes: u64 },
     #[error("closed its stdin while the stream was running")]
     ClosedStdin,
     #[error(
-        "has neither read nor written for {} s though there is something to do",
+        "has neither read nor written for {} s although it has work to do",
         .0.as_secs_f32()
     )]
     Stalled(Duration),
@@ -96,32 +96,32 @@ pub enum FailureKind {
     )]
     InvalidLine { line_number: u64, offset_bytes: u64, reason: Cow<'static, str> },
     #[error(
-        "sent a checkpoint that is none: line {line_number}, which begins at byte {offset_bytes}, is {reason}"
+        "sent an invalid checkpoint: line {line_number}, which begins at byte {offset_bytes}, is {reason}"
     )]
     BadCheckpoint { line_number: u64, offset_bytes: u64, reason: Cow<'static, str> },
     #[error("rejected a line: {0}")]
     RejectedLine(String),
-    #[error("gave a line back in a way that cannot be understood: {0}")]
+    #[error("sent an invalid reject message: {0}")]
     BadReject(String),
-    #[error("cannot have its invalid lines kept in `{}`", path.display())]
+    #[error("has invalid lines that cannot be kept in `{}`", path.display())]
     NoDeadLetter { path: PathBuf, source: DeadLetterError },
-    #[error("cannot go on where it was")]
+    #[error("cannot resume from its checkpoint")]
     NoState(#[source] StateError),
-    #[error("cannot have its checkpoints stored")]
+    #[error("has checkpoints that cannot be stored")]
     NotStored(#[source] StateError),
-    #[error("keeps no checkpoints, which delivery = \"at_least_once\" needs")]
+    #[error("does not support checkpoints, which delivery = \"at_least_once\" needs")]
     NoCheckpoints,
-    #[error("acknowledged checkpoint {0}, which it never got")]
+    #[error("acknowledged checkpoint {0}, which it never received")]
     BadAcknowledgement(u64),
-    #[error("gave no result ({0})")]
+    #[error("sent no result ({0})")]
     NoResult(ProviderExit),
-    #[error("gave a result that cannot be understood")]
+    #[error("sent an invalid result")]
     BadResult(#[source] ResultError),
-    #[error("gave a result longer than {0} bytes")]
+    #[error("sent a result longer than {0} bytes")]
     LongResult(usize),
-    #[error("was stopped before it gave its result")]
+    #[error("was stopped before it sent its result")]
     Stopped(StopSignal),
-    #[error("cannot be relayed: no thread can be started")]
+    #[error("cannot be relayed: cannot start a thread")]
     NoThread(#[source] io::Error),
 }
 

@@ -20,7 +20,7 @@ pub(crate) use linux::Confines;
 #[cfg(not(target_os = "linux"))]
 pub(crate) use other::Confines;
 
-/// Why a provider cannot be confined as its block says.
+/// Why a provider cannot be started with its limits and sandbox.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "each variant says itself what it is")]
 pub enum ConfineError {
