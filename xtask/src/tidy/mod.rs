@@ -53,7 +53,7 @@ const FORBIDDEN: &[(&[&str], &str, &str)] = &[
         "the command reads its environment; take the value as an argument",
     ),
     (
-        &["engine/src/run"],
+        &["engine/src/run/runner", "engine/src/run/states"],
         "thread::sleep",
         "everybody waits for the dispatcher: wait for an event, with a timeout",
     ),
