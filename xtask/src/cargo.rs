@@ -32,15 +32,20 @@ impl Profile {
 }
 
 /// Builds programs of this workspace. Returns the folder they are in.
-///
-/// `--workspace`: with the features that `cargo test --workspace` uses, so nothing is compiled twice.
 pub(crate) fn build<'a>(
     profile: Profile,
     programs: impl IntoIterator<Item = &'a str>,
 ) -> Result<PathBuf, String> {
-    let programs: String =
-        programs.into_iter().map(|program| format!(" --bin {program}")).collect();
-    run(&format!("cargo build --quiet --workspace --profile {}{programs}", profile.name()))?;
+    if profile == Profile::Dev {
+        // With the tests: without them they would have fewer features, and much would
+        // be compiled twice.
+        run("cargo build --quiet --workspace --bins --tests")?;
+    } else {
+        let programs: String =
+            programs.into_iter().map(|program| format!(" --bin {program}")).collect();
+        let profile = profile.name();
+        run(&format!("cargo build --quiet --workspace --profile {profile}{programs}"))?;
+    }
     Ok(target_folder()?.join(profile.folder()))
 }
 
