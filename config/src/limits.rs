@@ -48,7 +48,7 @@ pub(super) const STARTUP_MIN: Duration = Duration::from_millis(1);
 pub(super) const STARTUP_DEFAULT: Duration = Duration::from_secs(30);
 /// `shutdown_timeout` where the file says nothing. The least is 0: killed at once.
 pub(super) const SHUTDOWN_DEFAULT: Duration = Duration::from_secs(10);
-/// `startup_timeout` and `shutdown_timeout`, most: a longer wait is a hang for whoever waits.
+/// `startup_timeout` and `shutdown_timeout`, most: a longer wait is a hang for the person who waits.
 pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
 /// `stall_timeout`, least: a busy machine lets nobody run for as long as that.
 pub(super) const STALL_MIN: Duration = Duration::from_millis(100);

@@ -44,7 +44,7 @@ pub struct ProviderBlock {
     pub handshake: Handshake,
     /// How long a required handshake may take. Default 30 s.
     pub startup_timeout: Duration,
-    /// How long it may take to leave when it is told to. Default 10 s.
+    /// How long it may take to exit when asked to. Default 10 s.
     pub shutdown_timeout: Duration,
     /// How long it may neither read nor write while there is something to do.
     pub stall_timeout: Option<Duration>,

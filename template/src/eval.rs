@@ -6,9 +6,9 @@
 use std::ops::Range;
 
 use super::ast::{Command, Field, Node, Operand, OperandKind, Pipeline};
+use super::context::{Context, Problem, TextBuilder};
 use super::functions::{Body, Call, Function, Manner};
 use super::limits::{ERRORS_MAX, NODE_WORK, OUTPUT_BYTES_MAX, WORK_MAX};
-use super::machine::{Machine, Problem, TextBuilder};
 use super::show::{NO_VALUE, show};
 use super::value::Value;
 use super::{Segment, TemplateError, TemplateScope, time_fields};
@@ -37,7 +37,7 @@ pub(super) enum Flow {
 
 /// One evaluation.
 pub(super) struct Evaluator<'t, 's> {
-    pub(super) machine: Machine<'s>,
+    pub(super) context: Context<'s>,
     source: &'t str,
     variables: Vec<(&'t str, Value)>,
     dot: Value,
@@ -51,7 +51,7 @@ pub(super) struct Evaluator<'t, 's> {
 impl<'t, 's> Evaluator<'t, 's> {
     pub(super) fn new(source: &'t str, scope: &'s TemplateScope<'s>) -> Self {
         Self {
-            machine: Machine::new(scope),
+            context: Context::new(scope),
             source,
             variables: vec![("$", Value::Nil)],
             dot: Value::Nil,
@@ -125,7 +125,7 @@ impl<'t, 's> Evaluator<'t, 's> {
     }
 
     fn charge(&mut self, work: usize) -> Evaluated<()> {
-        self.machine.charge(work).map_err(|_| Failure::Exhausted)
+        self.context.charge(work).map_err(|_| Failure::Exhausted)
     }
 
     fn write(&mut self, text: &str, source: &Range<usize>, literal: bool) -> Evaluated<()> {
@@ -154,7 +154,7 @@ impl<'t, 's> Evaluator<'t, 's> {
             Value::Text(text) => text.text.as_ref().to_owned(),
             value => {
                 let mut shown = TextBuilder::default();
-                show(&mut self.machine, value, &mut shown, 0)
+                show(&mut self.context, value, &mut shown, 0)
                     .map_err(|problem| failure(problem, &pipeline.span, &[]))?;
                 shown.into_string()
             }
@@ -166,7 +166,7 @@ impl<'t, 's> Evaluator<'t, 's> {
         for arm in arms {
             self.action = arm.pipeline.span.clone();
             let value = self.bound(&arm.pipeline)?;
-            if !value.is_true(&self.machine.dicts) {
+            if !value.is_true(&self.context.dicts) {
                 continue;
             }
             return Ok(match arm.sets_dot {
@@ -194,14 +194,14 @@ impl<'t, 's> Evaluator<'t, 's> {
         let items: Vec<(Value, Value)> = match &value {
             Value::Nil => Vec::new(),
             Value::List(list) => {
-                self.machine
+                self.context
                     .check_items(list.items().len())
                     .map_err(|problem| failure(problem, &pipeline.span, &[]))?;
                 let numbers = (0..).map(Value::Int);
                 numbers.zip(list.items().iter().cloned()).collect()
             }
             Value::Dict(id) => {
-                let entries = self.machine.entries(*id);
+                let entries = self.context.entries(*id);
                 let entries = entries.map_err(|problem| failure(problem, &pipeline.span, &[]))?;
                 entries.into_iter().map(|(key, value)| (Value::text(&key), value)).collect()
             }
@@ -313,7 +313,7 @@ impl<'t, 's> Evaluator<'t, 's> {
             OperandKind::Int(number) => Ok(Value::Int(*number)),
             OperandKind::Float(number) => Ok(Value::Float(*number)),
             OperandKind::Text(text) => {
-                let text = self.machine.new_text(text);
+                let text = self.context.new_text(text);
                 text.map_err(|problem| failure(problem, &operand.span, &[]))
             }
             OperandKind::Variable(name) => {
@@ -350,11 +350,11 @@ impl<'t, 's> Evaluator<'t, 's> {
             let found = match &value {
                 Value::Nil => Ok(Value::Nil),
                 Value::Dict(id) => {
-                    let entries = self.machine.dicts.get(*id);
+                    let entries = self.context.dicts.get(*id);
                     Ok(entries.get(&field.name).cloned().unwrap_or(Value::Nil))
                 }
                 Value::Time(time) => {
-                    time_fields::field(&mut self.machine, time, &field.name, &given)
+                    time_fields::field(&mut self.context, time, &field.name, &given)
                 }
                 Value::Unset(unset) => Err(Problem::Unset(unset.clone())),
                 other => {
@@ -398,7 +398,7 @@ impl<'t, 's> Evaluator<'t, 's> {
                 },
             };
             if let Some(stop) = stops_at
-                && (index + 1 == count || value.is_true(&self.machine.dicts) == stop)
+                && (index + 1 == count || value.is_true(&self.context.dicts) == stop)
             {
                 return Ok(value);
             }
@@ -423,12 +423,12 @@ impl<'t, 's> Evaluator<'t, 's> {
                 }
             }
         }
-        self.machine.charge(NODE_WORK)?;
-        self.machine.touched_secret = false;
-        let machine = &mut self.machine;
-        let value = body(&mut Call { machine, name: function.name, span, arguments })?;
-        match function.manner == Manner::Derives && self.machine.touched_secret {
-            true => self.machine.mark_secret(value, 0),
+        self.context.charge(NODE_WORK)?;
+        self.context.touched_secret = false;
+        let context = &mut self.context;
+        let value = body(&mut Call { context, name: function.name, span, arguments })?;
+        match function.manner == Manner::Derives && self.context.touched_secret {
+            true => self.context.mark_secret(value, 0),
             false => Ok(value),
         }
     }

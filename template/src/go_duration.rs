@@ -1,7 +1,7 @@
 //! Go's durations: `1h30m`, `-1.5h`, `300ms`.
 
 /// Nanoseconds of a duration as Go's `time.ParseDuration` reads it; fits 64 bits there as here.
-pub(super) fn parse(text: &str) -> Option<i64> {
+pub fn duration_nanoseconds(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -50,7 +50,7 @@ fn scaled(number: &str, unit: i64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::duration_nanoseconds;
 
     #[test]
     fn reads_go_durations() {
@@ -70,7 +70,7 @@ mod tests {
             ("1d", None),
             ("9999999999h", None),
         ] {
-            assert_eq!(parse(text), nanoseconds, "{text}");
+            assert_eq!(duration_nanoseconds(text), nanoseconds, "{text}");
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::Value as Json;
 
+use super::context::{Context, Outcome, Problem, TextBuilder};
 use super::go_float::{fixed, scientific};
 use super::go_layout;
 use super::limits::VALUE_DEPTH_MAX;
-use super::machine::{Machine, Outcome, Problem, TextBuilder};
 use super::value::{Entries, Value};
 
 /// Go's `time.RFC3339Nano`.
@@ -22,13 +22,13 @@ pub(super) struct Style {
 
 /// Appends a value as JSON.
 pub(super) fn write(
-    machine: &mut Machine<'_>,
+    context: &mut Context<'_>,
     value: &Value,
     style: Style,
     out: &mut TextBuilder,
     depth: usize,
 ) -> Result<(), Problem> {
-    machine.charge(1)?;
+    context.charge(1)?;
     if depth > VALUE_DEPTH_MAX {
         return Err(Problem::too_deep());
     }
@@ -45,10 +45,10 @@ pub(super) fn write(
         Value::Int(number) => out.push(&number.to_string()),
         Value::Float(number) => out.push(&float(*number)?),
         Value::Text(text) => {
-            let text = machine.read(text)?;
-            string(&text, style, out)
+            let text = context.read(text)?;
+            out.push(&json_text(&text, style.raw))
         }
-        Value::Time(time) => string(&go_layout::format(TIME_LAYOUT, time), style, out),
+        Value::Time(time) => out.push(&json_text(&go_layout::format(TIME_LAYOUT, time), style.raw)),
         Value::List(list) => {
             out.push("[")?;
             for (index, item) in list.items().iter().enumerate() {
@@ -56,7 +56,7 @@ pub(super) fn write(
                     out.push(",")?;
                 }
                 line(out, depth + 1)?;
-                write(machine, item, style, out, depth + 1)?;
+                write(context, item, style, out, depth + 1)?;
             }
             if !list.items().is_empty() {
                 line(out, depth)?;
@@ -64,17 +64,17 @@ pub(super) fn write(
             out.push("]")
         }
         Value::Dict(id) => {
-            let entries = machine.entries(*id)?;
+            let entries = context.entries(*id)?;
             out.push("{")?;
             for (index, (key, value)) in entries.iter().enumerate() {
                 if index > 0 {
                     out.push(",")?;
                 }
                 line(out, depth + 1)?;
-                machine.charge(key.len())?;
-                string(key, style, out)?;
+                context.charge(key.len())?;
+                out.push(&json_text(key, style.raw))?;
                 out.push(if style.pretty { ": " } else { ":" })?;
-                write(machine, value, style, out, depth + 1)?;
+                write(context, value, style, out, depth + 1)?;
             }
             if !entries.is_empty() {
                 line(out, depth)?;
@@ -98,45 +98,49 @@ fn float(number: f64) -> Result<String, Problem> {
     Ok(fixed(number, None))
 }
 
-fn string(text: &str, style: Style, out: &mut TextBuilder) -> Result<(), Problem> {
-    out.push("\"")?;
+/// A text as JSON, the way Go writes it: `<`, `>` and `&`, unless it is `raw`, and the line
+/// separators U+2028 and U+2029 are escaped too.
+pub fn json_text(text: &str, raw: bool) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
     for c in text.chars() {
         match c {
-            '"' => out.push("\\\"")?,
-            '\\' => out.push("\\\\")?,
-            '\n' => out.push("\\n")?,
-            '\r' => out.push("\\r")?,
-            '\t' => out.push("\\t")?,
-            '<' | '>' | '&' if style.raw => out.push_char(c)?,
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '<' | '>' | '&' if raw => out.push(c),
             '\0'..='\u{1f}' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                out.push(&format!("\\u{:04x}", u32::from(c)))?;
+                out.push_str(&format!("\\u{:04x}", u32::from(c)));
             }
-            _ => out.push_char(c)?,
+            _ => out.push(c),
         }
     }
-    out.push("\"")
+    out.push('"');
+    out
 }
 
 /// A value from JSON; all numbers are floats, as in Go.
-pub(super) fn from_json(machine: &mut Machine<'_>, json: Json) -> Outcome {
+pub(super) fn from_json(context: &mut Context<'_>, json: Json) -> Outcome {
     match json {
         Json::Null => Ok(Value::Nil),
         Json::Bool(value) => Ok(Value::Bool(value)),
         Json::Number(number) => Ok(Value::Float(number.as_f64().unwrap_or(f64::NAN))),
-        Json::String(text) => machine.new_text(&text),
+        Json::String(text) => context.new_text(&text),
         Json::Array(items) => {
-            machine.check_items(items.len())?;
+            context.check_items(items.len())?;
             let items: Result<Vec<Value>, Problem> =
-                items.into_iter().map(|item| from_json(machine, item)).collect();
-            machine.new_list(items?)
+                items.into_iter().map(|item| from_json(context, item)).collect();
+            context.new_list(items?)
         }
         Json::Object(members) => {
-            machine.check_items(members.len())?;
+            context.check_items(members.len())?;
             let mut entries = Entries::new();
             for (key, member) in members {
-                entries.insert(key, from_json(machine, member)?);
+                entries.insert(key, from_json(context, member)?);
             }
-            machine.new_dict(entries)
+            context.new_dict(entries)
         }
     }
 }
@@ -144,11 +148,11 @@ pub(super) fn from_json(machine: &mut Machine<'_>, json: Json) -> Outcome {
 /// The JSON of a value for a configuration: whole numbers stay whole, a time is the text that
 /// printing shows.
 pub(super) fn to_json(
-    machine: &mut Machine<'_>,
+    context: &mut Context<'_>,
     value: &Value,
     depth: usize,
 ) -> Result<Json, Problem> {
-    machine.charge(1)?;
+    context.charge(1)?;
     if depth > VALUE_DEPTH_MAX {
         return Err(Problem::too_deep());
     }
@@ -160,19 +164,19 @@ pub(super) fn to_json(
             Some(number) => Json::Number(number),
             None => return Err(Problem::call("a configuration has no infinite numbers")),
         },
-        Value::Text(text) => Json::from(&*machine.read(text)?),
+        Value::Text(text) => Json::from(&*context.read(text)?),
         Value::Time(time) => Json::from(go_layout::format(super::show::TIME_LAYOUT, time)),
         Value::List(list) => {
             let mut items = Vec::new();
             for item in list.items() {
-                items.push(to_json(machine, item, depth + 1)?);
+                items.push(to_json(context, item, depth + 1)?);
             }
             Json::Array(items)
         }
         Value::Dict(id) => {
             let mut members = serde_json::Map::new();
-            for (key, value) in machine.entries(*id)? {
-                members.insert(key, to_json(machine, &value, depth + 1)?);
+            for (key, value) in context.entries(*id)? {
+                members.insert(key, to_json(context, &value, depth + 1)?);
             }
             Json::Object(members)
         }

@@ -21,6 +21,7 @@
 //! messages name types and names, never values, which may be secrets.
 
 mod ast;
+mod context;
 mod eval;
 mod functions;
 mod go_duration;
@@ -29,7 +30,6 @@ mod go_layout;
 mod json;
 mod lex;
 mod limits;
-mod machine;
 mod number;
 mod parse;
 mod printf;
@@ -46,6 +46,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+pub use go_duration::duration_nanoseconds;
+pub use json::json_text;
 #[cfg(test)]
 use scan::{Action, ActionKind, scan};
 
@@ -143,9 +145,9 @@ pub fn render(source: &str, scope: &TemplateScope<'_>) -> Result<Rendered, Vec<T
     let parsed = parse::parse(source).map_err(|error| vec![error])?;
     let mut evaluator = Evaluator::new(source, scope);
     evaluator.run(&parsed.nodes);
-    let Evaluator { machine, text, map, errors, .. } = evaluator;
+    let Evaluator { context, text, map, errors, .. } = evaluator;
     succeed_without(parsed.unknown, errors)?;
-    Ok(Rendered { text, secrets: machine.secrets.into_iter().collect(), map })
+    Ok(Rendered { text, secrets: context.secrets.into_iter().collect(), map })
 }
 
 /// The value of one action.
@@ -176,7 +178,7 @@ pub fn evaluate(source: &str, scope: &TemplateScope<'_>) -> Result<Evaluated, Ve
     }
     let mut evaluator = Evaluator::new(source, scope);
     let value = evaluator.bound(pipeline).and_then(|value| {
-        json::to_json(&mut evaluator.machine, &value, 0)
+        json::to_json(&mut evaluator.context, &value, 0)
             .map_err(|problem| failure(problem, &pipeline.span, &[]))
     });
     let (value, errors) = match value {
@@ -187,7 +189,7 @@ pub fn evaluate(source: &str, scope: &TemplateScope<'_>) -> Result<Evaluated, Ve
         }
     };
     succeed_without(parsed.unknown, errors)?;
-    let secrets = evaluator.machine.secrets.into_iter().collect();
+    let secrets = evaluator.context.secrets.into_iter().collect();
     Ok(Evaluated { value, secrets })
 }
 

@@ -3,10 +3,10 @@
 //! A verb that does not fit its value writes what Go writes, `%!d(string=x)`, and is no error:
 //! that is what a template's author who looks for it will search for.
 
+use super::context::{Context, Problem, TextBuilder};
 use super::go_float::{fixed, general, scientific};
 use super::go_layout;
 use super::limits::{PRINTF_WIDTH_MAX, VALUE_DEPTH_MAX};
-use super::machine::{Machine, Problem, TextBuilder};
 use super::quote::quoted;
 use super::show::{TIME_LAYOUT, show};
 use super::value::Value;
@@ -27,11 +27,11 @@ struct Spec {
 
 /// The text of `format` with `arguments` put in.
 pub(super) fn sprintf(
-    machine: &mut Machine<'_>,
+    context: &mut Context<'_>,
     format: &str,
     arguments: &[Value],
 ) -> Result<String, Problem> {
-    let mut printer = Printer { machine, out: TextBuilder::default() };
+    let mut printer = Printer { context, out: TextBuilder::default() };
     let mut reader = Reader { format, arguments, next: 0, reordered: false, index_is_bad: false };
     while let Some(percent) = reader.format.find('%') {
         printer.out.push(&reader.format[..percent])?;
@@ -49,7 +49,7 @@ pub(super) fn sprintf(
             printer.out.push(value.type_name())?;
             if !matches!(value, Value::Nil) {
                 printer.out.push("=")?;
-                show(printer.machine, value, &mut printer.out, 0)?;
+                show(printer.context, value, &mut printer.out, 0)?;
             }
         }
         printer.out.push(")")?;
@@ -70,7 +70,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// One verb, the `%` behind it.
     fn verb(&mut self, printer: &mut Printer<'_, '_>) -> Done {
-        printer.machine.charge(8)?;
+        printer.context.charge(8)?;
         let mut spec = Spec::default();
         self.index_is_bad = false;
         self.flags(&mut spec);
@@ -179,13 +179,13 @@ impl Reader<'_> {
 }
 
 struct Printer<'m, 's> {
-    machine: &'m mut Machine<'s>,
+    context: &'m mut Context<'s>,
     out: TextBuilder,
 }
 
 impl Printer<'_, '_> {
     fn value(&mut self, verb: char, value: &Value, spec: &Spec, depth: usize) -> Done {
-        self.machine.charge(1)?;
+        self.context.charge(1)?;
         if depth > VALUE_DEPTH_MAX {
             return Err(Problem::too_deep());
         }
@@ -200,7 +200,7 @@ impl Printer<'_, '_> {
             Value::Int(number) => self.int(verb, *number, spec, value),
             Value::Float(number) => self.float(verb, *number, spec, value),
             Value::Text(text) => {
-                let text = self.machine.read(text)?;
+                let text = self.context.read(text)?;
                 self.text(verb, &text, spec, value)
             }
             Value::Time(time) => {
@@ -220,7 +220,7 @@ impl Printer<'_, '_> {
             Value::Dict(id) => {
                 let source = spec.sharp && verb == 'v';
                 self.out.push(if source { "map[string]interface {}{" } else { "map[" })?;
-                for (index, (key, value)) in self.machine.entries(*id)?.iter().enumerate() {
+                for (index, (key, value)) in self.context.entries(*id)?.iter().enumerate() {
                     if index > 0 {
                         self.out.push(if source { ", " } else { " " })?;
                     }
@@ -253,7 +253,7 @@ impl Printer<'_, '_> {
 
     /// A text filled up to the width, which counts characters.
     fn padded(&mut self, text: &str, spec: &Spec) -> Done {
-        self.machine.charge(text.len())?;
+        self.context.charge(text.len())?;
         let width = spec.width.unwrap_or(0);
         let missing = width.saturating_sub(text.chars().count());
         if spec.minus {
@@ -344,7 +344,7 @@ impl Printer<'_, '_> {
     }
 
     fn float(&mut self, verb: char, number: f64, spec: &Spec, value: &Value) -> Done {
-        self.machine.charge(spec.precision.unwrap_or(0))?;
+        self.context.charge(spec.precision.unwrap_or(0))?;
         let text = match verb {
             'v' | 'g' | 'G' => general(number, spec.precision),
             'e' | 'E' => scientific(number, Some(spec.precision.unwrap_or(6))),

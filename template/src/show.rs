@@ -1,9 +1,9 @@
 //! Values as Go prints them.
 
+use super::context::{Context, Problem, TextBuilder};
 use super::go_float::general;
 use super::go_layout;
 use super::limits::VALUE_DEPTH_MAX;
-use super::machine::{Machine, Problem, TextBuilder};
 use super::value::Value;
 
 /// What Go shows for a nil that an action writes.
@@ -14,12 +14,12 @@ pub(super) const TIME_LAYOUT: &str = "2006-01-02 15:04:05.999999999 -0700 MST";
 
 /// Appends a value the way Go's `%v` shows it.
 pub(super) fn show(
-    machine: &mut Machine<'_>,
+    context: &mut Context<'_>,
     value: &Value,
     out: &mut TextBuilder,
     depth: usize,
 ) -> Result<(), Problem> {
-    machine.charge(1)?;
+    context.charge(1)?;
     if depth > VALUE_DEPTH_MAX {
         return Err(Problem::too_deep());
     }
@@ -29,7 +29,7 @@ pub(super) fn show(
         Value::Int(number) => out.push(&number.to_string()),
         Value::Float(number) => out.push(&general(*number, None)),
         Value::Text(text) => {
-            let text = machine.read(text)?;
+            let text = context.read(text)?;
             out.push(&text)
         }
         Value::List(list) => {
@@ -38,20 +38,20 @@ pub(super) fn show(
                 if index > 0 {
                     out.push(" ")?;
                 }
-                show(machine, item, out, depth + 1)?;
+                show(context, item, out, depth + 1)?;
             }
             out.push("]")
         }
         Value::Dict(id) => {
             out.push("map[")?;
-            for (index, (key, value)) in machine.entries(*id)?.iter().enumerate() {
+            for (index, (key, value)) in context.entries(*id)?.iter().enumerate() {
                 if index > 0 {
                     out.push(" ")?;
                 }
-                machine.charge(key.len())?;
+                context.charge(key.len())?;
                 out.push(key)?;
                 out.push(":")?;
-                show(machine, value, out, depth + 1)?;
+                show(context, value, out, depth + 1)?;
             }
             out.push("]")
         }

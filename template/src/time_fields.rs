@@ -5,13 +5,13 @@ use std::rc::Rc;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
+use super::context::{Context, Outcome, Problem};
 use super::go_layout;
-use super::machine::{Machine, Outcome, Problem};
 use super::value::Value;
 
 /// The field `name` of `time`.
 pub(super) fn field(
-    machine: &mut Machine<'_>,
+    context: &mut Context<'_>,
     time: &Zoned,
     name: &str,
     arguments: &[Value],
@@ -19,8 +19,8 @@ pub(super) fn field(
     if name == "Format" {
         return match arguments {
             [Value::Text(layout)] => {
-                let layout = machine.read(layout)?;
-                machine.new_text(&go_layout::format(&layout, time))
+                let layout = context.read(layout)?;
+                context.new_text(&go_layout::format(&layout, time))
             }
             [Value::Unset(unset)] => Err(Problem::Unset(Rc::clone(unset))),
             _ => Err(Problem::call("`Format` takes one text, the layout")),
@@ -44,7 +44,7 @@ pub(super) fn field(
         "Unix" => Value::Int(moment.as_second()),
         "UnixMilli" => Value::Int(moment.as_millisecond()),
         "UTC" => zoned(TimeZone::UTC),
-        "Local" => zoned(machine.scope.now.time_zone().clone()),
+        "Local" => zoned(context.scope.now.time_zone().clone()),
         _ => return Err(Problem::call(format!("a time has no field `{name}` here"))),
     })
 }

@@ -37,7 +37,7 @@ impl TaskReader<'_> {
         match interval(&value) {
             Some(interval) => interval,
             None => {
-                let message = "this is no interval between checkpoints";
+                let message = "invalid checkpoint interval";
                 values.fail_with(&span, message, Some(HELP.to_owned()));
                 CHECKPOINT_INTERVAL
             }
@@ -58,7 +58,7 @@ impl TaskReader<'_> {
         let declarations = declared.input.iter().chain(&declared.outputs);
         for (block, declaration) in blocks.iter_mut().zip(declarations) {
             if block.config_format == ConfigFormat::Plain {
-                let message = "checkpoints cannot be asked for with `config_format = \"plain\"`";
+                let message = "checkpoints are not possible with `config_format = \"plain\"`";
                 let help = "leave `config_format` out, or `delivery = \"at_least_once\"`";
                 self.values.fail_with(
                     &place(declaration, "config_format"),

@@ -34,7 +34,7 @@ impl Evaluator<'_> {
                 _ => Err(Failed),
             },
             _ => {
-                let message = format!("`config` is an object, not {kind}");
+                let message = format!("`config` must be an object, not {kind}");
                 Err(self.fail(&span_of(&attribute.value), message))
             }
         }
@@ -71,7 +71,7 @@ impl Evaluator<'_> {
         let labels = block.labels.iter().map(|label| self.config_label(label));
         let labels = labels.collect::<Result<Vec<_>, _>>()?;
         if body.has_attribute(name) {
-            return Err(self.fail(&span, format!("`{name}` is an attribute here already")));
+            return Err(self.fail(&span, format!("`{name}` is already an attribute here")));
         }
         let depth = *depths.entry(name).or_insert(labels.len());
         if depth != labels.len() {

@@ -30,7 +30,7 @@ impl TaskReader<'_> {
         if let (Some(false), Some(_), Some(attribute)) =
             (no_new_privs, &declared.sandbox, declared.fields.get("no_new_privs"))
         {
-            let message = "a `sandbox` cannot be had without `no_new_privs`";
+            let message = "a `sandbox` requires `no_new_privs`";
             let help = "leave `no_new_privs` out: the sandbox sets it";
             self.values.fail_with(&span_of(&attribute.value), message, Some(help.to_owned()));
             return None;
@@ -92,7 +92,7 @@ impl TaskReader<'_> {
         let kind = value.kind();
         let help = || Some(format!("write it like {name} = [\"./data\"]"));
         let Data::List(items) = value.data else {
-            let message = format!("`{name}` is a list of paths, not {kind}");
+            let message = format!("`{name}` must be a list of paths, not {kind}");
             values.fail_with(&span, message, help());
             return None;
         };
@@ -107,12 +107,14 @@ impl TaskReader<'_> {
                 Data::String(path) if path.is_empty() => {
                     format!("a path in `{name}` is empty; the folder of this file is \".\"")
                 }
-                Data::String(path) if path.contains('\0') => "a path has no NUL character".into(),
+                Data::String(path) if path.contains('\0') => {
+                    "a path must not contain a NUL character".into()
+                }
                 Data::String(path) => {
                     paths.push(self.surroundings.base_dir.join(path));
                     continue;
                 }
-                _ => format!("a path in `{name}` is a string, not {}", item.kind()),
+                _ => format!("a path in `{name}` must be a string, not {}", item.kind()),
             };
             values.fail_with(&span, problem, help());
         }

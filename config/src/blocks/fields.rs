@@ -40,7 +40,7 @@ impl Evaluator<'_> {
                 Some(Text { text, span, secret })
             }
             _ => {
-                self.fail(&span, format!("`{name}` is a string, not {}", value.kind()));
+                self.fail(&span, format!("`{name}` must be a string, not {}", value.kind()));
                 None
             }
         }
@@ -59,13 +59,13 @@ impl Evaluator<'_> {
         }
         let words = || choices.iter().map(|(word, _)| *word);
         let message = if found.secret {
-            format!("`{name}` does not know this value")
+            format!("invalid value for `{name}`")
         } else {
-            format!("`{name}` does not know `{}`", found.text)
+            format!("invalid value `{}` for `{name}`", found.text)
         };
         let help = did_you_mean(&found.text, words())
             .filter(|_| !found.secret)
-            .unwrap_or_else(|| format!("known here: {}", listed(words())));
+            .unwrap_or_else(|| format!("valid here: {}", listed(words())));
         self.fail_with(&found.span, message, Some(help));
         None
     }
@@ -120,7 +120,7 @@ impl Evaluator<'_> {
             _ => None,
         };
         if number.is_none() {
-            self.fail(&span, format!("`{name}` is a whole number from {min} to {max}"));
+            self.fail(&span, format!("`{name}` must be a whole number from {min} to {max}"));
         }
         number
     }
@@ -132,7 +132,7 @@ impl Evaluator<'_> {
         match value.data {
             Data::Bool(flag) => Some(flag),
             _ => {
-                let message = format!("`{name}` is true or false, not {}", value.kind());
+                let message = format!("`{name}` must be true or false, not {}", value.kind());
                 self.fail(&span_of(&attribute.value), message);
                 None
             }
@@ -148,10 +148,10 @@ impl Evaluator<'_> {
         shown: impl Fn(T) -> String,
     ) -> Option<T> {
         let problem = match found {
-            Ok(found) if found < min => format!("`{name}` is at least {}", shown(min)),
-            Ok(found) if found > max => format!("`{name}` is at most {}", shown(max)),
+            Ok(found) if found < min => format!("`{name}` must be at least {}", shown(min)),
+            Ok(found) if found > max => format!("`{name}` must be at most {}", shown(max)),
             Ok(found) => return Some(found),
-            Err(UnitError::Overflow) => format!("`{name}` is at most {}", shown(max)),
+            Err(UnitError::Overflow) => format!("`{name}` must be at most {}", shown(max)),
             Err(error) => format!("`{name}` is {error}"),
         };
         self.fail(span, problem);

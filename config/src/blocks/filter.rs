@@ -36,7 +36,7 @@ impl Evaluator<'_> {
         let compiled = compiler.condition(expression, "`filter`", 0)?;
         if let Expression::Constant(Tree::Bool(passes)) = compiled {
             let what = if passes { "every" } else { "no" };
-            let message = format!("this filter lets {what} line through: it asks nothing of it");
+            let message = format!("this filter passes {what} line: it does not depend on the line");
             self.log.push(self.script.warning(&span_of(expression), message));
         }
         Ok(Filter::new(compiled))
@@ -129,7 +129,7 @@ impl Compiler<'_> {
             Hcl::FuncCall(call) => self.call(call, &span, deeper),
             Hcl::Array(_) => {
                 let help = "it can be the first argument of `contains`";
-                Err(self.fail_with(&span, "a list of a line's fields has no use here", help))
+                Err(self.fail_with(&span, "a list of a line's fields cannot be used here", help))
             }
             Hcl::StringTemplate(_) | Hcl::HeredocTemplate(_) => {
                 let help = "compare each field for itself, and join with `&&`";
@@ -177,7 +177,7 @@ impl Compiler<'_> {
         let index = index.and_then(|index| usize::try_from(index).ok());
         index
             .map(Step::Index)
-            .ok_or_else(|| self.fail(span, "an index is a whole number from 0, or a string"))
+            .ok_or_else(|| self.fail(span, "an index must be a whole number from 0, or a string"))
     }
 
     fn binary(&self, whole: &Hcl, operation: &BinaryOp, depth: usize) -> Compiled {
@@ -295,7 +295,7 @@ impl Compiler<'_> {
     fn pattern(&self, call: &FuncCall, span: &Range<usize>, depth: usize) -> Compiled {
         let mut arguments = call.args.iter();
         let (Some(Hcl::FuncCall(regex)), None) = (arguments.next(), arguments.next()) else {
-            let message = "in a filter, `can` stands around `regex(…)`";
+            let message = "in a filter, `can` takes `regex(…)`";
             return Err(self.fail_with(span, message, PATTERN_EXAMPLE));
         };
         let mut arguments = regex.args.iter();
@@ -305,7 +305,7 @@ impl Compiler<'_> {
             arguments.next(),
             arguments.next(),
         ) else {
-            let message = "in a filter, `can` stands around `regex(pattern, text)`";
+            let message = "in a filter, `can` takes `regex(pattern, text)`";
             return Err(self.fail_with(span, message, PATTERN_EXAMPLE));
         };
         let text = self.compile(text, depth);
@@ -316,7 +316,7 @@ impl Compiler<'_> {
         }
         let pattern = self.constant(pattern)?;
         let Some(written) = pattern.as_str() else {
-            let message = format!("a pattern is a string, not {}", pattern.kind());
+            let message = format!("a pattern must be a string, not {}", pattern.kind());
             return Err(self.fail(&pattern_span, message));
         };
         let regex = functions::compile_pattern(written).map_err(|why| {

@@ -114,10 +114,10 @@ impl Reader<'_> {
             .or_else(|| shape.hint.map(str::to_owned))
             .or_else(|| match known {
                 [] if shape.title == FILE.title => {
-                    Some("values to be used in several places stand in `locals { … }`".to_owned())
+                    Some("define values that several places use in `locals { … }`".to_owned())
                 }
                 [] => None,
-                _ => Some(format!("known here: {}", listed(known.iter().copied()))),
+                _ => Some(format!("valid here: {}", listed(known.iter().copied()))),
             });
         self.error(&span, message, help);
     }
@@ -138,7 +138,7 @@ impl Reader<'_> {
         let help = did_you_mean(name, known.clone().chain(shape.attributes.iter().copied()))
             .or_else(|| match shape.blocks {
                 [] => None,
-                _ => Some(format!("known here: {}", listed(known))),
+                _ => Some(format!("valid here: {}", listed(known))),
             });
         self.error(&span, message, help);
     }
@@ -198,8 +198,8 @@ impl Reader<'_> {
         let mut seen = BTreeSet::new();
         for (name, span) in names {
             if !seen.insert(name) {
-                let help = "names are unique in a file: rename one of them";
-                let message = format!("there is a {what} `{name}` already");
+                let help = "rename one of them";
+                let message = format!("duplicate {what} `{name}`");
                 self.error(span, message, Some(help.to_owned()));
             }
         }
@@ -212,7 +212,7 @@ impl Reader<'_> {
 
     fn settings(&self, block: Block, declared: &mut Declared) {
         if declared.settings.is_some() {
-            return self.error(&header(&block), "there is a `dstream` block already", None);
+            return self.error(&header(&block), "duplicate `dstream` block", None);
         }
         self.no_label(&block);
         let parts = self.parts(block.body, &SETTINGS);
@@ -232,7 +232,7 @@ impl Reader<'_> {
         let mut parts = self.parts(block.body, &VARIABLE);
         let constant = |attribute: &Attribute, wanted: &str| {
             let span = span_of(&attribute.value);
-            self.error(&span, format!("`{}` is {wanted}", attribute.key.as_str()), None);
+            self.error(&span, format!("`{}` must be {wanted}", attribute.key.as_str()), None);
         };
         if let Some(description) = parts.take("description")
             && !description.value.is_str()
@@ -262,7 +262,7 @@ impl Reader<'_> {
                 Structure::Attribute(attribute) => {
                     let name = attribute.key.as_str().to_owned();
                     if declared.locals.iter().any(|local| local.name == name) {
-                        let message = format!("there is a local `{name}` already");
+                        let message = format!("duplicate local `{name}`");
                         self.error(&span_of(&attribute.key), message, None);
                     } else {
                         declared.locals.push(Local { name, value: attribute.value });
@@ -336,7 +336,7 @@ impl Reader<'_> {
         let mut seen = BTreeSet::new();
         for label in labels {
             if !seen.insert(label.text.as_str()) {
-                let message = format!("there is a block `{}` in this task already", label.text);
+                let message = format!("duplicate block label `{}` in this task", label.text);
                 self.error(&label.span, message, Some("rename one of them".to_owned()));
             }
         }
@@ -369,8 +369,8 @@ impl Reader<'_> {
                 _ => None,
             };
             if shape.map_or(config.is_some(), |(at, _)| fixed[at].is_some()) {
-                let message = format!("there is a `{}` here already", block.ident.as_str());
-                self.error(&span, message, Some("put everything into one".to_owned()));
+                let message = format!("duplicate `{}`", block.ident.as_str());
+                self.error(&span, message, Some("merge them into one".to_owned()));
             } else if let Some((at, shape)) = shape {
                 fixed[at] = Some(self.fields(block, shape));
             } else {
@@ -403,9 +403,9 @@ impl Reader<'_> {
             [first, others @ ..] => {
                 let first = first.key.as_str();
                 for other in others {
-                    let message = format!("this {side} names a provider already, by `{first}`");
+                    let message = format!("this {side} already has a provider: `{first}`");
                     let kinds = listed(PROVIDER_KINDS);
-                    let help = format!("exactly one of {kinds} stands in each block");
+                    let help = format!("each block takes exactly one of {kinds}");
                     self.error(&span_of(&other.key), message, Some(help));
                 }
                 None

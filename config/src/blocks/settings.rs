@@ -23,7 +23,7 @@ pub(crate) fn read(
     for block in &declared.trust {
         let Some(policy) = policy(block, values) else { continue };
         if trust.iter().any(|other| other.pattern.is_same(&policy.pattern)) {
-            let message = "there is a `trust` block for this pattern already";
+            let message = "duplicate `trust` block for this pattern";
             let help = "where any of several keys may have signed, write public_key = [file(\"a.pub\"), file(\"b.pub\")]";
             values.fail_with(&block.pattern.span, message, Some(help.to_owned()));
             continue;
@@ -49,13 +49,13 @@ fn required_version(declared: &SettingsDeclaration, values: &Evaluator<'_>) {
     match is_met(&required.text, VERSION) {
         Some(true) => {}
         Some(false) => {
-            let message = format!("this is DStream {VERSION}, which the file does not accept");
-            let help = "install a version that it does, or change `required_version`";
+            let message = format!("this file does not accept DStream {VERSION}");
+            let help = "install an accepted version, or change `required_version`";
             values.fail_with(&required.span, message, Some(help.to_owned()));
         }
         None => {
             let help = "write it like \">= 0.1\", \">= 0.1, < 2\", \"~> 0.1\" or \"0.1.0\"";
-            let message = "this is no requirement of a version";
+            let message = "invalid version requirement";
             values.fail_with(&required.span, message, Some(help.to_owned()));
         }
     }
@@ -68,7 +68,7 @@ fn registry(declared: &SettingsDeclaration, values: &Evaluator<'_>) -> Option<St
         Ok(_) => Some(registry.text),
         Err(_) => {
             let help = "a registry is a host, with a namespace if need be: \"ghcr.io/katasec\"";
-            let message = "this is no registry";
+            let message = "invalid registry";
             values.fail_with(&registry.span, message, Some(help.to_owned()));
             None
         }
@@ -98,7 +98,7 @@ fn insecure_registries(declared: &SettingsDeclaration, values: &Evaluator<'_>) -
     let Ok(value) = values.value(&attribute.value) else { return Vec::new() };
     let kind = value.kind();
     let Data::List(items) = value.data else {
-        let message = format!("`insecure_registries` is a list of strings, not {kind}");
+        let message = format!("`insecure_registries` must be a list of strings, not {kind}");
         let help = "write it like [\"registry.lan:5000\"]";
         values.fail_with(&span, message, Some(help.to_owned()));
         return Vec::new();
@@ -110,7 +110,7 @@ fn insecure_registries(declared: &SettingsDeclaration, values: &Evaluator<'_>) -
                 registries.push(canonical_registry(&host));
             }
             _ => {
-                let message = "`insecure_registries` has hosts with their ports only";
+                let message = "`insecure_registries` takes hosts with their ports only";
                 let help =
                     "write it like [\"registry.lan:5000\"], without http:// and without a path";
                 values.fail_with(&span, message, Some(help.to_owned()));
@@ -156,7 +156,7 @@ fn policy(declared: &TrustDeclaration, values: &Evaluator<'_>) -> Option<TrustPo
             Ok(key) => public_keys.push(key),
             Err(error) => {
                 let help = "a public key of ECDSA P-256 in PEM, as `cosign generate-key-pair` writes it; file(\"cosign.pub\") reads one";
-                let message = format!("this is no public key that can be used: {error}");
+                let message = format!("unusable public key: {error}");
                 values.fail_with(&span, message, Some(help.to_owned()));
                 return None;
             }

@@ -60,7 +60,7 @@ pub(super) const OUTPUT: Shape = Shape {
         "stall_timeout",
     ],
     blocks: &["config", "limits", "restart", "sandbox"],
-    hint: Some("what the provider is to know belongs into its `config { … }` block"),
+    hint: Some("the provider's own settings go into its `config { … }` block"),
 };
 pub(super) const RESTART: Shape = Shape {
     title: "a `restart` block",

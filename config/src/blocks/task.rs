@@ -87,7 +87,7 @@ impl TaskReader<'_> {
             ),
             _ => self.values.fail_with(
                 &kind.span,
-                "the type of a task is \"providers\"",
+                "the type of a task must be \"providers\"",
                 Some("leave `type` out, or write \"providers\"".to_owned()),
             ),
         };
@@ -153,7 +153,7 @@ impl TaskReader<'_> {
             }
             "provider_path" => {
                 if text.contains('\0') {
-                    self.values.fail(span, "a path has no NUL character");
+                    self.values.fail(span, "a path must not contain a NUL character");
                     return None;
                 }
                 // A bare name is looked up in PATH; anything else is a file beside the HCL file.
@@ -215,7 +215,7 @@ impl TaskReader<'_> {
                 let message = format!("there is no built-in {side} provider {shown}");
                 let help = did_you_mean(name, of_side()).filter(|_| !secret).unwrap_or_else(|| {
                     format!(
-                        "built in are {}; a program of your own is named by `provider_path`",
+                        "built-in providers: {}; for your own program, use `provider_path`",
                         listed(of_side())
                     )
                 });
@@ -244,14 +244,14 @@ impl TaskReader<'_> {
         self.values.note_secrets(&value);
         let kind = value.kind();
         let Data::Object(items) = value.data else {
-            self.values.fail(&span, format!("`env` is an object, not {kind}"));
+            self.values.fail(&span, format!("`env` must be an object, not {kind}"));
             return None;
         };
         let mut env = Vec::new();
         let mut failed = false;
         for (name, value) in items {
             let problem = if name.is_empty() || name.contains(['=', '\0']) {
-                Some(format!("`{}` is no name of an environment variable", name.escape_debug()))
+                Some(format!("invalid environment variable name `{}`", name.escape_debug()))
             } else {
                 match value.to_text() {
                     Some(text) if text.contains('\0') => {
@@ -261,7 +261,7 @@ impl TaskReader<'_> {
                         env.push((name, text));
                         None
                     }
-                    None => Some(format!("`{name}` is a string, not {}", value.kind())),
+                    None => Some(format!("`{name}` must be a string, not {}", value.kind())),
                 }
             };
             if let Some(problem) = problem {

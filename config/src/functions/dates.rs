@@ -33,7 +33,8 @@ fn timecmp(arguments: &mut Arguments<'_>) -> Outcome {
 fn timeadd(arguments: &mut Arguments<'_>) -> Outcome {
     let moment = moment(arguments)?;
     let duration = arguments.text()?;
-    let duration = parse_duration(&duration)
+    let duration = dstream_template::duration_nanoseconds(&duration)
+        .map(SignedDuration::from_nanos)
         .ok_or_else(|| arguments.refuse("must be a duration such as `1h30m` or `-10s`"))?;
     let local = moment.local.checked_add(duration).ok();
     let local = local.filter(|local| (0..=9999).contains(&local.year()));
@@ -229,51 +230,4 @@ impl Reader<'_> {
         self.rest = rest;
         format!("{digits:0<9}")[..9].parse().ok()
     }
-}
-
-/// A sign, then numbers with units, without blanks; `0` needs no unit. Up to 292 years, as in Go.
-fn parse_duration(text: &str) -> Option<SignedDuration> {
-    let (negative, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Some(SignedDuration::ZERO);
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    let mut sum: i128 = 0;
-    while !rest.is_empty() {
-        let end = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
-        let (number, after) = rest.split_at(end);
-        let unit = after.find(|character: char| character.is_ascii_digit() || character == '.');
-        let (unit, after) = after.split_at(unit.unwrap_or(after.len()));
-        let unit: i128 = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => return None,
-        };
-        sum = sum.checked_add(scaled(number, unit)?)?;
-        rest = after;
-    }
-    let nanoseconds = i64::try_from(if negative { -sum } else { sum }).ok()?;
-    Some(SignedDuration::from_nanos(nanoseconds))
-}
-
-/// A decimal number times `unit`, what is behind the point cut off.
-fn scaled(number: &str, unit: i128) -> Option<i128> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
-        return None;
-    }
-    let digits = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<i128>().ok() };
-    // Beyond 15 digits even a fraction of an hour is below a nanosecond.
-    let fraction = &fraction[..fraction.len().min(15)];
-    let divisor = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    digits(whole)?.checked_mul(unit)?.checked_add(digits(fraction)? * unit / divisor)
 }

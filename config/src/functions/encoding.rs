@@ -10,10 +10,10 @@ use super::{csv, json};
 
 pub(super) const TABLE: &[Function] = &[
     function("base64decode", "text", base64decode),
-    function("base64encode", "text", base64encode),
+    function("base64encode", "text", |arguments| Ok(STANDARD.encode(arguments.text()?).into())),
     function("csvdecode", "text", csvdecode),
     function("jsondecode", "text", jsondecode),
-    function("jsonencode", "value", jsonencode),
+    function("jsonencode", "value", |arguments| Ok(json::encode(&arguments.any()).into())),
     function("urldecode", "text", urldecode),
     function("urlencode", "text", urlencode),
 ];
@@ -24,20 +24,12 @@ const DECODER: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
 
-fn base64encode(arguments: &mut Arguments<'_>) -> Outcome {
-    Ok(STANDARD.encode(arguments.text()?).into())
-}
-
 /// Line ends between the characters are skipped; the result must be UTF-8.
 fn base64decode(arguments: &mut Arguments<'_>) -> Outcome {
     let text = arguments.text()?.replace(['\r', '\n'], "");
     let bytes = DECODER.decode(text).map_err(|_| arguments.refuse("is not base64"))?;
     let text = String::from_utf8(bytes);
     text.map(Into::into).map_err(|_| "what it encodes is not UTF-8 text".to_owned())
-}
-
-fn jsonencode(arguments: &mut Arguments<'_>) -> Outcome {
-    Ok(json::encode(&arguments.any()).into())
 }
 
 fn jsondecode(arguments: &mut Arguments<'_>) -> Outcome {

@@ -1,9 +1,8 @@
 //! JSON, written as Terraform writes it: keys in order, no blanks, no exponents, and `<`, `>`, `&`
 //! and the line separators U+2028 and U+2029 escaped, so that it can stand inside HTML.
 
-use std::fmt::Write as _;
-
 use crate::values::value::{Data, Value, number_text};
+use dstream_template::json_text;
 
 /// `value` as JSON.
 pub(super) fn encode(value: &Value) -> String {
@@ -25,7 +24,7 @@ fn write_value(value: &Value, out: &mut String) {
         Data::Null => out.push_str("null"),
         Data::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
         Data::Number(number) => out.push_str(&number_text(number)),
-        Data::String(text) => write_text(text, out),
+        Data::String(text) => out.push_str(&json_text(text, false)),
         Data::List(items) => {
             out.push('[');
             for (at, item) in items.iter().enumerate() {
@@ -44,30 +43,11 @@ fn write_value(value: &Value, out: &mut String) {
                 if at > 0 {
                     out.push(',');
                 }
-                write_text(key, out);
+                out.push_str(&json_text(key, false));
                 out.push(':');
                 write_value(item, out);
             }
             out.push('}');
         }
     }
-}
-
-fn write_text(text: &str, out: &mut String) {
-    out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '<' | '>' | '&' | '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}' => {
-                // Writing into a String cannot fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
-            }
-            _ => out.push(character),
-        }
-    }
-    out.push('"');
 }

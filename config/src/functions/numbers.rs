@@ -14,11 +14,11 @@ pub(super) const TABLE: &[Function] = &[
     function("ceil", "number", ceil),
     function("floor", "number", floor),
     function("log", "number, base", log),
-    function("max", "numbers...", max),
-    function("min", "numbers...", min),
+    function("max", "numbers...", |arguments| extreme(arguments, Ordering::Greater)),
+    function("min", "numbers...", |arguments| extreme(arguments, Ordering::Less)),
     function("parseint", "text, base", parseint),
     function("pow", "base, exponent", pow),
-    function("signum", "number", signum),
+    function("signum", "number", |arguments| Ok(arguments.whole()?.signum().into())),
 ];
 
 /// A number of up to 64 bits, signed or not, without loss.
@@ -74,14 +74,6 @@ fn log(arguments: &mut Arguments<'_>) -> Outcome {
     let number = float(&arguments.number()?);
     let base = float(&arguments.number()?);
     from_float(number.ln() / base.ln())
-}
-
-fn max(arguments: &mut Arguments<'_>) -> Outcome {
-    extreme(arguments, Ordering::Greater)
-}
-
-fn min(arguments: &mut Arguments<'_>) -> Outcome {
-    extreme(arguments, Ordering::Less)
 }
 
 fn extreme(arguments: &mut Arguments, wanted: Ordering) -> Outcome {
@@ -146,8 +138,4 @@ fn pow(arguments: &mut Arguments<'_>) -> Outcome {
         Some(number) => Ok(number.into()),
         None => from_float(float(&base).powf(float(&exponent))),
     }
-}
-
-fn signum(arguments: &mut Arguments<'_>) -> Outcome {
-    Ok(arguments.whole()?.signum().into())
 }

@@ -22,7 +22,7 @@ pub(super) const TABLE: &[Function] = &[
     function("title", "text", title),
     function("trim", "text, characters", trim),
     function("trimprefix", "text, prefix", trimprefix),
-    function("trimspace", "text", trimspace),
+    function("trimspace", "text", |arguments| Ok(arguments.text()?.trim().into())),
     function("trimsuffix", "text, suffix", trimsuffix),
     function("upper", "text", upper),
 ];
@@ -131,10 +131,6 @@ fn trimprefix(arguments: &mut Arguments<'_>) -> Outcome {
 fn trimsuffix(arguments: &mut Arguments<'_>) -> Outcome {
     let text = arguments.text()?;
     Ok(text.strip_suffix(arguments.text()?.as_str()).unwrap_or(&text).into())
-}
-
-fn trimspace(arguments: &mut Arguments<'_>) -> Outcome {
-    Ok(arguments.text()?.trim().into())
 }
 
 fn strrev(arguments: &mut Arguments<'_>) -> Outcome {

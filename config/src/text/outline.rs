@@ -460,7 +460,7 @@ mod tests {
             ("a = \"b\nc = 1\n", 4, "this string has no closing quote on its line"),
             ("a = \"${b\"\nc = 1\n", 5, "this interpolation has no `}`"),
             ("a = <<E\nb\n", 4, "this heredoc has no closing `E` on a line of its own"),
-            ("a = 1\n}\n", 6, "`}` closes nothing"),
+            ("a = 1\n}\n", 6, "unmatched `}`"),
             ("a = \"{{ b\"\n", 5, "this template action has no `}}`"),
         ] {
             assert_eq!(problems(text), [(at, message.to_owned())], "{text}");

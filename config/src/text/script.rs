@@ -137,7 +137,7 @@ impl Script {
         let warning = Diagnostic::warning(
             &source,
             left[0].clone(),
-            "this action makes the whole file be rendered as text before it is read as HCL",
+            "because of this action, the whole file is rendered as text before it is read as HCL",
         )
         .with_label("stands around HCL, not inside a value")
         .with_help(

@@ -102,34 +102,41 @@ fn explain(script: &Script, error: &Error, statement: Option<&Range<usize>>) -> 
         return error(&format!("`{word}` is set twice here")).with_help("remove one of them");
     }
     if message.contains("unique object key") {
-        return error("this key stands twice in the object").with_help("remove one of them");
+        return error("duplicate key in the object").with_help("remove one of them");
     }
     if message.contains("nesting depth") || message.contains("chained binary operators") {
         return error("this is nested too deeply");
     }
     if message.contains("escape sequence") || message.contains("hex code") {
         let start = text[..at].rfind('\\').unwrap_or(at);
-        return script.error(&(start..at), "this is no escape sequence").with_help(
+        return script.error(&(start..at), "invalid escape sequence").with_help(
             "HCL has \\n, \\r, \\t, \\\", \\\\, \\uXXXX and \\UXXXXXXXX; a backslash is `\\\\`",
         );
     }
     let one_line = statement.is_some_and(|span| !text[span.clone()].contains('\n'));
     if one_line && (message.contains("block body") || is_second_attribute(text, statement, at)) {
-        return error("a block on one line holds one attribute, and this is more")
-            .with_help("write each attribute and each block on a line of its own");
+        return error("a one-line block can hold only one attribute")
+            .with_help("put each attribute and each block on its own line");
     }
     if message.contains("invalid structure") || (message == "unexpected token" && !word.is_empty())
     {
-        return error("neither an attribute nor a block")
+        return error("expected an attribute or a block")
             .with_help("an attribute is `name = value`, a block `name { … }`");
     }
     if message.contains("invalid expression") || rest.starts_with('\n') && is_after_equals(text, at)
     {
-        return error("a value is missing here").with_help("a text needs quotes");
+        return error("expected a value").with_help("strings need quotes");
     }
     if message.contains("expected newline") {
-        return error("this does not belong to the value before it")
-            .with_help("each attribute stands on a line of its own; a text needs quotes");
+        let unexpected = if word.is_empty() { &rest[..first] } else { word };
+        let negated = text[..at].trim_end().ends_with(" not");
+        let help = match word {
+            "and" => "write `&&`",
+            "or" => "write `||`",
+            _ if negated => "write `!` instead of `not`",
+            _ => "put each attribute on its own line; strings need quotes",
+        };
+        return error(&format!("unexpected `{unexpected}` after the value")).with_help(help);
     }
     error(message)
 }

@@ -23,7 +23,7 @@ impl Scanner<'_> {
             .position(|frame| closes(frame) || matches!(frame, Frame::Interpolation { .. }));
         let found = reach.filter(|&depth| closes(&self.frames[self.frames.len() - 1 - depth]));
         let Some(depth) = found else {
-            let message = format!("`{}` closes nothing", char::from(byte));
+            let message = format!("unmatched `{}`", char::from(byte));
             let (span, help) = (at..at + 1, None);
             return self.found.problems.push(Problem { span, message, help, stray: true });
         };
@@ -170,7 +170,7 @@ impl Scanner<'_> {
             self.problem(
                 open..open + 1,
                 "this block is not closed".to_owned(),
-                Some("add a `}` behind its last attribute"),
+                Some("add a `}` after its last attribute"),
             );
         }
         self.sort();

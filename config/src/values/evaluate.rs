@@ -180,7 +180,7 @@ impl<'a> Evaluator<'a> {
             match (name, value) {
                 (Ok(name), Ok(value)) => {
                     if items.insert(name, value).is_some() {
-                        self.fail(&span, "this key stands twice in the object");
+                        self.fail(&span, "duplicate key in the object");
                         failed = true;
                     }
                 }
@@ -192,7 +192,7 @@ impl<'a> Evaluator<'a> {
 
     fn key(&self, key: &Value, span: &Range<usize>) -> Result<String, Failed> {
         key.to_text().ok_or_else(|| {
-            self.fail(span, format!("a key is a string or a number, not {}", key.kind()))
+            self.fail(span, format!("a key must be a string or a number, not {}", key.kind()))
         })
     }
 
@@ -217,7 +217,7 @@ impl<'a> Evaluator<'a> {
         } else {
             "only plain values can stand here"
         };
-        self.fail_with(span, message, Some("a text needs quotes".to_owned()))
+        self.fail_with(span, message, Some("strings need quotes".to_owned()))
     }
 
     /// The value that `scope` or the file gives the first name of a traversal.
@@ -239,7 +239,7 @@ impl<'a> Evaluator<'a> {
     ) -> Result<bool, Failed> {
         let value = self.evaluate(expression, scope)?;
         value.to_bool().ok_or_else(|| {
-            let message = format!("a condition is true or false, not {}", value.kind());
+            let message = format!("a condition must be true or false, not {}", value.kind());
             self.fail(&span_of(expression), message)
         })
     }
@@ -306,7 +306,7 @@ impl<'a> Evaluator<'a> {
                 }
             } else if object.insert(key, value).is_some() {
                 let help =
-                    "to collect the values of equal keys in lists, write `...` behind the value";
+                    "to collect the values of equal keys in lists, write `...` after the value";
                 return Err(self.fail_with(
                     &key_span,
                     "two elements have the same key",

@@ -12,7 +12,7 @@ use dstream_task::{Diagnostic, Secrets};
 pub(crate) struct Log {
     problems: RefCell<Vec<Diagnostic>>,
     secrets: RefCell<BTreeSet<String>>,
-    /// What `nonsensitive` let go.
+    /// What `nonsensitive` revealed.
     revealed: RefCell<BTreeSet<String>>,
     bytes: Cell<usize>,
     depth: Cell<usize>,

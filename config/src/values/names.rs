@@ -90,9 +90,9 @@ impl<'a> Names<'a> {
         } else {
             let known = locals.into_iter().chain(by.line_names.iter().copied());
             did_you_mean(name, known).unwrap_or_else(|| match by.line_names {
-                [] => format!("a text needs quotes: \"{name}\""),
+                [] => format!("strings need quotes: \"{name}\""),
                 _ => format!(
-                    "a text needs quotes: \"{name}\"; a line's field is written `metadata.{name}` \
+                    "strings need quotes: \"{name}\"; a line's field is written `metadata.{name}` \
                      or `data.{name}`"
                 ),
             })
@@ -107,7 +107,7 @@ impl<'a> Names<'a> {
             Some(name) => format!("write `{prefix}.{name}`, for example"),
             None => format!("this file declares no {}", root.title()),
         };
-        by.fail_with(span, format!("`{prefix}` needs a name behind it"), Some(help))
+        by.fail_with(span, format!("`{prefix}` needs a name after it"), Some(help))
     }
 
     /// The value of a name.
@@ -135,7 +135,7 @@ impl<'a> Names<'a> {
             Some(Slot::Done(outcome)) => Some(outcome.clone()),
             Some(Slot::InProgress) => {
                 let path = self.path(&format!("{}.{name}", root.prefix()));
-                let message = format!("these refer to each other: {path}");
+                let message = format!("circular reference: {path}");
                 return Err(by.fail(span, message));
             }
             None => None,

@@ -100,12 +100,12 @@ impl Evaluator<'_> {
             Data::String(name) => self.attribute(value, name, span),
             Data::Number(number) => match number.as_u64() {
                 Some(index) => self.item(value, index, span),
-                None => Err(self.fail(span, "an index is a whole number from 0")),
+                None => Err(self.fail(span, "an index must be a whole number from 0")),
             },
-            _ => {
-                Err(self
-                    .fail(span, format!("an index is a number or a string, not {}", index.kind())))
-            }
+            _ => Err(self.fail(
+                span,
+                format!("an index must be a number or a string, not {}", index.kind()),
+            )),
         }
     }
 

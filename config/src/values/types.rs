@@ -134,7 +134,7 @@ impl Type {
     }
 }
 
-/// Items know for themselves whether they are secrets; other values are told.
+/// Items know for themselves whether they are secrets; other values get the flag here.
 fn with(data: Data, secret: bool) -> Value {
     let holds = matches!(data, Data::List(_) | Data::Object(_));
     Value::new(data).tainted(secret && !holds)
@@ -169,10 +169,10 @@ pub(crate) fn parse(expression: &Expression) -> Result<Type, (Range<usize>, Stri
                     .map(|(key, value)| attribute(key, value.expr()))
                     .collect::<Result<_, _>>()
                     .map(Type::Object),
-                _ => Err((span, format!("`{name}(…)` is no type"))),
+                _ => Err((span, format!("unknown type `{name}(…)`"))),
             }
         }
-        _ => Err((span, "this is no type".to_owned())),
+        _ => Err((span, "invalid type".to_owned())),
     }
 }
 
@@ -210,7 +210,7 @@ fn named(name: &str, span: &Range<usize>) -> Result<Type, (Range<usize>, String)
             let meant = did_you_mean(name, NAMES).map(|meant| format!("; {meant}"));
             return Err((
                 span.clone(),
-                format!("`{name}` is no type{}", meant.unwrap_or_default()),
+                format!("unknown type `{name}`{}", meant.unwrap_or_default()),
             ));
         }
     })

@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use jiff::Zoned;
 
+use super::super::context::{Context, Outcome, Problem, TextBuilder};
 use super::super::limits::VALUE_DEPTH_MAX;
-use super::super::machine::{Machine, Outcome, Problem, TextBuilder};
 use super::super::show::show;
 use super::super::value::{DictId, List, Value};
 
 /// One call. An argument is counted from 0 and, up to the function's least number, always there.
 pub(in super::super) struct Call<'m, 's> {
-    pub(in super::super) machine: &'m mut Machine<'s>,
+    pub(in super::super) context: &'m mut Context<'s>,
     pub(in super::super) name: &'static str,
     /// The call in the source.
     pub(in super::super) span: &'m Range<usize>,
@@ -35,7 +35,7 @@ impl Call<'_, '_> {
     }
 
     pub(super) fn is_true(&self, index: usize) -> bool {
-        self.value(index).is_true(&self.machine.dicts)
+        self.value(index).is_true(&self.context.dicts)
     }
 
     /// The error that an argument is of the wrong type.
@@ -46,7 +46,7 @@ impl Call<'_, '_> {
 
     pub(super) fn text(&mut self, index: usize) -> Result<Rc<str>, Problem> {
         match self.value(index) {
-            Value::Text(text) => self.machine.read(&text),
+            Value::Text(text) => self.context.read(&text),
             _ => Err(self.wrong(index, "a text")),
         }
     }
@@ -83,7 +83,7 @@ impl Call<'_, '_> {
         match self.value(index) {
             Value::Time(time) => Ok(time),
             Value::Int(seconds) => {
-                let zone = self.machine.scope.now.time_zone().clone();
+                let zone = self.context.scope.now.time_zone().clone();
                 let time = jiff::Timestamp::from_second(seconds);
                 time.map(|time| Rc::new(time.to_zoned(zone)))
                     .map_err(|_| Problem::argument(index, "a time so far off is not supported"))
@@ -101,7 +101,7 @@ impl Call<'_, '_> {
     /// A value as printing shows it.
     pub(super) fn show(&mut self, value: &Value) -> Result<String, Problem> {
         let mut shown = TextBuilder::default();
-        show(self.machine, value, &mut shown, 0)?;
+        show(self.context, value, &mut shown, 0)?;
         Ok(shown.into_string())
     }
 
@@ -110,17 +110,17 @@ impl Call<'_, '_> {
         match self.value(index) {
             Value::Nil => Ok(Vec::new()),
             Value::List(list) => {
-                self.machine.check_items(list.items().len())?;
+                self.context.check_items(list.items().len())?;
                 let items = list.items().iter().filter(|item| !matches!(item, Value::Nil));
                 let mut bytes = 0;
                 let mut texts = Vec::new();
                 for item in items {
                     let text = self.show(item)?;
                     bytes += text.len();
-                    self.machine.charge(text.len())?;
+                    self.context.charge(text.len())?;
                     texts.push(text);
                 }
-                self.machine.charge(bytes)?;
+                self.context.charge(bytes)?;
                 Ok(texts)
             }
             value => Ok(vec![self.show(&value)?]),
@@ -128,31 +128,31 @@ impl Call<'_, '_> {
     }
 
     pub(super) fn new_text(&mut self, text: &str) -> Outcome {
-        self.machine.new_text(text)
+        self.context.new_text(text)
     }
 
     pub(super) fn new_texts<'t>(&mut self, texts: impl IntoIterator<Item = &'t str>) -> Outcome {
         let mut items = Vec::new();
         for text in texts {
-            self.machine.check_items(1)?;
-            items.push(self.machine.new_text(text)?);
+            self.context.check_items(1)?;
+            items.push(self.context.new_text(text)?);
         }
-        self.machine.new_list(items)
+        self.context.new_list(items)
     }
 
     /// Whether two values are the same in type and content.
     pub(super) fn same(&mut self, left: &Value, right: &Value) -> Result<bool, Problem> {
-        same(self.machine, left, right, 0)
+        same(self.context, left, right, 0)
     }
 }
 
 fn same(
-    machine: &mut Machine<'_>,
+    context: &mut Context<'_>,
     left: &Value,
     right: &Value,
     depth: usize,
 ) -> Result<bool, Problem> {
-    machine.charge(1)?;
+    context.charge(1)?;
     if depth > VALUE_DEPTH_MAX {
         return Err(Problem::too_deep());
     }
@@ -162,7 +162,7 @@ fn same(
         (Value::Int(left), Value::Int(right)) => left == right,
         (Value::Float(left), Value::Float(right)) => left == right,
         (Value::Text(left), Value::Text(right)) => {
-            machine.charge(left.text.len().min(right.text.len()))?;
+            context.charge(left.text.len().min(right.text.len()))?;
             left.text == right.text
         }
         (Value::Time(left), Value::Time(right)) => left.timestamp() == right.timestamp(),
@@ -171,7 +171,7 @@ fn same(
                 return Ok(false);
             }
             for (left, right) in left.items().iter().zip(right.items()) {
-                if !same(machine, left, right, depth + 1)? {
+                if !same(context, left, right, depth + 1)? {
                     return Ok(false);
                 }
             }
@@ -181,12 +181,12 @@ fn same(
             if left == right {
                 return Ok(true);
             }
-            let (left, right) = (machine.entries(*left)?, machine.entries(*right)?);
+            let (left, right) = (context.entries(*left)?, context.entries(*right)?);
             if left.len() != right.len() {
                 return Ok(false);
             }
             for ((left_key, left), (right_key, right)) in left.iter().zip(&right) {
-                if left_key != right_key || !same(machine, left, right, depth + 1)? {
+                if left_key != right_key || !same(context, left, right, depth + 1)? {
                     return Ok(false);
                 }
             }

@@ -3,7 +3,7 @@
 //! Numbers are read as Sprig reads them (`"010"` is 8, `"3.0"` is 3, an empty text is 0), but a
 //! text that is no number is an error, where Sprig goes on with 0.
 
-use super::super::machine::Problem;
+use super::super::context::Problem;
 use super::super::number::{parse_float, parse_integer};
 use super::super::value::Value;
 use super::{Call, Function, derives, function};

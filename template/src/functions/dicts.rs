@@ -1,8 +1,8 @@
 //! Dictionaries. Keys are texts; what gives a list of them gives it sorted, where Go has any
 //! order.
 
+use super::super::context::{Outcome, Problem};
 use super::super::limits::{ITEM_WORK, ITEMS_MAX};
-use super::super::machine::{Outcome, Problem};
 use super::super::value::{DictId, Entries, Value};
 use super::{Call, Function, MANY, function};
 
@@ -12,18 +12,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("set", (3, 3), set),
     function("unset", (2, 2), |call| {
         let (id, key) = (call.dict(0)?, call.text(1)?);
-        call.machine.dicts.get_mut(id).remove(&*key);
+        call.context.dicts.get_mut(id).remove(&*key);
         Ok(Value::Dict(id))
     }),
     function("hasKey", (2, 2), |call| {
         let (id, key) = (call.dict(0)?, call.text(1)?);
-        Ok(Value::Bool(call.machine.dicts.get(id).contains_key(&*key)))
+        Ok(Value::Bool(call.context.dicts.get(id).contains_key(&*key)))
     }),
     function("keys", (1, MANY), keys),
     function("values", (1, 1), |call| {
         let id = call.dict(0)?;
-        let values = call.machine.entries(id)?.into_values().collect();
-        call.machine.new_list(values)
+        let values = call.context.entries(id)?.into_values().collect();
+        call.context.new_list(values)
     }),
     function("pick", (1, MANY), |call| filtered(call, true)),
     function("omit", (1, MANY), |call| filtered(call, false)),
@@ -36,7 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// Keys and values in turn; a last key without a value gets an empty text.
 fn dict(call: &mut Call<'_, '_>) -> Outcome {
     let mut entries = Entries::new();
-    call.machine.check_items(call.count())?;
+    call.context.check_items(call.count())?;
     for index in (0..call.count()).step_by(2) {
         let key = call.shown(index)?;
         let value = match call.count() > index + 1 {
@@ -45,12 +45,12 @@ fn dict(call: &mut Call<'_, '_>) -> Outcome {
         };
         entries.insert(key, value);
     }
-    call.machine.new_dict(entries)
+    call.context.new_dict(entries)
 }
 
 fn get(call: &mut Call<'_, '_>) -> Outcome {
     let (id, key) = (call.dict(0)?, call.text(1)?);
-    let found = call.machine.dicts.get(id).get(&*key);
+    let found = call.context.dicts.get(id).get(&*key);
     Ok(found.cloned().unwrap_or_else(|| Value::text("")))
 }
 
@@ -61,8 +61,8 @@ fn set(call: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn insert(call: &mut Call<'_, '_>, id: DictId, key: &str, value: Value) -> Result<(), Problem> {
-    call.machine.charge(key.len() + ITEM_WORK)?;
-    let entries = call.machine.dicts.get_mut(id);
+    call.context.charge(key.len() + ITEM_WORK)?;
+    let entries = call.context.dicts.get_mut(id);
     if entries.len() >= ITEMS_MAX {
         return Err(Problem::call(format!("more than {ITEMS_MAX} entries")));
     }
@@ -74,11 +74,11 @@ fn keys(call: &mut Call<'_, '_>) -> Outcome {
     let mut keys = Vec::new();
     for index in 0..call.count() {
         let id = call.dict(index)?;
-        for key in call.machine.entries(id)?.into_keys() {
+        for key in call.context.entries(id)?.into_keys() {
             keys.push(call.new_text(&key)?);
         }
     }
-    call.machine.new_list(keys)
+    call.context.new_list(keys)
 }
 
 fn filtered(call: &mut Call<'_, '_>, keep: bool) -> Outcome {
@@ -87,9 +87,9 @@ fn filtered(call: &mut Call<'_, '_>, keep: bool) -> Outcome {
     for index in 1..call.count() {
         names.insert(call.text(index)?);
     }
-    let mut entries = call.machine.entries(id)?;
+    let mut entries = call.context.entries(id)?;
     entries.retain(|key, _| names.contains(key.as_str()) == keep);
-    call.machine.new_dict(entries)
+    call.context.new_dict(entries)
 }
 
 /// The values that several dicts have under one key.
@@ -98,9 +98,9 @@ fn pluck(call: &mut Call<'_, '_>) -> Outcome {
     let mut values = Vec::new();
     for index in 1..call.count() {
         let id = call.dict(index)?;
-        values.extend(call.machine.dicts.get(id).get(&*key).cloned());
+        values.extend(call.context.dicts.get(id).get(&*key).cloned());
     }
-    call.machine.new_list(values)
+    call.context.new_list(values)
 }
 
 /// `dig "a" "b" default dict`: the value at a path, or the default.
@@ -112,7 +112,7 @@ fn dig(call: &mut Call<'_, '_>) -> Outcome {
         let Value::Dict(id) = found else {
             return Err(Problem::argument(index, "`dig` meets what is no dict before this key"));
         };
-        match call.machine.dicts.get(id).get(&*key) {
+        match call.context.dicts.get(id).get(&*key) {
             Some(value) => found = value.clone(),
             None => return Ok(call.value(last - 1)),
         }
@@ -141,13 +141,13 @@ fn merge_into(
     if depth > super::super::limits::VALUE_DEPTH_MAX {
         return Err(Problem::too_deep());
     }
-    for (key, value) in call.machine.entries(source)? {
-        let there = call.machine.dicts.get(target).get(&key).cloned();
+    for (key, value) in call.context.entries(source)? {
+        let there = call.context.dicts.get(target).get(&key).cloned();
         match (there, &value) {
             (Some(Value::Dict(inner)), Value::Dict(other)) => {
                 merge_into(call, inner, *other, overwrites, depth + 1)?;
             }
-            (Some(there), _) if !overwrites && there.is_true(&call.machine.dicts) => {}
+            (Some(there), _) if !overwrites && there.is_true(&call.context.dicts) => {}
             _ => insert(call, target, &key, value)?,
         }
     }

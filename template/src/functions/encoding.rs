@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use super::super::context::{Outcome, Problem, TextBuilder};
 use super::super::json::{Style, from_json, write};
-use super::super::machine::{Outcome, Problem, TextBuilder};
 use super::strings::printed;
 use super::{Call, Function, derives};
 
@@ -55,7 +55,7 @@ fn b64dec(call: &mut Call<'_, '_>) -> Outcome {
 fn to_json(call: &mut Call<'_, '_>, style: Style) -> Outcome {
     let value = call.value(0);
     let mut out = TextBuilder::default();
-    write(call.machine, &value, style, &mut out, 0)?;
+    write(call.context, &value, style, &mut out, 0)?;
     call.new_text(out.as_str())
 }
 
@@ -63,7 +63,7 @@ fn parse_json(call: &mut Call<'_, '_>) -> Outcome {
     let text = call.text(0)?;
     let json = serde_json::from_str(&text)
         .map_err(|_| Problem::argument(0, "`fromJson` needs JSON here, and this is none"))?;
-    from_json(call.machine, json)
+    from_json(call.context, json)
 }
 
 fn urlquery(call: &mut Call<'_, '_>) -> Outcome {

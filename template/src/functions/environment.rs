@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::super::machine::{Outcome, Problem, TextBuilder};
+use super::super::context::{Outcome, Problem, TextBuilder};
 use super::super::value::{Text, Unset, Value};
 use super::{Call, Function, derives, function};
 
@@ -15,10 +15,10 @@ fn unset(call: &Call<'_, '_>, name: &str) -> Value {
 
 /// The value of a variable, which is a secret whatever it is.
 fn read(call: &mut Call<'_, '_>, name: &str) -> Result<Option<Rc<str>>, Problem> {
-    let Some(value) = call.machine.scope.env.get(name) else { return Ok(None) };
-    call.machine.charge(value.len())?;
+    let Some(value) = call.context.scope.env.get(name) else { return Ok(None) };
+    call.context.charge(value.len())?;
     if !value.is_empty() {
-        call.machine.secrets.insert(value.clone());
+        call.context.secrets.insert(value.clone());
     }
     Ok(Some(value.as_str().into()))
 }
@@ -45,7 +45,7 @@ fn expandenv(call: &mut Call<'_, '_>) -> Outcome {
             Some("") => {}
             Some(name) => match read(call, name)? {
                 Some(value) => {
-                    call.machine.touched_secret = true;
+                    call.context.touched_secret = true;
                     out.push(&value)?;
                 }
                 None => return Ok(unset(call, name)),

@@ -1,7 +1,7 @@
 //! Lists, and Go's `len`, `index` and `slice`, which look into texts and dicts too.
 
+use super::super::context::{Outcome, Problem};
 use super::super::limits::ITEMS_MAX;
-use super::super::machine::{Outcome, Problem};
 use super::super::value::Value;
 use super::conversions::whole;
 use super::{Call, Function, MANY, derives, function};
@@ -51,19 +51,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// A copy of a list's elements, charged for.
 fn items(call: &mut Call<'_, '_>, index: usize) -> Result<Vec<Value>, Problem> {
     let list = call.list(index)?;
-    call.machine.check_items(list.items().len())?;
+    call.context.check_items(list.items().len())?;
     Ok(list.items().to_vec())
 }
 
 fn from(call: &mut Call<'_, '_>, index: usize) -> Outcome {
     let rest = call.rest(index);
-    call.machine.new_list(rest)
+    call.context.new_list(rest)
 }
 
 fn changed(call: &mut Call<'_, '_>, index: usize, change: impl FnOnce(&mut Vec<Value>)) -> Outcome {
     let mut items = items(call, index)?;
     change(&mut items);
-    call.machine.new_list(items)
+    call.context.new_list(items)
 }
 
 fn append(call: &mut Call<'_, '_>) -> Outcome {
@@ -75,7 +75,7 @@ fn len(call: &mut Call<'_, '_>) -> Outcome {
     let length = match call.value(0) {
         Value::Text(text) => text.text.len(),
         Value::List(list) => list.items().len(),
-        Value::Dict(id) => call.machine.dicts.get(id).len(),
+        Value::Dict(id) => call.context.dicts.get(id).len(),
         _ => return Err(call.wrong(0, "a text, a list or a dict")),
     };
     Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
@@ -98,7 +98,7 @@ fn index(call: &mut Call<'_, '_>) -> Outcome {
             }
             Value::Dict(id) => {
                 let key = call.text(index)?;
-                call.machine.dicts.get(id).get(&*key).cloned().unwrap_or(Value::Nil)
+                call.context.dicts.get(id).get(&*key).cloned().unwrap_or(Value::Nil)
             }
             other => {
                 let message = format!("`index` cannot look into {}", other.described());
@@ -131,7 +131,7 @@ fn slice(call: &mut Call<'_, '_>) -> Outcome {
         }
         _ => {
             let items = items(call, 0)?;
-            call.machine.new_list(items.get(start..end).ok_or_else(range)?.to_vec())
+            call.context.new_list(items.get(start..end).ok_or_else(range)?.to_vec())
         }
     }
 }
@@ -140,9 +140,9 @@ fn concat(call: &mut Call<'_, '_>) -> Outcome {
     let mut all = Vec::new();
     for index in 0..call.count() {
         all.extend(items(call, index)?);
-        call.machine.check_items(all.len())?;
+        call.context.check_items(all.len())?;
     }
-    call.machine.new_list(all)
+    call.context.new_list(all)
 }
 
 fn contained(call: &mut Call<'_, '_>, items: &[Value], value: &Value) -> Result<bool, Problem> {
@@ -161,7 +161,7 @@ fn uniq(call: &mut Call<'_, '_>) -> Outcome {
             kept.push(item);
         }
     }
-    call.machine.new_list(kept)
+    call.context.new_list(kept)
 }
 
 fn has(call: &mut Call<'_, '_>) -> Outcome {
@@ -180,13 +180,13 @@ fn without(call: &mut Call<'_, '_>) -> Outcome {
             kept.push(item);
         }
     }
-    call.machine.new_list(kept)
+    call.context.new_list(kept)
 }
 
 fn compact(call: &mut Call<'_, '_>) -> Outcome {
     let mut items = items(call, 0)?;
-    items.retain(|item| item.is_true(&call.machine.dicts));
-    call.machine.new_list(items)
+    items.retain(|item| item.is_true(&call.context.dicts));
+    call.context.new_list(items)
 }
 
 fn chunk(call: &mut Call<'_, '_>) -> Outcome {
@@ -196,16 +196,16 @@ fn chunk(call: &mut Call<'_, '_>) -> Outcome {
     }
     let mut chunks = Vec::new();
     for part in items(call, 1)?.chunks(size) {
-        chunks.push(call.machine.new_list(part.to_vec())?);
+        chunks.push(call.context.new_list(part.to_vec())?);
     }
-    call.machine.new_list(chunks)
+    call.context.new_list(chunks)
 }
 
 fn sort_alpha(call: &mut Call<'_, '_>) -> Outcome {
     let mut texts = call.texts(0)?;
     // Each text is compared about this many times.
     let rounds = usize::try_from(texts.len().max(1).ilog2()).unwrap_or(0) + 1;
-    call.machine.charge(texts.iter().map(String::len).sum::<usize>().saturating_mul(rounds))?;
+    call.context.charge(texts.iter().map(String::len).sum::<usize>().saturating_mul(rounds))?;
     texts.sort_unstable();
     call.new_texts(texts.iter().map(String::as_str))
 }
@@ -218,12 +218,12 @@ fn count(call: &mut Call<'_, '_>, start: i64, end: i64, step: i64) -> Outcome {
         if items.len() == ITEMS_MAX {
             return Err(Problem::call(format!("more than {ITEMS_MAX} elements")));
         }
-        call.machine.charge(1)?;
+        call.context.charge(1)?;
         items.push(Value::Int(number));
         match number.checked_add(step) {
             Some(next) => number = next,
             None => break,
         }
     }
-    call.machine.new_list(items)
+    call.context.new_list(items)
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::super::machine::{Outcome, Problem};
+use super::super::context::{Outcome, Problem};
 use super::super::value::Value;
 use super::{Body, Call, Function, MANY, Manner, derives, function, takes_unset};
 
@@ -121,9 +121,9 @@ fn any(call: &Call<'_, '_>) -> Outcome {
 
 /// Its text is the error; one that holds a secret is not shown.
 fn fail(call: &mut Call<'_, '_>) -> Outcome {
-    call.machine.touched_secret = false;
+    call.context.touched_secret = false;
     let text = call.text(0)?;
-    let hidden = call.machine.touched_secret || text.is_empty();
+    let hidden = call.context.touched_secret || text.is_empty();
     Err(Problem::call(if hidden { "this template calls `fail`" } else { &*text }))
 }
 

@@ -1,6 +1,6 @@
 //! Reckoning. Whole numbers wrap around at 64 bits, as in Go.
 
-use super::super::machine::{Outcome, Problem};
+use super::super::context::{Outcome, Problem};
 use super::super::value::Value;
 use super::conversions::{float, whole};
 use super::{Call, Function, MANY, function};

@@ -17,7 +17,7 @@ mod strings;
 
 pub(super) use call::Call;
 
-use super::machine::Outcome;
+use super::context::Outcome;
 
 /// One function.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 
 use regex::Regex;
 
-use super::super::machine::{Outcome, Problem, TextBuilder};
+use super::super::context::{Outcome, Problem, TextBuilder};
 use super::super::value::Value;
 use super::{Call, Function, derives, function};
 
@@ -60,11 +60,11 @@ impl Pattern {
                 .nest_limit(PATTERN_NESTING_MAX)
                 .build()
         };
-        call.machine.charge(SMALL_BYTES_MAX)?;
+        call.context.charge(SMALL_BYTES_MAX)?;
         if let Ok(regex) = compile(SMALL_BYTES_MAX) {
             return Ok(Self { regex, byte_work: 2 });
         }
-        call.machine.charge(PATTERN_BYTES_MAX)?;
+        call.context.charge(PATTERN_BYTES_MAX)?;
         let regex = compile(PATTERN_BYTES_MAX).map_err(|error| {
             let message = match error {
                 regex::Error::CompiledTooBig(_) => "this regular expression is too large",
@@ -76,7 +76,7 @@ impl Pattern {
     }
 
     fn charge(&self, call: &mut Call<'_, '_>, bytes: usize) -> Result<(), Problem> {
-        call.machine.charge(bytes.saturating_add(1).saturating_mul(self.byte_work))
+        call.context.charge(bytes.saturating_add(1).saturating_mul(self.byte_work))
     }
 
     /// Where it matches, up to `limit` times.
@@ -90,7 +90,7 @@ impl Pattern {
         let mut places = Vec::new();
         for found in self.regex.find_iter(text).take(limit) {
             self.charge(call, text.len() - found.end())?;
-            call.machine.check_items(1)?;
+            call.context.check_items(1)?;
             places.push(found.range());
         }
         Ok(places)
@@ -105,7 +105,7 @@ fn limit(call: &Call<'_, '_>) -> Result<usize, Problem> {
 /// As Go has it: no part before an empty match at the start or behind one at the end.
 fn split(call: &mut Call<'_, '_>) -> Outcome {
     let (pattern, text, limit) = (Pattern::read(call)?, call.text(1)?, limit(call)?);
-    let Some(cuts) = limit.checked_sub(1) else { return call.machine.new_list(Vec::new()) };
+    let Some(cuts) = limit.checked_sub(1) else { return call.context.new_list(Vec::new()) };
     let mut parts = Vec::new();
     let (mut start, mut end) = (0, 0);
     // A match that cuts nothing off does not count; there is one at most.
@@ -138,12 +138,12 @@ fn replace(call: &mut Call<'_, '_>, expands: bool) -> Outcome {
         if expands {
             // A reference gives at most the whole match.
             let longest = by.len() + references.saturating_mul(whole.len());
-            call.machine.charge(longest)?;
+            call.context.charge(longest)?;
             let mut expanded = String::new();
             found.expand(&by, &mut expanded);
             out.push(&expanded)?;
         } else {
-            call.machine.charge(by.len())?;
+            call.context.charge(by.len())?;
             out.push(&by)?;
         }
         end = whole.end();

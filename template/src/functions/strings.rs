@@ -1,7 +1,7 @@
 //! Texts: cutting, trimming, changing case. Lengths and positions count bytes, as in Go; where a
 //! cut would fall into a character, the whole character goes.
 
-use super::super::machine::{Outcome, Problem, TextBuilder};
+use super::super::context::{Outcome, Problem, TextBuilder};
 use super::super::printf::sprintf;
 use super::super::quote::quoted;
 use super::super::value::{Entries, Value};
@@ -53,7 +53,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     derives("printf", (1, MANY), |call| {
         let format = call.text(0)?;
         let rest = call.rest(1);
-        let text = sprintf(call.machine, &format, &rest)?;
+        let text = sprintf(call.context, &format, &rest)?;
         call.new_text(&text)
     }),
 ];
@@ -240,12 +240,12 @@ fn parts<'t>(text: &'t str, separator: &str, limit: Option<usize>) -> Vec<&'t st
 fn split_named(call: &mut Call<'_, '_>, limit: usize, index: usize) -> Outcome {
     let (separator, text) = (call.text(0)?, call.text(index)?);
     let parts = parts(&text, &separator, (limit > 0).then_some(limit));
-    call.machine.check_items(parts.len())?;
+    call.context.check_items(parts.len())?;
     let mut entries = Entries::new();
     for (index, part) in parts.into_iter().enumerate() {
         entries.insert(format!("_{index}"), call.new_text(part)?);
     }
-    call.machine.new_dict(entries)
+    call.context.new_dict(entries)
 }
 
 fn split_list(call: &mut Call<'_, '_>) -> Outcome {

@@ -255,7 +255,7 @@ fn a_policy_holds_however_the_registry_is_written() {
     sandbox.dstream(&["run", "seed"]).said(0, &["singed/*\"` is about none of the providers"]);
     let block = &text[text.find("  trust").unwrap()..=text.find('}').unwrap()];
     sandbox.write("dstream.hcl", text.replace(block, &format!("{block}\n{block}")));
-    sandbox.dstream(&["validate"]).said(2, &["a `trust` block for this pattern already"]);
+    sandbox.dstream(&["validate"]).said(2, &["duplicate `trust` block for this pattern"]);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_policy_that_could_not_work_is_an_error_in_the_file() {
     let Some(registry) = Registry::start() else { return };
     let (sandbox, reference) = prepared(&registry);
     for (key, expected) in [
-        ("file(\"good.key\")", "this is no public key that can be used"),
+        ("file(\"good.key\")", "unusable public key"),
         ("\"ssh-rsa AAAA\"", "not PEM"),
         ("17", "the text of a key, or a list of them"),
         ("file(\"missing.pub\")", "missing.pub"),

@@ -56,7 +56,7 @@ impl Problem {
 pub(super) type Outcome = Result<Value, Problem>;
 
 /// The state of one rendering that functions can reach.
-pub(super) struct Machine<'s> {
+pub(super) struct Context<'s> {
     pub(super) scope: &'s TemplateScope<'s>,
     pub(super) dicts: Dicts,
     /// Environment values that were read, and texts made from them.
@@ -66,7 +66,7 @@ pub(super) struct Machine<'s> {
     work_left: u64,
 }
 
-impl<'s> Machine<'s> {
+impl<'s> Context<'s> {
     pub(super) fn new(scope: &'s TemplateScope<'s>) -> Self {
         Self {
             scope,
