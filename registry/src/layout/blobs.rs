@@ -54,10 +54,10 @@ impl Layout {
         bytes: &mut dyn Read,
     ) -> Result<(), LayoutError> {
         let path = self.blob_path(digest)?;
-        if let Ok(mut there) = self.open_blob(digest, size) {
-            if hash(&mut there, Hasher::sha256()).is_ok_and(|found| found.to_string() == digest) {
-                return Ok(());
-            }
+        if let Ok(mut there) = self.open_blob(digest, size)
+            && hash(&mut there, Hasher::sha256()).is_ok_and(|found| found.to_string() == digest)
+        {
+            return Ok(());
         }
         let folder = self.blobs();
         fs::create_dir_all(&folder).map_err(LayoutError::io(&folder))?;
