@@ -1,8 +1,8 @@
-//! HCL text → validated [`Task`]s, with diagnostics that point at the source.
+//! HCL text → validated [`Task`](dstream_task::Task)s, with diagnostics that point at the source.
 //!
 //! A file goes through `text` (template actions lifted out, HCL parsed) and `blocks` (its
 //! structure) into a [`Document`]; a task of it through `values` (expressions evaluated, with
-//! `functions` and `template`s) into a [`Task`].
+//! `functions` and `template`s) into a [`Task`](dstream_task::Task).
 //!
 //! Knows nothing of processes or bytes. Reads no environment by itself: everything from outside
 //! comes in through [`Surroundings`]; files only where the configuration or the command line names

@@ -17,7 +17,7 @@
 //! - `define`, `template` and `block` are refused, and so are functions that give random values,
 //!   make keys or ask the network: a configuration gives the same task every time.
 //!
-//! A rendering ends, in bounded time and memory, whatever it is given: see [`limits`]. Error
+//! A rendering ends, in bounded time and memory, whatever it is given: see `limits`. Error
 //! messages name types and names, never values, which may be secrets.
 
 mod ast;

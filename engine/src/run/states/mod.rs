@@ -4,7 +4,7 @@
 //! the time, changes the states, and lists the [`Action`]s to perform; `run::runner` performs them and
 //! brings the next event. So a run can be tested without processes (`tests::model`).
 //!
-//! A provider ([`State`], and [`Work`] while its process runs):
+//! A provider ([`State`](provider::State), and [`Work`](provider::Work) while its process runs):
 //!
 //! ```mermaid
 //! stateDiagram-v2
@@ -29,7 +29,7 @@
 //!
 //! A running process can be asked to leave at any point of its work: [`Stop`] says how far that has
 //! come (not asked, SIGTERM, one more moment, SIGKILL). After its exit it goes through the steps of
-//! [`ExitStep`]: its last log lines are read, its exit is evaluated, its pipes are to end. A pipe that
+//! [`ExitStep`](provider::ExitStep): its last log lines are read, its exit is evaluated, its pipes are to end. A pipe that
 //! does not end is held by something that the process has left behind: its process group is killed;
 //! what has left the group is left behind.
 //!
