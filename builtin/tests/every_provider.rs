@@ -3,7 +3,7 @@ use rustix::process::Signal;
 
 use crate::process::{READY, Running, ready, run};
 
-/// The least that it has to be told.
+/// The least configuration that it needs.
 fn config(provider: &ProviderInfo) -> serde_json::Value {
     let path = std::env::temp_dir().join("dstream-test-nothing-is-written-here");
     match (provider.name, provider.side) {
@@ -123,7 +123,7 @@ fn no_output_takes_half_a_line() {
             let config = serde_json::json!({ "path": path, "format": format });
             leave("output file", &config, stream, is_told_to_leave);
             let line = if *format == "data" { "1\n" } else { "{\"data\":1}\n" };
-            // What is told to leave need not take what is there.
+            // What is asked to leave need not take what is there.
             let written = std::fs::read_to_string(&path).unwrap_or_default();
             assert!(written == line || is_told_to_leave && written.is_empty(), "{written}");
         }
@@ -138,7 +138,7 @@ fn no_output_takes_half_a_line() {
 }
 
 /// Has an output read a stream that ends in the middle of a line, or stays open while the output is
-/// told to leave.
+/// asked to leave.
 fn leave(
     provider: &str,
     config: &serde_json::Value,

@@ -170,7 +170,7 @@ fn what_came_before_a_line_that_cannot_be_passed_on_does_not_come_again() {
         let ended = run(INPUT, command(&config, 100, None));
         assert_eq!((ended.code, data(ended.stream())), (Some(1), strings(&["1", "2"])));
         let checkpoint = last_checkpoint(ended.stream());
-        // The line itself does, and is told of again.
+        // The line itself does, and is reported again.
         let ended = run(INPUT, command(&config, 100, Some(&checkpoint)));
         assert_eq!((ended.code, data(ended.stream())), (Some(1), strings(&[])));
         assert!(ended.stderr.contains(":3 (offset 22) is no envelope"), "{}", ended.stderr);

@@ -43,23 +43,23 @@ pub(crate) fn task(global: &Global, name: &str) -> Result<(Task, Settings), Inva
     }
 }
 
-/// Evaluates the `dstream` block. What it warns of has been told with the tasks.
+/// Evaluates the `dstream` block. Its warnings have been reported with the tasks.
 pub(crate) fn settings(
     document: &Document,
     surroundings: &Surroundings,
 ) -> Result<Settings, Invalid> {
     let settings = document.settings(surroundings);
     let (settings, _) = settings.map_err(|problems| invalid(&problems))?;
-    tell_idle_policies(document, surroundings, &settings);
+    warn_of_unused_policies(document, surroundings, &settings);
     Ok(settings)
 }
 
 /// Says which policies are about none of the file's providers: a misspelt one demands nothing.
-fn tell_idle_policies(document: &Document, surroundings: &Surroundings, settings: &Settings) {
+fn warn_of_unused_policies(document: &Document, surroundings: &Surroundings, settings: &Settings) {
     if settings.trust.is_empty() {
         return;
     }
-    // What is wrong with the references is told where they are used.
+    // What is wrong with the references is reported where they are used.
     let Ok((references, _)) = document.references(surroundings) else { return };
     for policy in &settings.trust {
         let covers = |reference: &Reference| policy.covers(reference);

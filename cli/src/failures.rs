@@ -104,7 +104,7 @@ fn cause(kind: &FailureKind) -> Option<String> {
     }
 }
 
-/// What to do where it is the confinement that has ended a provider, as far as that can be told: an
+/// What to do where it is the confinement that has ended a provider, as far as that can be known: an
 /// allocation that failed looks like any other failure.
 fn confinement_hint(kind: &FailureKind, confinement: &Confinement) -> Option<String> {
     match kind {

@@ -50,7 +50,7 @@ impl Stops {
         let (first_seen, first) = bounded(0);
         let (second_seen, second) = bounded(0);
         let stops = Self { tasks: senders.into(), first, second, failed: Arc::default() };
-        let told = stops.clone();
+        let reported = stops.clone();
         let mut signals = Signals::new(caught())?;
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let mut latches = vec![second_seen, first_seen];
@@ -66,7 +66,7 @@ impl Stops {
                     SIGHUP => StopSignal::Hangup,
                     _ => StopSignal::Terminate,
                 };
-                for task in &*told.tasks {
+                for task in &*reported.tasks {
                     let _ = task.try_send(signal);
                 }
             }
@@ -90,7 +90,7 @@ impl Stops {
         self.second.try_recv() == Err(TryRecvError::Disconnected)
     }
 
-    /// Waits until `done` is told or dropped; after a signal for a moment, after a second one not
+    /// Waits until `done` is notified or dropped; after a signal for a moment, after a second one not
     /// at all.
     pub(crate) fn wait_for(&self, done: &Receiver<()>) {
         select! {

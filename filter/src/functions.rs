@@ -25,7 +25,7 @@ pub enum Function {
     Upper,
 }
 
-/// What an argument has to be, for what can be told when the configuration is read.
+/// What an argument has to be, for what can be known when the configuration is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each variant says itself what it is")]
 pub enum Parameter {

@@ -1,5 +1,5 @@
-//! Whole steps of the relay's inside, opened to `benches/` by the feature `bench`. Not part of the
-//! interface: it changes with what it opens.
+//! Single steps of the relay, for benchmarks: framing, the pool, a queue, a meter. They change with the
+//! relay, so nothing but `benches/` should use them.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::block::BlockPool;
 use super::check::{Disposition, LineCheck, Rejected, Rejects};
 use super::framer::Framer;
 use super::meter::{Meter, Moment, Phase};
-use super::portable;
+use super::pump;
 use super::shared::Shared;
 use crate::limits;
 
@@ -41,7 +41,7 @@ impl<C: LineCheck> Framing<C> {
     /// Copies `bytes` in, which stands for a read, and frames them. Returns how many lines come out.
     pub fn feed(&mut self, bytes: &[u8]) -> u64 {
         let mut lines = 0;
-        portable::feed(bytes, &mut self.framer, |framed| {
+        pump::feed(bytes, &mut self.framer, |framed| {
             lines += framed.lines();
             None
         });

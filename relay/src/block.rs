@@ -59,7 +59,7 @@ pub(super) struct BlockPool {
     blocks_count: usize,
     /// Pooled blocks that nobody holds, for a look without the lock.
     free: AtomicUsize,
-    /// Told when its reader waits for a block: then the outputs keep the stream waiting.
+    /// Notified when its reader waits for a block: then the outputs keep the stream waiting.
     meter: Arc<Meter>,
 }
 

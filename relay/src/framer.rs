@@ -58,7 +58,6 @@ impl Framed {
     }
 
     /// How many lines are to be written.
-    #[cfg(feature = "bench")]
     pub(super) fn lines(&self) -> u64 {
         self.before.iter().chain(&self.batch).map(Batch::lines).sum()
     }

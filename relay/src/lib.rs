@@ -20,18 +20,19 @@
 //! the pipes.
 
 mod batch;
-#[cfg(feature = "bench")]
 pub mod bench;
 mod block;
 mod cancel;
 mod check;
 mod counters;
+mod event;
 mod framer;
 pub mod limits;
 mod line_buffer;
 mod meter;
 pub mod pipe;
 mod portable;
+mod pump;
 mod queue;
 mod setup;
 mod shared;
@@ -60,49 +61,10 @@ use shared::Shared;
 
 pub use check::{Disposition, LineCheck, Rejected, Rejects, Verdict};
 pub use counters::{OutputCounters, RelayCounters};
+pub use event::{InputEnd, OutputEnd, RelayEvent};
 pub use framer::Refusal;
 pub use meter::{Meter, Phase};
 pub use transport::Transport;
-
-/// How a relay's reading came to its end.
-#[derive(Debug)]
-pub enum InputEnd {
-    /// The input closed its end; everything whole was handed over.
-    Ended,
-    /// A line must not pass.
-    Refused(Refusal),
-    /// An output could not be written to.
-    OutputGone,
-    /// Reading failed.
-    Failed(io::Error),
-    /// [`Relay::cancel`] was called.
-    Cancelled,
-}
-
-/// How writing to one output came to its end.
-#[derive(Debug)]
-pub enum OutputEnd {
-    /// Everything that was handed over is written and its pipe is closed.
-    Complete,
-    /// Writing failed, usually because the output closed its stdin or died.
-    Broken(io::Error),
-}
-
-/// What a relay tells while it runs; the ends of input and outputs come once.
-#[derive(Debug)]
-pub enum RelayEvent {
-    /// Nothing more is read; the input's pipe is closed.
-    InputEnd(InputEnd),
-    /// Nothing more is written to this output; its pipe is closed.
-    OutputEnd(usize, OutputEnd),
-    /// The source has ended, and its pipe is closed; [`Relay::replace_source`] or
-    /// [`Relay::end_source`] says what comes next. Only where ends can be replaced.
-    SourceEnded,
-    /// A sink could not be written to, or was detached, and its pipe is closed; what is in it is known to
-    /// [`Relay::settle_output`]. [`Relay::replace_sink`] or [`Relay::end_sink`] says what comes next. Only
-    /// where ends can be replaced.
-    SinkBroken(usize, io::Error),
-}
 
 /// How a relay works.
 #[derive(Debug, Clone, Copy)]
@@ -271,7 +233,7 @@ impl Relay {
         let source = Arc::new(File::from(source));
         self.source = Arc::downgrade(&source);
         if let Some(sources) = &self.sources {
-            // If it is not read, the reading has ended for another reason, which is told.
+            // If it is not read, the reading has ended for another reason, which is reported.
             let _ = sources.send((source, initial));
         }
     }
@@ -283,7 +245,7 @@ impl Relay {
 
     /// Has the writing leave the pipe of an output that has gone, or is to leave: what it has not
     /// begun to write waits for another sink. Answered by [`RelayEvent::SinkBroken`] or
-    /// [`RelayEvent::OutputEnd`], unless that has been told already; where sinks cannot be replaced, with
+    /// [`RelayEvent::OutputEnd`], unless that has been reported already; where sinks cannot be replaced, with
     /// the next line.
     pub fn detach_output(&self, index: usize) {
         self.shared.counters.outputs[index].is_detached.store(true, Ordering::Release);
@@ -293,7 +255,7 @@ impl Relay {
     }
 
     /// Goes on with another sink, beginning with the first line that was not written whole. What was
-    /// written and not read before is lost. Usually after [`RelayEvent::SinkBroken`], which is told
+    /// written and not read before is lost. Usually after [`RelayEvent::SinkBroken`], which is reported
     /// in any case.
     pub fn replace_sink(&mut self, index: usize, sink: OwnedFd) {
         let sink = Arc::new(File::from(sink));

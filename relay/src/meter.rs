@@ -57,11 +57,6 @@ impl Meter {
         }
     }
 
-    /// Whether anything is measured.
-    pub fn is_enabled(&self) -> bool {
-        self.enabled
-    }
-
     pub(super) fn now(&self) -> Moment {
         if !self.enabled {
             return Moment(0);

@@ -79,7 +79,7 @@ pub fn new_mark() -> Mark {
 }
 
 /// Wakes a thread that is blocked in a read of `pipe`, whose writers will neither write nor leave;
-/// the thread has been told to throw away what it reads from the mark on.
+/// the thread has been asked to discard what it reads from the mark on.
 ///
 /// Reading through `poll` would cost every wake-up a system call more, for a case that needs a
 /// process that has escaped from its group. Instead the pipe is opened once more, for writing, and

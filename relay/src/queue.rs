@@ -9,10 +9,10 @@ use crossbeam_channel::{Receiver, select};
 
 use super::batch::Batch;
 use super::counters::RelayCounters;
-use super::portable::Progress;
+use super::pump::Progress;
 use crate::limits::WRITE_BATCHES_MAX;
 
-/// What a writer is told of its pipe.
+/// What a writer is to do about its pipe.
 pub(super) enum Order {
     /// Leave it: its reader has gone, or is to leave.
     Detach,

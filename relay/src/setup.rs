@@ -14,7 +14,7 @@ use super::meter::Phase;
 use super::queue::{Order, Queue, same};
 use super::shared::Shared;
 use super::transport::Transport;
-use super::{InputEnd, OutputEnd, RelayEvent, portable};
+use super::{InputEnd, OutputEnd, RelayEvent, portable, pump};
 #[cfg(target_os = "linux")]
 use super::{splice, uring};
 use crate::pipe;
@@ -159,9 +159,9 @@ impl Plumbing {
     ) -> InputEnd {
         #[cfg(target_os = "linux")]
         if let (Self::Ring, Ok(source)) = (self, uring::RingFile::new(Arc::clone(&source))) {
-            return portable::read_all(source, initial, framer, outlets, shared);
+            return pump::read_all(source, initial, framer, outlets, shared);
         }
-        portable::read_all(portable::SharedFile(source), initial, framer, outlets, shared)
+        pump::read_all(portable::SharedFile(source), initial, framer, outlets, shared)
     }
 
     fn write_all(
@@ -173,8 +173,8 @@ impl Plumbing {
     ) -> OutputEnd {
         #[cfg(target_os = "linux")]
         if let (Self::Ring, Ok(sink)) = (self, uring::RingFile::new(Arc::clone(sink))) {
-            return portable::write_all(sink, queue, shared, index);
+            return pump::write_all(sink, queue, shared, index);
         }
-        portable::write_all(portable::SharedFile(Arc::clone(sink)), queue, shared, index)
+        pump::write_all(portable::SharedFile(Arc::clone(sink)), queue, shared, index)
     }
 }

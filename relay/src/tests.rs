@@ -13,7 +13,8 @@ use proptest::prelude::*;
 
 use super::block::BlockPool;
 use super::framer::{Framer, Refusal};
-use super::portable::{SharedFile, Source, read_all, write_all};
+use super::portable::SharedFile;
+use super::pump::{Source, read_all, write_all};
 use super::queue::Queue;
 use super::shared::Shared;
 use super::{Disposition, InputEnd, LineCheck, OutputEnd, Rejected, Rejects, Verdict};

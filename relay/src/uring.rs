@@ -15,7 +15,7 @@ use io_uring::squeue::Entry;
 use io_uring::types::Fd;
 use tokio_uring::{OneshotOutputTransform, Runtime, UnsubmittedOneshot};
 
-use super::portable::Source;
+use super::pump::Source;
 use crate::pipe;
 
 /// Entries of a ring: one operation at a time, and the runtime's own wake-up.

@@ -26,7 +26,7 @@ impl<'a> Batch<'a> {
         self.lines
     }
 
-    /// One envelope a line. Ends early once the process has been told to leave.
+    /// One envelope a line. Ends early once the process has been asked to leave.
     pub fn envelopes(&self) -> impl Iterator<Item = Envelope<'a>> + use<'a> {
         let Self { mut lines, stop } = *self;
         std::iter::from_fn(move || {

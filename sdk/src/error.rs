@@ -66,7 +66,7 @@ impl From<io::Error> for ProviderError {
     }
 }
 
-/// Marks the [`io::Error`] of this process's own stdout, so that it is told from the broken pipes
+/// Marks the [`io::Error`] of this process's own stdout, so that it is distinguished from the broken pipes
 /// of a provider's connections.
 #[derive(Debug)]
 pub(crate) struct ClosedStdout;

@@ -224,7 +224,7 @@ fn commit<'a, O: Output>(
         }
         (taken, last) = (span.end, Some(id));
     }
-    // Who is told to leave may have left lines out.
+    // Who is asked to leave may have left lines out.
     if let Some(id) = last.filter(|_| !stop.is_requested()) {
         output.commit()?;
         // It stands for all earlier ones, too.

@@ -85,7 +85,7 @@ impl Read for StoppableStdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut ends = [
             PollFd::new(&self.stdin.0, PollFlags::IN),
-            PollFd::new(&self.bell, PollFlags::IN), // hanging up is told without being asked for
+            PollFd::new(&self.bell, PollFlags::IN), // hanging up is reported without being asked for
         ];
         poll(&mut ends, None)?;
         if !ends[1].revents().is_empty() {

@@ -96,7 +96,7 @@ impl Stop {
     /// whether it is among them or not: its second one ends the process.
     pub(crate) fn on_signals(signals: &'static [i32]) -> io::Result<Self> {
         let stop = Self::new();
-        let told = stop.clone();
+        let reported = stop.clone();
         let mut arriving = Signals::new([SIGTERM, SIGINT])?;
         let listen = move || {
             let mut interrupted = false;
@@ -105,7 +105,7 @@ impl Stop {
                     let _ = signal_hook::low_level::emulate_default_handler(signal);
                 }
                 if signals.contains(&signal) {
-                    told.request();
+                    reported.request();
                 }
             }
         };

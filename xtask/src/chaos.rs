@@ -80,7 +80,7 @@ struct Tally {
     duplicates: u64,
     torn: u64,
     /// Without checkpoints: as many as were said to be.
-    told_lost: u64,
+    reported_lost: u64,
 }
 
 pub(crate) fn chaos(arguments: &Arguments) -> Result<(), String> {
@@ -129,7 +129,7 @@ impl Tally {
             self.lines,
             self.duplicates,
             self.torn,
-            self.told_lost
+            self.reported_lost
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Lines of one size, made ahead: only their numbers are written anew each time.
+//! Lines of one size, made ahead: only their numbers are written again each time.
 
 use super::random::Random;
 

@@ -92,7 +92,7 @@ fn reset(global: &Global, task: &str) -> Result<ExitCode, u8> {
         let (name, position) = (quoted(task), quoted(before.get()));
         format!("it was at {before}; to undo: dstream state set {name} {position}\n")
     });
-    Ok(super::print(&format!("task `{task}` begins anew\n{undo}")))
+    Ok(super::print(&format!("task `{task}` starts again\n{undo}")))
 }
 
 fn set(global: &Global, task: &str, text: &str) -> Result<ExitCode, u8> {

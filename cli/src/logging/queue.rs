@@ -39,7 +39,7 @@ struct State {
     /// Bytes that were ever put into the queue, and of these those that have left it.
     added: u64,
     written: u64,
-    /// Log lines dropped that nobody has been told of. While there are any, more are: what is told
+    /// Log lines dropped that that were not reported yet. While there are any, more are dropped: what is reported
     /// stands where they would have.
     dropped: u64,
     /// The writer is to be flushed although there is nothing to write.
@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// A reader that takes a piece only when told to.
+    /// A reader that takes a piece only when notified to.
     struct Slow {
         may: Receiver<()>,
         pieces: SyncSender<String>,

@@ -64,7 +64,7 @@ fn a_run_goes_on_where_the_last_one_was() {
     sandbox.run(&["state", "list"]).said(0, &["TASK", "t  "]);
     sandbox.run(&["state", "show", "t"]).said(0, &["{\"value\":3}\n"]);
     let undo = "dstream state set t '{\"value\":3}'";
-    sandbox.run(&["state", "reset", "t"]).said(0, &["begins anew", undo]);
+    sandbox.run(&["state", "reset", "t"]).said(0, &["starts again", undo]);
     sandbox.run(&["state", "show", "t"]).said(1, &["there is no checkpoint of task `t`"]);
     sandbox.run(&["state", "reset", "t"]).said(1, &["there is no checkpoint"]);
     sandbox.run(&["state", "set", "t", "{\"value\": 1 }"]).said(0, &["resumes from"]);
@@ -279,7 +279,7 @@ fn a_damaged_state_is_an_error_with_a_way_out() {
         assert!(!outcome.stdout.contains("Message"), "{}", outcome.stdout);
     }
     sandbox.run(&["state", "list"]).said(0, &["damaged"]);
-    sandbox.run(&["state", "reset", "t"]).said(0, &["begins anew"]);
+    sandbox.run(&["state", "reset", "t"]).said(0, &["starts again"]);
     sandbox.run_task().said(0, &["Message #3"]);
 }
 
@@ -368,12 +368,12 @@ fn input_that(sandbox: &Sandbox, does: &str) -> Block {
 #[test]
 fn an_input_may_wait_for_its_last_acknowledgement_and_then_its_stdin_ends() {
     let sandbox = Sandbox::new();
-    let waits = "echo '{\"checkpoint\":[3]}'\nexec >&-\ncat > told";
+    let waits = "echo '{\"checkpoint\":[3]}'\nexec >&-\ncat > reported";
     // However long it may take, it is not what ends it.
     let input = input_that(&sandbox, waits).with("shutdown_timeout = \"1h\"");
     sandbox.write_task(&input, &[acknowledges(&sandbox, "out")], AT_LEAST_ONCE);
     sandbox.run_task().said(0, &["1 checkpoint stored", "executed successfully"]);
-    assert_eq!(sandbox.read("told"), b"{\"ack\":[3]}\n");
+    assert_eq!(sandbox.read("reported"), b"{\"ack\":[3]}\n");
     assert_eq!(checkpoint(&sandbox), serde_json::json!([3]));
 }
 

@@ -44,8 +44,8 @@ fn text(sandbox: &Sandbox, name: &str) -> String {
 fn a_line_that_an_output_gives_back_is_a_dead_letter_and_can_be_sent_again() {
     for delivery in ["", AT_LEAST_ONCE] {
         let (sandbox, outcome) = with(&format!("{DEAD}{delivery}"), "");
-        let told = "rejected a line: it is bad: kept as a dead letter";
-        outcome.said(0, &[told, "3 lines (", "1 line rejected by sink"]);
+        let reported = "rejected a line: it is bad: kept as a dead letter";
+        outcome.said(0, &[reported, "3 lines (", "1 line rejected by sink"]);
         assert!(!outcome.stdout.contains("reject"), "{}", outcome.stdout);
         assert_eq!(text(&sandbox, "out"), GOOD);
         let letter: Value = serde_json::from_slice(&sandbox.read("dead/letters")).unwrap();
@@ -75,8 +75,8 @@ fn the_file_output_gives_back_what_has_no_data() {
     };
     let stream = format!("{DEAD}{AT_LEAST_ONCE}\n    validate = \"off\"");
     sandbox.write_task(&source, &[file("data")], &stream);
-    let told = "it is not an envelope, so it has no data to write: kept as a dead letter";
-    sandbox.run_task().said(0, &[told, "1 line rejected by sink"]);
+    let reported = "it is not an envelope, so it has no data to write: kept as a dead letter";
+    sandbox.run_task().said(0, &[reported, "1 line rejected by sink"]);
     assert_eq!(text(&sandbox, "out"), "1\n2\n");
     sandbox.run(&["state", "show", "t"]).is(0, "8\n", "");
     sandbox.run(&["dlq", "replay", "t"]).said(0, &["0 letters replayed, 1 failed again, 0 kept"]);
@@ -143,7 +143,7 @@ fn an_acknowledgement_counts_when_the_letters_before_it_are_on_the_disk() {
 }
 
 /// The number before ` lines` in the line of stderr that has this in it; 0 if there is none.
-fn told(outcome: &Outcome, what: &str) -> usize {
+fn reported(outcome: &Outcome, what: &str) -> usize {
     let Some(line) = outcome.stderr.lines().find(|line| line.contains(what)) else { return 0 };
     let before = line.split(" lines").next().unwrap();
     before.rsplit(' ').next().unwrap().replace(',', "").parse().unwrap()
@@ -171,8 +171,8 @@ fn lines_that_are_given_back_when_there_is_no_room_are_counted() {
         let kept = text(&sandbox, "dead/letters");
         assert!(kept.ends_with('\n') && kept.len() > 30_000, "{} bytes", kept.len());
         let accounted = kept.lines().count()
-            + told(&outcome, not_kept)
-            + told(&outcome, "and never written to `sink`");
+            + reported(&outcome, not_kept)
+            + reported(&outcome, "and never written to `sink`");
         assert_eq!(accounted, LINES, "{outcome:?}");
     }
 

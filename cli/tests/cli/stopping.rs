@@ -10,7 +10,7 @@ use crate::harness::{
     Block, Sandbox, alive, emitted, eventually, has_python, holds_in_time, same_bytes,
 };
 
-/// Both ends note their process ids in `pids`; the input writes until it is told to stop, the
+/// Both ends note their process ids in `pids`; the input writes until it is asked to stop, the
 /// output keeps everything in `out`.
 fn endless(sandbox: &Sandbox) -> (Block, Block) {
     let pid = format!("pidfile {}", sandbox.at("pids"));
@@ -24,7 +24,7 @@ fn flowing(sandbox: &Sandbox) {
     eventually("lines in the output", || sandbox.read_or_empty("out").len() > 10_000);
 }
 
-/// What arrived is every line from the first to one that the input wrote after it had been told to
+/// What arrived is every line from the first to one that the input wrote after it had been notified to
 /// stop, and the input's last words.
 fn drained(sandbox: &Sandbox) {
     let out = sandbox.read("out");
@@ -370,8 +370,9 @@ fn that_a_process_which_has_escaped_holds_the_pipe_is_told_once() {
         });
         running.signal(Signal::TERM);
         let outcome = running.outcome();
-        let told = "a process outside its process group keeps its stdout open and is left running";
-        assert_eq!(outcome.stderr.matches(told).count(), 1, "{transport}: {}", outcome.stderr);
+        let reported =
+            "a process outside its process group keeps its stdout open and is left running";
+        assert_eq!(outcome.stderr.matches(reported).count(), 1, "{transport}: {}", outcome.stderr);
         assert!(alive(escaped.0), "it is left behind");
     }
 }

@@ -178,7 +178,7 @@ fn seqs(sandbox: &Sandbox) -> Vec<u64> {
 }
 
 /// The number in `N lines (…) of task "t" were lost`, written with commas.
-fn told_lost(stderr: &str) -> u64 {
+fn reported_lost(stderr: &str) -> u64 {
     let line = stderr.lines().find(|line| line.contains("of task \"t\" were lost"));
     let number = line.map_or("0", |line| line.split(' ').next().unwrap());
     number.replace(',', "").parse().unwrap()
@@ -198,7 +198,7 @@ fn without_checkpoints_an_output_comes_back_and_what_is_lost_is_counted() {
         let arrived = seqs(&sandbox);
         assert!(arrived.windows(2).all(|pair| pair[0] < pair[1]), "in order, none twice");
         assert_eq!(sandbox.read("starts").len(), 4);
-        assert_eq!(arrived.len() as u64 + told_lost(&outcome.stderr), COUNT);
+        assert_eq!(arrived.len() as u64 + reported_lost(&outcome.stderr), COUNT);
         // The input was not touched.
         assert_eq!(outcome.stderr.matches("source: starting with").count(), 1, "{outcome:?}");
     }
@@ -248,7 +248,7 @@ fn an_idle_output_that_dies_comes_back_for_the_next_line() {
     let outcome = sandbox.run_task();
     outcome.has(0, SUCCEEDED, &["exited while the stream was running (exit status 4)"]);
     assert_eq!(seqs(&sandbox), [1, 2]);
-    assert_eq!(told_lost(&outcome.stderr), 0);
+    assert_eq!(reported_lost(&outcome.stderr), 0);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_process_that_has_escaped_with_the_pipes_of_an_output_does_not_keep_it_away(
             Signal::KILL,
         );
         outcome.has(0, SUCCEEDED, &["restarting in"]);
-        let lost = told_lost(&outcome.stderr);
+        let lost = reported_lost(&outcome.stderr);
         assert_eq!(seqs(&sandbox).len() as u64 + lost, 300_000, "{pipes}: {outcome:?}");
     }
 }
@@ -411,7 +411,7 @@ fn a_command_that_was_not_read_is_no_lost_line() {
         let outcome = running.outcome();
         outcome.said(0, &["attempt 1)"]);
         let arrived = sandbox.read("out").iter().filter(|byte| **byte == b'\n').count() as u64;
-        assert_eq!(told_lost(&outcome.stderr), 30_000 - arrived, "{}", outcome.stderr);
+        assert_eq!(reported_lost(&outcome.stderr), 30_000 - arrived, "{}", outcome.stderr);
     }
 }
 

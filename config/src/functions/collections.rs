@@ -131,7 +131,7 @@ impl Members {
     }
 }
 
-/// An index beyond the end begins anew at the start, a negative one counts from the end.
+/// An index beyond the end starts again at the start, a negative one counts from the end.
 fn element(arguments: &mut Arguments<'_>) -> Outcome {
     let mut items = arguments.list()?;
     if items.is_empty() {

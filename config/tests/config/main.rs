@@ -2,7 +2,7 @@
 //!
 //! A new wrong file goes to `fixtures/config/bad`, a new right one to `fixtures/config/good`; both
 //! are picked up by name. What is expected of each stands beside it; with `UPDATE_FIXTURES=1` it is
-//! written anew, to be read in the diff. What needs other surroundings than [`surroundings`] is a
+//! written again, to be read in the diff. What needs other surroundings than [`surroundings`] is a
 //! test in `language.rs`; what a provider's schema says of a config, in `provider_schema.rs`; what
 //! must hold for any input, in `robust.rs`.
 #![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]

@@ -24,7 +24,7 @@ fn task(text: &str, surroundings: &Surroundings) -> Task {
 }
 
 /// The problems of the input's config, rendered.
-fn told(text: &str, schema: &Value) -> String {
+fn reported(text: &str, schema: &Value) -> String {
     let task = task(text, &surroundings());
     let schema = ConfigSchema::read(schema).unwrap();
     rendered(&diagnose(&task.input, &schema, REFERENCE))
@@ -65,7 +65,7 @@ fn nested() -> Value {
 fn missing_unknown_and_mistyped_fields_are_told_at_their_lines() {
     let text = file("    config {\n      intervall = 5\n      topic     = 7\n    }");
     assert_eq!(
-        told(&text, &fields()),
+        reported(&text, &fields()),
         "\
 test.hcl:4:5: error: missing field `interval` in the config of `ghcr.io/katasec/orders:v1`
   |     config {
@@ -86,14 +86,14 @@ test.hcl:6:7: error: `topic` is a string, not a number, in the config of `ghcr.i
 #[test]
 fn a_config_that_fits_is_not_spoken_of() {
     let text = file("    config {\n      interval = 5\n      tables = [\"a\"]\n    }");
-    assert_eq!(told(&text, &fields()), "");
-    assert_eq!(told(&text, &json!({})), "");
+    assert_eq!(reported(&text, &fields()), "");
+    assert_eq!(reported(&text, &json!({})), "");
 }
 
 #[test]
 fn what_is_missing_without_a_config_is_told_at_the_block() {
     assert_eq!(
-        told(&file(""), &fields()),
+        reported(&file(""), &fields()),
         "\
 test.hcl:2:3: error: missing field `interval` in the config of `ghcr.io/katasec/orders:v1`
   |   input {
@@ -136,11 +136,11 @@ fn one_nested_block_has_its_own_place() {
     let text = file("    config {\n      list {\n      }\n    }");
     check(&text, &nested(), &[(5, 7, "list", "`list` is a list")]);
     assert!(
-        told(&text, &nested()).contains(
+        reported(&text, &nested()).contains(
             "`list` is a list, not an object, in the config of `ghcr.io/katasec/orders:v1`"
         )
     );
-    assert!(told(&text, &nested()).contains("write `list = [{ … }]`"));
+    assert!(reported(&text, &nested()).contains("write `list = [{ … }]`"));
 }
 
 #[test]
@@ -240,11 +240,11 @@ fn no_value_of_a_config_is_shown() {
     let lists = json!({ "properties": { "lock": { "additionalProperties": list } } });
     let none = json!({ "type": "object", "maxProperties": 0 });
     for schema in [fields(), nested(), lists, none] {
-        let told = told(&text, &schema);
-        assert!(!told.is_empty());
-        assert!(!told.contains("0123456789"), "{told}");
+        let reported = reported(&text, &schema);
+        assert!(!reported.is_empty());
+        assert!(!reported.contains("0123456789"), "{reported}");
     }
-    assert!(told(&text, &nested()).contains("missing field `lock.(secret).name`"));
+    assert!(reported(&text, &nested()).contains("missing field `lock.(secret).name`"));
 }
 
 #[test]

@@ -119,7 +119,7 @@ impl Checkpoints {
         self.changed.notify_one();
     }
 
-    /// Where the input is told. Its pipe must not block: an input that does not read is told less.
+    /// Where the input is notified. Its pipe must not block: an input that does not read is notified less.
     pub(crate) fn tell_input(&self, stdin: OwnedFd) {
         let set =
             fcntl_getfl(&stdin).and_then(|flags| fcntl_setfl(&stdin, flags | OFlags::NONBLOCK));
@@ -265,17 +265,17 @@ mod tests {
         let (first, second) = (checkpoints.note(&value(10), 5), checkpoints.note(&value(20), 7));
         checkpoints.acknowledge(0, second).unwrap();
         checkpoints.acknowledge(1, first).unwrap();
-        let mut told = BufReader::new(reader).lines();
-        assert_eq!(told.next().unwrap().unwrap(), r#"{"ack":10}"#);
-        // It is told only what is stored.
+        let mut reported = BufReader::new(reader).lines();
+        assert_eq!(reported.next().unwrap().unwrap(), r#"{"ack":10}"#);
+        // It is notified only what is stored.
         assert_eq!(store.read("t").unwrap().unwrap().checkpoint.get(), "10");
         assert_eq!(checkpoints.report(9), CheckpointReport { stored: 1, lines_again: 4 });
         assert_eq!(checkpoints.acknowledge(1, 3), Err(NeverSent));
         checkpoints.end_notes();
         checkpoints.acknowledge(1, second).unwrap();
         // That was the last there can be: its stdin ends.
-        assert_eq!(told.next().unwrap().unwrap(), r#"{"ack":20}"#);
-        assert!(told.next().is_none());
+        assert_eq!(reported.next().unwrap().unwrap(), r#"{"ack":20}"#);
+        assert!(reported.next().is_none());
         assert_eq!(ended.recv().unwrap(), None);
         assert_eq!(checkpoints.report(9), CheckpointReport { stored: 2, lines_again: 2 });
         assert_eq!(store.read("t").unwrap().unwrap().checkpoint.get(), "20");
@@ -311,9 +311,9 @@ mod tests {
         }
         assert_eq!(store.read("t").unwrap().unwrap().checkpoint.get(), "7");
         checkpoints.end_notes();
-        let mut told = String::new();
-        reader.read_to_string(&mut told).unwrap();
-        assert!(told.ends_with("x\"}\n{\"ack\":7}\n"), "{} bytes", told.len());
+        let mut reported = String::new();
+        reader.read_to_string(&mut reported).unwrap();
+        assert!(reported.ends_with("x\"}\n{\"ack\":7}\n"), "{} bytes", reported.len());
         assert_eq!(ended.recv().unwrap(), None);
     }
 

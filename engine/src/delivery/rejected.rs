@@ -214,8 +214,8 @@ mod tests {
 
     #[test]
     fn dropped_lines_are_reported_singly_only_at_first() {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&told);
+        let reported = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&reported);
         let tell = move |_: &Rejected<'_>, last| seen.lock().unwrap().push(last);
         let mut lines =
             RejectedLines::new(OnInvalid::Drop, None, "t", "in", &Secrets::default(), tell)
@@ -223,9 +223,9 @@ mod tests {
         for _ in 0..2 * REPORTED_MAX {
             assert_eq!(lines.reject(&rejected(b"x")).unwrap(), Disposition::LeaveOut);
         }
-        let told = told.lock().unwrap();
-        assert_eq!(told.len(), REPORTED_MAX as usize);
-        assert_eq!(told.iter().filter(|&&last| last).count(), 1);
+        let reported = reported.lock().unwrap();
+        assert_eq!(reported.len(), REPORTED_MAX as usize);
+        assert_eq!(reported.iter().filter(|&&last| last).count(), 1);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(crate) struct CheckpointCheck<C, T> {
     inner: C,
     /// How many lines have passed.
     lines: u64,
-    /// Told of each, and how many lines came before it; gives the id that the outputs will
+    /// Notified of each, and how many lines came before it; gives the id that the outputs will
     /// acknowledge.
     noted: T,
 }

@@ -8,7 +8,7 @@ use crate::limits::REJECT_REASON_BYTES_MAX;
 
 /// What an output tells DStream in a line of its own.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(crate) enum ControlMessage {
     /// Everything up to this checkpoint is lasting.
     Ack(u64),
     /// It has not taken a line, and goes on.
@@ -27,17 +27,18 @@ pub(crate) struct RejectedLine {
 }
 
 /// What a line of an output says that was asked for acknowledgements.
-pub(crate) fn acks(line: &[u8]) -> Option<Word> {
-    BarrierAck::decode(line).map(|ack| Word::Ack(ack.id))
+pub(crate) fn acks(line: &[u8]) -> Option<ControlMessage> {
+    BarrierAck::decode(line).map(|ack| ControlMessage::Ack(ack.id))
 }
 
 /// Of one that was asked to give lines back.
-pub(crate) fn rejects(line: &[u8]) -> Option<Word> {
-    begins_as_reject(line).then(|| reject_of(line).map_or_else(Word::BadReject, Word::Reject))
+pub(crate) fn rejects(line: &[u8]) -> Option<ControlMessage> {
+    begins_as_reject(line)
+        .then(|| reject_of(line).map_or_else(ControlMessage::BadReject, ControlMessage::Reject))
 }
 
 /// Of one that was asked for both.
-pub(crate) fn acks_and_rejects(line: &[u8]) -> Option<Word> {
+pub(crate) fn acks_and_rejects(line: &[u8]) -> Option<ControlMessage> {
     acks(line).or_else(|| rejects(line))
 }
 
@@ -72,9 +73,9 @@ fn reject_of(line: &[u8]) -> Result<RejectedLine, String> {
 mod tests {
     use super::*;
 
-    fn given_back(line: &[u8]) -> Option<Word> {
+    fn given_back(line: &[u8]) -> Option<ControlMessage> {
         let (line, reason) = (line.to_vec(), "full".to_owned());
-        Some(Word::Reject(RejectedLine { line, reason }))
+        Some(ControlMessage::Reject(RejectedLine { line, reason }))
     }
 
     #[test]
@@ -107,19 +108,20 @@ mod tests {
             r#"{"reject":{"reason":"full","line_base64":"?"}}"#,
         ] {
             let taken = rejects(said.as_bytes());
-            assert!(matches!(taken, Some(Word::BadReject(_))), "{said}: {taken:?}");
+            assert!(matches!(taken, Some(ControlMessage::BadReject(_))), "{said}: {taken:?}");
         }
         for text in ["rejected", "{\"reject\"", "{\"rejects\":7}", "{\"a\":{\"reject\":1}}", ""] {
             assert_eq!(rejects(text.as_bytes()), None, "{text}");
         }
         let ack = b"{\"ack\":{\"id\":7}}\n";
-        assert_eq!((acks(ack), rejects(ack)), (Some(Word::Ack(7)), None));
-        assert_eq!(acks_and_rejects(ack), Some(Word::Ack(7)));
+        assert_eq!((acks(ack), rejects(ack)), (Some(ControlMessage::Ack(7)), None));
+        assert_eq!(acks_and_rejects(ack), Some(ControlMessage::Ack(7)));
         let long = format!(
             "{{\"reject\":{{\"reason\":\"{}\",\"line\":\"\"}}}}",
             "é".repeat(REJECT_REASON_BYTES_MAX)
         );
-        let Some(Word::Reject(RejectedLine { reason, .. })) = rejects(long.as_bytes()) else {
+        let Some(ControlMessage::Reject(RejectedLine { reason, .. })) = rejects(long.as_bytes())
+        else {
             panic!("not taken");
         };
         assert!(reason.len() <= REJECT_REASON_BYTES_MAX + 3 && reason.ends_with("é…"));

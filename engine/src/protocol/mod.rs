@@ -11,6 +11,8 @@ pub use dstream_protocol::{Command, ErrorClass, LifecycleResult, ResultError};
 
 pub(crate) use checkpoint::CheckpointCheck;
 pub use command::{Asked, AskedCheckpoints, command_line};
-pub(crate) use control::{RejectedLine, Word, acks, acks_and_rejects, begins_as_reject, rejects};
+pub(crate) use control::{
+    ControlMessage, RejectedLine, acks, acks_and_rejects, begins_as_reject, rejects,
+};
 pub use envelope::EnvelopeCheck;
 pub use greeting::Greeting;

@@ -23,8 +23,8 @@ impl ProviderExit {
         matches!(self, Self::Code(152) | Self::Signal(24))
     }
 
-    /// Whether it is what a process that was told to stop leaves with: success, death by the
-    /// signal it was told with, or the status a shell gives to that.
+    /// Whether it is what a process that was asked to stop leaves with: success, death by the
+    /// signal it was asked with, or the status a shell gives to that.
     pub fn is_stop(self) -> bool {
         matches!(self, Self::Code(0 | 129 | 130 | 143) | Self::Signal(1 | 2 | 15))
     }

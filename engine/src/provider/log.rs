@@ -28,7 +28,7 @@ impl LogTail {
 }
 
 /// Reads lines until the end, each at most [`LOG_LINE_BYTES_MAX`] long; of a longer one the rest is
-/// passed over and its length said. Blank lines are left out. `secrets` are masked in what is told
+/// passed over and its length said. Blank lines are left out. `secrets` are masked in what is reported
 /// and kept, also one of which the end was passed over.
 pub(super) fn read_log(
     stderr: impl Read,
@@ -90,28 +90,32 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> (Vec<String>, Vec<String>) {
-        let (tail, mut told) = (LogTail::default(), Vec::new());
+        let (tail, mut reported) = (LogTail::default(), Vec::new());
         let mut secrets = Secrets::default();
         secrets.add("huntérs-of-2222");
-        read_log(bytes, &secrets, &tail, |line| told.push(line));
-        (told, tail.lines())
+        read_log(bytes, &secrets, &tail, |line| reported.push(line));
+        (reported, tail.lines())
     }
 
     #[test]
     fn the_last_ten_lines_are_kept_and_all_are_told() {
         let text: String = (1..=12).map(|n| format!("line {n}\n\n")).collect();
-        let (told, tail) = read(text.as_bytes());
-        assert_eq!(told.len(), 12);
-        assert_eq!(tail, told[2..]);
+        let (reported, tail) = read(text.as_bytes());
+        assert_eq!(reported.len(), 12);
+        assert_eq!(tail, reported[2..]);
     }
 
     #[test]
     fn a_long_line_is_cut_and_an_unfinished_one_is_told() {
         let mut text = vec![b'x'; LOG_LINE_BYTES_MAX + 7];
         text.extend_from_slice(b"\r\nlast \xff words");
-        let (told, _) = read(&text);
-        assert!(told[0].ends_with("x … (8 bytes more)"), "{}", &told[0][LOG_LINE_BYTES_MAX..]);
-        assert_eq!(told[1], "last \u{fffd} words");
+        let (reported, _) = read(&text);
+        assert!(
+            reported[0].ends_with("x … (8 bytes more)"),
+            "{}",
+            &reported[0][LOG_LINE_BYTES_MAX..]
+        );
+        assert_eq!(reported[1], "last \u{fffd} words");
     }
 
     #[test]
@@ -119,9 +123,9 @@ mod tests {
         let secret = "huntérs-of-2222";
         for kept in 4..secret.len() {
             let line = "x".repeat(LOG_LINE_BYTES_MAX - kept) + secret + "\n";
-            let (told, tail) = read(line.as_bytes());
-            assert!(told[0].contains("xx(secret) … ("), "{kept}: {}", &told[0][16_000..]);
-            assert_eq!(told, tail);
+            let (reported, tail) = read(line.as_bytes());
+            assert!(reported[0].contains("xx(secret) … ("), "{kept}: {}", &reported[0][16_000..]);
+            assert_eq!(reported, tail);
         }
         assert_eq!(read("a huntérs-of-2222 \n".as_bytes()).0, ["a (secret)"]);
     }

@@ -14,4 +14,4 @@ pub use exit::ProviderExit;
 pub use guard::{Guard, guard_main, name_process};
 pub(crate) use process::{Launch, Pipes, ProcessEvent, ProviderProcess};
 pub use stdio::Terminal;
-pub(crate) use stdio::{FirstLine, Printing, Told, handshake_input, handshake_output};
+pub(crate) use stdio::{ControlLines, FirstLine, Printing, handshake_input, handshake_output};

@@ -58,7 +58,7 @@ impl ProcessGroup {
     }
 }
 
-/// What a process does by itself, told from threads of its own.
+/// What a process does by itself, reported from threads of its own.
 pub(crate) enum ProcessEvent {
     /// A line on stderr, clear of secrets.
     Log(String),

@@ -64,22 +64,22 @@ pub(crate) fn handshake_input(
     read_first_line(stdout)
 }
 
-/// What an output tells DStream, in lines of their own among those for people.
-pub(crate) struct Told<T, F> {
-    /// What a line tells; `None` if it is for people.
+/// The control messages of an output: lines for DStream among those for people.
+pub(crate) struct ControlLines<T, F> {
+    /// The message that a line is; `None` if the line is for people.
     pub(crate) read: fn(&[u8]) -> Option<T>,
-    /// Whether a line that begins like this is waited for, however long it is: up to `bytes_max`.
+    /// Whether a line that begins like this is a message, and is read whole: up to `bytes_max`.
     pub(crate) is_awaited: fn(&[u8]) -> bool,
     pub(crate) bytes_max: usize,
-    /// What a longer one tells; the rest of it is thrown away.
+    /// The message that stands for a longer line; the rest of the line is discarded.
     pub(crate) too_long: fn(usize) -> T,
-    /// Takes it, when everything in front of it has been printed; and whether that is so. It is not
-    /// after the terminal has refused something: what is told may be that it has been shown.
+    /// Takes a message after everything before it was printed, and whether it was printed: after the
+    /// terminal has refused something it was not, and an acknowledgement of it does not count.
     pub(crate) take: F,
 }
 
-impl<T, F> Told<T, F> {
-    /// What a line tells, with or without its newline.
+impl<T, F> ControlLines<T, F> {
+    /// The message that a line is, with or without its newline.
     fn of(&self, line: &[u8]) -> Option<T> {
         let length = line.len() - usize::from(line.ends_with(b"\n"));
         if length > self.bytes_max && (self.is_awaited)(line) {
@@ -89,23 +89,23 @@ impl<T, F> Told<T, F> {
     }
 }
 
-/// Reads an output's first line, hands it to `greeted`, which says how many of the bytes read are
-/// not for the terminal and what of the rest may be for DStream, and prints the rest and all that follows, but for the lines that are
-/// `told`. Once the terminal refuses something, `refused` is called and nothing more is printed, but
-/// all is read, and counted in `printing`: an output must not block because nobody wants to see
-/// what it prints.
+/// Reads an output's first line and hands it to `on_first_line`, which returns how many of the bytes
+/// read are not for the terminal, and which control messages to expect. Prints the rest and all that
+/// follows, except control messages. Once the terminal refuses something, `refused` is called and
+/// nothing more is printed, but all is read, and counted in `printing`: an output must not block
+/// because nobody reads what it prints.
 pub(crate) fn handshake_output<T, F: FnMut(T, bool)>(
     mut stdout: &File,
     terminal: &Terminal,
-    greeted: impl FnOnce(&FirstLine) -> (usize, Option<Told<T, F>>),
+    on_first_line: impl FnOnce(&FirstLine) -> (usize, Option<ControlLines<T, F>>),
     printing: &Printing,
     refused: impl FnOnce(),
 ) {
     let first = read_first_line(&mut stdout);
-    let (taken, told) = greeted(&first);
+    let (taken, control) = on_first_line(&first);
     let mut pending = first.bytes;
     pending.drain(..taken);
-    let mut printed = Printed::new(terminal, printing, told, refused);
+    let mut printed = Printed::new(terminal, printing, control, refused);
     let mut searched = 0;
     loop {
         // Whole lines as soon as there are any, a very long line in pieces.
@@ -125,11 +125,11 @@ pub(crate) fn handshake_output<T, F: FnMut(T, bool)>(
     printed.take(&pending);
 }
 
-/// What an output prints, parted into what it tells and what is for people.
+/// What an output prints, split into control messages and what is for people.
 struct Printed<'a, T, F, R> {
     terminal: &'a Terminal,
     printing: &'a Printing,
-    told: Option<Told<T, F>>,
+    control: Option<ControlLines<T, F>>,
     /// There until the terminal has refused something.
     refused: Option<R>,
     /// What comes next begins a line; else it is the rest of one that was printed in pieces.
@@ -142,24 +142,31 @@ impl<'a, T, F: FnMut(T, bool), R: FnOnce()> Printed<'a, T, F, R> {
     fn new(
         terminal: &'a Terminal,
         printing: &'a Printing,
-        told: Option<Told<T, F>>,
+        control: Option<ControlLines<T, F>>,
         refused: R,
     ) -> Self {
-        Self { terminal, printing, told, refused: Some(refused), begins_line: true, skips: false }
+        Self {
+            terminal,
+            printing,
+            control,
+            refused: Some(refused),
+            begins_line: true,
+            skips: false,
+        }
     }
 
-    /// Whether the rest of a line is needed before anything of it is taken. One that is too long has
-    /// told something by that.
+    /// Whether the rest of a line is needed before anything of it is taken. A line that is too long is
+    /// a message already.
     fn awaits(&mut self, begun: &[u8]) -> bool {
-        let is_told = |told: &&mut Told<T, F>| (told.is_awaited)(begun);
-        let Some(told) = self.told.as_mut().filter(is_told) else { return false };
+        let is_control = |control: &&mut ControlLines<T, F>| (control.is_awaited)(begun);
+        let Some(control) = self.control.as_mut().filter(is_control) else { return false };
         if !self.begins_line || self.skips {
             return false;
         }
-        if begun.len() <= told.bytes_max {
+        if begun.len() <= control.bytes_max {
             return true;
         }
-        (told.take)((told.too_long)(told.bytes_max), self.refused.is_some());
+        (control.take)((control.too_long)(control.bytes_max), self.refused.is_some());
         self.skips = true;
         false
     }
@@ -167,19 +174,20 @@ impl<'a, T, F: FnMut(T, bool), R: FnOnce()> Printed<'a, T, F, R> {
     /// Takes whole lines, a piece of one, or the last one without its newline.
     fn take(&mut self, bytes: &[u8]) {
         let (mut start, mut printed) = (0, 0);
-        while self.told.is_some() && start < bytes.len() {
+        while self.control.is_some() && start < bytes.len() {
             let end = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at + 1);
             let line = &bytes[start..end];
             let begins = std::mem::replace(&mut self.begins_line, line.ends_with(b"\n"));
-            let tells = self.told.as_ref().filter(|_| begins).and_then(|told| told.of(line));
+            let message =
+                self.control.as_ref().filter(|_| begins).and_then(|control| control.of(line));
             if self.skips {
                 self.skips = !self.begins_line;
                 printed = end;
-            } else if let Some(tells) = tells {
+            } else if let Some(message) = message {
                 self.print(&bytes[printed..start]);
                 printed = end;
-                if let Some(told) = &mut self.told {
-                    (told.take)(tells, self.refused.is_some());
+                if let Some(control) = &mut self.control {
+                    (control.take)(message, self.refused.is_some());
                 }
             }
             start = end;
@@ -246,12 +254,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_counts_once_everything_in_front_of_it_is_printed() {
+    fn a_message_counts_once_everything_before_it_is_printed() {
         let read = |line: &[u8]| line.strip_prefix(b"!").map(<[u8]>::to_vec);
-        for (room, told) in [(0, 1), (4, 1), (5, 2), (10, 2), (11, 3), (100, 3)] {
+        for (room, counted) in [(0, 1), (4, 1), (5, 2), (10, 2), (11, 3), (100, 3)] {
             let terminal = Terminal::new(Narrow(room));
             let (mut taken, mut refused) = (0, false);
-            let told_is = Told {
+            let control = ControlLines {
                 read,
                 is_awaited: |_| false,
                 bytes_max: 0,
@@ -260,19 +268,20 @@ mod tests {
             };
             let refuses = || refused = true;
             let printing = Printing::default();
-            let mut printed = Printed::new(&terminal, &printing, Some(told_is), refuses);
+            let mut printed = Printed::new(&terminal, &printing, Some(control), refuses);
             for piece in [&b"!1\ntext\n!2\nmo"[..], b"!re\n!3\n"] {
                 printed.take(piece);
             }
-            assert_eq!((taken, refused), (told, told < 3), "room for {room} bytes");
+            assert_eq!((taken, refused), (counted, counted < 3), "room for {room} bytes");
         }
     }
-    /// What is awaited is never printed in pieces; what is too long is told as that, once, and the
-    /// lines after it are as any.
+    /// A long message is never printed in pieces; one that is too long is reported as that, once, and the
+    /// lines after it are read as usual.
     #[test]
-    fn a_long_line_that_tells_something_is_taken_whole_or_not_at_all() {
+    fn a_long_message_is_taken_whole_or_not_at_all() {
         let read = |line: &[u8]| line.starts_with(b"!").then_some(line.len());
-        for (length, told) in [(70_000, 70_000), (200_000, 200_000), (200_002, 0), (900_000, 0)] {
+        for (length, expected) in [(70_000, 70_000), (200_000, 200_000), (200_002, 0), (900_000, 0)]
+        {
             let long = format!("!{}\n", "x".repeat(length - 2));
             let text = ["ready\n", "text\n", &long, "more\n", &"y".repeat(100_000), "!\n!3\n"];
             let (reader, mut writer) = io::pipe().unwrap();
@@ -291,23 +300,23 @@ mod tests {
             }
             let taken = Arc::new(Mutex::new(Vec::new()));
             let takes = Arc::clone(&taken);
-            let greeted = move |first: &FirstLine| {
-                let told = Told {
+            let on_first_line = move |first: &FirstLine| {
+                let control = ControlLines {
                     read,
                     is_awaited: |line| line.starts_with(b"!"),
                     bytes_max: 200_000,
                     too_long: |_| 0,
                     take: move |length, _| takes.lock().unwrap().push(length),
                 };
-                (first.line_end.unwrap(), Some(told))
+                (first.line_end.unwrap(), Some(control))
             };
             let terminal = Terminal::new(Shown(Arc::clone(&shown)));
             let stdout = File::from(OwnedFd::from(reader));
-            handshake_output(&stdout, &terminal, greeted, &Printing::default(), || {
+            handshake_output(&stdout, &terminal, on_first_line, &Printing::default(), || {
                 panic!("refused")
             });
             feed.join().unwrap();
-            assert_eq!(*taken.lock().unwrap(), [told, 3]);
+            assert_eq!(*taken.lock().unwrap(), [expected, 3]);
             let expected = format!("text\nmore\n{}!\n", "y".repeat(100_000));
             assert_eq!(*shown.lock().unwrap(), expected.as_bytes(), "{length}");
         }

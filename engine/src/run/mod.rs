@@ -50,6 +50,6 @@ pub struct RunContext {
     pub state: StateStore,
     /// How often [`Notice::Stats`] comes; without it nothing is measured.
     pub stats_every: Option<Duration>,
-    /// Told of everything that happens.
+    /// Notified of everything that happens.
     pub observer: Arc<dyn Observer>,
 }

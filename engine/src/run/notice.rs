@@ -1,4 +1,4 @@
-//! What happens during a run, told as it happens. Rendering is the caller's.
+//! What happens during a run, reported as it happens. Rendering is the caller's.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub enum Notice<'a> {
     Log { side: Side, provider: &'a str, line: &'a str },
     /// It has ended as it should.
     Ended { side: Side, provider: &'a str },
-    /// A line was left out; `last` on the last one that is told singly.
+    /// A line was left out; `last` on the last one that is reported on its own.
     LineRejected {
         provider: &'a str,
         line_number: u64,
@@ -37,7 +37,7 @@ pub enum Notice<'a> {
         kept: bool,
         last: bool,
     },
-    /// An output has given a line back; `last` on the last one that is told singly.
+    /// An output has given a line back; `last` on the last one that is reported on its own.
     LineReturned { provider: &'a str, reason: &'a str, kept: bool, last: bool },
     /// Lines begin to flow.
     Relaying { transport: Transport },

@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_guard_that_cannot_be_started_is_told() {
         let nothing = ResolvedProvider { program: "/no/such/program".into(), args: Vec::new() };
-        let told = Arc::new(Told::default());
+        let reported = Arc::new(Told::default());
         let context = RunContext {
             state: crate::delivery::StateStore::new("unused"),
             stats_every: None,
@@ -102,10 +102,10 @@ mod tests {
             env: Vec::new(),
             terminal: Terminal::new(std::io::sink()),
             stop: crossbeam_channel::never(),
-            observer: Arc::clone(&told) as Arc<dyn Observer>,
+            observer: Arc::clone(&reported) as Arc<dyn Observer>,
         };
         assert!(start_guard(&context, None, || {}).is_none());
-        let told = told.0.lock().unwrap();
-        assert!(told.len() == 1 && told[0].starts_with("NoGuard"), "{told:?}");
+        let reported = reported.0.lock().unwrap();
+        assert!(reported.len() == 1 && reported[0].starts_with("NoGuard"), "{reported:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! `restart`: a task that has failed goes on from its last checkpoint, if its providers' policies say
 //! so.
 //!
-//! A run is an attempt. All of its providers are started anew: what an output has not acknowledged
+//! A run is an attempt. All of its providers are started again: what an output has not acknowledged
 //! has to come again, and only the input can send it again. Without checkpoints that would lose lines:
 //! then a provider is started again alone, within the run (`run::states::failures`).
 

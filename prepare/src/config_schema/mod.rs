@@ -1,7 +1,7 @@
 //! `config_schema` of a provider's `provider.json`: what its `config` has to look like, checked
 //! before anything starts.
 //!
-//! It has one of two forms, told apart by [`ConfigSchema::read`]: a map of `fields`, or JSON Schema.
+//! It has one of two forms, distinguished by [`ConfigSchema::read`]: a map of `fields`, or JSON Schema.
 //! A schema comes from a registry: it makes nothing be fetched or read, it cannot take long, and
 //! its texts are shown as text. A config may hold secrets: no message shows a value of one.
 //!

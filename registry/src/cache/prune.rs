@@ -250,10 +250,10 @@ mod tests {
         let cache = Cache::new(folder.path());
         let (_, path) = executable(&cache, b"one");
         let fetching = cache.in_use().unwrap();
-        let (told, waits) = std::sync::mpsc::sync_channel(1);
+        let (reported, waits) = std::sync::mpsc::sync_channel(1);
         let pruning = std::thread::spawn({
             let cache = cache.clone();
-            move || cache.prune(&Keep::default(), false, || told.send(()).unwrap()).unwrap()
+            move || cache.prune(&Keep::default(), false, || reported.send(()).unwrap()).unwrap()
         });
         waits.recv().unwrap();
         assert!(path.exists());

@@ -1,4 +1,4 @@
-//! What can go wrong with a registry, told apart by what a person would do about it.
+//! What can go wrong with a registry, distinguished by what a person would do about it.
 
 use std::error::Error as _;
 use std::time::Duration;

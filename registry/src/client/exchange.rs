@@ -54,7 +54,7 @@ impl Registry {
         }
     }
 
-    /// Sends one request, made anew for each attempt by `build`, and authorizes it if the registry
+    /// Sends one request, made again for each attempt by `build`, and authorizes it if the registry
     /// asks for that. Gives any answer that is not "come back later".
     pub(super) fn send(
         &self,

@@ -31,7 +31,7 @@ impl Fetcher {
     }
 
     /// Checks that every policy about a reference is met. What is in the cache is enough, if it
-    /// meets them: it is verified anew each time.
+    /// meets them: it is verified again each time.
     pub(super) fn check_trust(
         &self,
         reference: &Reference,

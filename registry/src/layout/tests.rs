@@ -27,7 +27,7 @@ fn add(layout: &Layout, bytes: &[u8]) -> String {
     digest
 }
 
-/// A manifest with one layer that is in the layout, told apart by a note.
+/// A manifest with one layer that is in the layout, distinguished by a note.
 fn manifest(layout: &Layout, note: &str) -> Vec<u8> {
     let config = add(
         layout,

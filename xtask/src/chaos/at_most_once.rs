@@ -115,18 +115,19 @@ fn check(folder: &Path, said: &str, tally: &mut Tally) -> Result<(), String> {
     }
     let there = arrived(&folder.join(KILLED), &mut torn)?;
     let missing = LINES - there.len() as u64;
-    let told: u64 = ["` were read from the input and never written to `killed`", "were lost when"]
-        .iter()
-        .filter_map(|what| said.lines().find(|line| line.contains(what)))
-        .map(number_in)
-        .sum();
+    let reported: u64 =
+        ["` were read from the input and never written to `killed`", "were lost when"]
+            .iter()
+            .filter_map(|what| said.lines().find(|line| line.contains(what)))
+            .map(number_in)
+            .sum();
     tally.lines += there.len() as u64;
     tally.torn += torn;
-    tally.told_lost += told;
-    if told == missing {
+    tally.reported_lost += reported;
+    if reported == missing {
         Ok(())
     } else {
-        Err(format!("{missing} lines are missing, {told} are said to be lost"))
+        Err(format!("{missing} lines are missing, {reported} are said to be lost"))
     }
 }
 

@@ -105,9 +105,9 @@ impl Cell {
         let mut run = try_with(lines)?;
         self.lines = Some(lines);
         run.round = round;
-        let told = told(&run, self.scenario);
+        let reported = reported(&run, self.scenario);
         self.runs.push(run);
-        Ok(told)
+        Ok(reported)
     }
 }
 
@@ -129,7 +129,7 @@ fn lines_for(
     Ok(lines)
 }
 
-fn told(run: &Run, scenario: Scenario) -> String {
+fn reported(run: &Run, scenario: Scenario) -> String {
     match (scenario, run.latency) {
         (Scenario::Start, _) => format!("first byte after {:.1} ms", run.first_byte_ms),
         (_, Some(latency)) => format!("p50 {:.0} µs, p99 {:.0} µs", latency.p50_us, latency.p99_us),
@@ -145,7 +145,7 @@ fn say(
     outcome: Result<&str, &String>,
 ) {
     let what = match outcome {
-        Ok(told) => told.to_owned(),
+        Ok(reported) => reported.to_owned(),
         Err(error) => format!("FAILED: {error}"),
     };
     let scenario = scenario.to_string();

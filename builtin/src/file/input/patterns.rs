@@ -1,4 +1,4 @@
-//! Which files: paths and globs, expanded anew each time they are asked for.
+//! Which files: paths and globs, expanded again each time they are asked for.
 
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};

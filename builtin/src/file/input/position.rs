@@ -139,7 +139,7 @@ impl Remembered {
     }
 
     /// Takes out the position of a file. A device may have got another number when the machine
-    /// started anew: then inode and path have to be the same.
+    /// started again: then inode and path have to be the same.
     pub(crate) fn take(&mut self, id: FileId, path: &str) -> Option<Position> {
         let age = self.ages.get(&id).copied().or_else(|| {
             let same = |it: &&Position| it.inode == id.inode && it.path == path;

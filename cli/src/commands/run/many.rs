@@ -27,7 +27,7 @@ pub(super) fn run(runs: &[TaskRun<'_>], host: &Host, stops: &Stops) -> u8 {
 
 /// Gives each a thread, which ends only with what it runs: the kernel ends providers with the
 /// thread that has started them. A thread that cannot be started or panics is a failure of its own
-/// task alone, told to `broken` when it happens.
+/// task alone, reported to `broken` when it happens.
 fn side_by_side<T: Sync>(
     runs: &[T],
     run: impl Fn(&T) -> Outcome + Sync,
@@ -56,7 +56,7 @@ fn side_by_side<T: Sync>(
     })
 }
 
-/// Makes a panic a problem; the panic itself has been told of.
+/// Makes a panic a problem; the panic itself has been reported.
 pub(super) fn isolated(run: impl FnOnce() -> Outcome) -> Result<Outcome, Problem> {
     // Nothing that was being changed meanwhile is looked at again.
     panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
@@ -72,16 +72,16 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_failure_of_its_own_task_alone() {
-        let told = Mutex::new(Vec::new());
+        let reported = Mutex::new(Vec::new());
         let run = |number: &i32| {
             assert_ne!(*number, 2, "on purpose");
             Outcome::Succeeded
         };
         let broken = |number: &i32, problem: Problem| {
-            told.lock().unwrap().push((*number, problem.message));
+            reported.lock().unwrap().push((*number, problem.message));
         };
         let outcomes = side_by_side(&[1, 2, 3], run, broken);
         assert_eq!(outcomes, [Outcome::Succeeded, Outcome::Failed, Outcome::Succeeded]);
-        assert_eq!(told.into_inner().unwrap(), [(2, "DStream has crashed".to_owned())]);
+        assert_eq!(reported.into_inner().unwrap(), [(2, "DStream has crashed".to_owned())]);
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn conclude(
 ) {
     let format = host.log_format;
     for output in &report.outputs {
-        tell_losses(name, output, report.checkpoints.is_some(), format);
+        report_losses(name, output, report.checkpoints.is_some(), format);
     }
     let again = report.checkpoints.map_or(0, |checkpoints| checkpoints.lines_again);
     if again > 0 {
@@ -104,7 +104,7 @@ pub(super) fn conclude(
 }
 
 /// Lines that nobody has. With checkpoints, what was not written comes again.
-fn tell_losses(name: &str, output: &OutputReport, comes_again: bool, format: LogFormat) {
+fn report_losses(name: &str, output: &OutputReport, comes_again: bool, format: LogFormat) {
     let OutputReport { name: provider, lines_unwritten, bytes_unwritten, lines_unkept, .. } =
         output;
     let OutputReport { lines_lost, bytes_lost, .. } = output;

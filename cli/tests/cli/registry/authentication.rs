@@ -35,8 +35,8 @@ fn environment(password: &str) -> [(&'static str, &str); 2] {
 fn tells_no_secret(outcome: &Outcome) {
     let secrets = [PASSWORD, "YWRhOmNvcnJlY3Q", "Basic ", "Bearer "];
     for secret in secrets {
-        let told = outcome.stdout.contains(secret) || outcome.stderr.contains(secret);
-        assert!(!told, "{secret} in {outcome:?}");
+        let reported = outcome.stdout.contains(secret) || outcome.stderr.contains(secret);
+        assert!(!reported, "{secret} in {outcome:?}");
     }
 }
 

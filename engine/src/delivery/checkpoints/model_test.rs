@@ -54,7 +54,7 @@ struct Disk {
     _folder: TempDir,
     /// What each output has made lasting, in this order.
     lasting: Vec<Vec<u64>>,
-    /// How far the source has forgotten its lines, because it was told that they need not come again.
+    /// How far the source has forgotten its lines, because it was notified that they need not come again.
     forgotten: u64,
     /// The last line that the source has ever given.
     given: u64,
@@ -91,7 +91,7 @@ impl Disk {
             assert_eq!(missing, None, "{stored} is stored, output {output} lacks a line");
         }
         self.stored = stored;
-        assert!(self.forgotten <= stored, "{} was told, {stored} is stored", self.forgotten);
+        assert!(self.forgotten <= stored, "{} was reported, {stored} is stored", self.forgotten);
     }
 }
 
@@ -344,8 +344,8 @@ impl<'a> Run<'a> {
         while let Some(end) = self.input.heard.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.input.heard.drain(..=end).collect();
             let line = std::str::from_utf8(&line).unwrap();
-            let told = line.strip_prefix("{\"ack\":").and_then(|line| line.strip_suffix("}\n"));
-            self.disk.forgotten = self.disk.forgotten.max(number(told.unwrap()));
+            let reported = line.strip_prefix("{\"ack\":").and_then(|line| line.strip_suffix("}\n"));
+            self.disk.forgotten = self.disk.forgotten.max(number(reported.unwrap()));
         }
     }
 
@@ -374,7 +374,7 @@ impl<'a> Run<'a> {
             self.hear();
             self.disk.check();
         }
-        assert_eq!(self.disk.forgotten, LINES, "all is stored and told in the end");
+        assert_eq!(self.disk.forgotten, LINES, "all is stored and acknowledged in the end");
     }
 
     /// DStream is gone. Each output that lives sees the end of its stdin, and may still finish.

@@ -116,7 +116,7 @@ impl DeadLetterFile {
             let next = open(name)?;
             self.unsettled_folders.extend(folder_of(name));
             if std::mem::take(&mut self.is_unsettled) {
-                self.file.sync_data()?; // later it cannot be told of
+                self.file.sync_data()?; // later it cannot be reported
             }
             self.file = next;
             self.length_left = 0;

@@ -214,7 +214,7 @@ impl TaskState {
         self.lock.share()
     }
 
-    /// Forgets the checkpoint: the task begins anew. Gives whether there was one.
+    /// Forgets the checkpoint: the task starts again. Gives whether there was one.
     ///
     /// # Errors
     ///

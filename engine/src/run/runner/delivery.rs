@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{Message, News, Runner};
 use crate::delivery::{Checkpoints, DeadLetters, RejectedLines, ReturnedLines, TaskState};
 use crate::limits::REJECT_MARGIN_BYTES;
-use crate::protocol::{self, AskedCheckpoints, RejectedLine, Word};
-use crate::provider::Told;
+use crate::protocol::{self, AskedCheckpoints, ControlMessage, RejectedLine};
+use crate::provider::ControlLines;
 use crate::run::failure::FailureKind;
 use crate::run::notice::Notice;
 use crate::run::states::{Id, ProviderEvent};
@@ -16,7 +16,7 @@ use dstream_relay::{Disposition, Rejected};
 use dstream_task::{ConfigFormat, OnInvalid};
 
 /// Takes what an output says; and whether all that it had printed before has been shown.
-type TakesWords = Box<dyn FnMut(Word, bool) + Send>;
+type TakesMessages = Box<dyn FnMut(ControlMessage, bool) + Send>;
 
 /// A run's checkpoints.
 pub(super) struct Delivery {
@@ -79,7 +79,8 @@ impl Runner<'_> {
     pub(super) fn listener(
         &self,
         index: usize,
-    ) -> impl FnOnce(bool) -> Option<Told<Word, TakesWords>> + Send + use<> {
+    ) -> impl FnOnce(bool) -> Option<ControlLines<ControlMessage, TakesMessages>> + Send + use<>
+    {
         let checkpoints = self.delivery.as_ref().map(|delivery| Arc::clone(&delivery.checkpoints));
         let asked = self.asks_for_rejects(index);
         let line_bytes_max = self.task.stream.line_bytes_max;
@@ -91,14 +92,14 @@ impl Runner<'_> {
         let mut take = move |word, is_shown| {
             let not_kept = |source| FailureKind::NoDeadLetter { path: path.clone(), source };
             match (word, &checkpoints) {
-                (Word::Ack(checkpoint), Some(checkpoints)) if is_shown => {
+                (ControlMessage::Ack(checkpoint), Some(checkpoints)) if is_shown => {
                     // What it has given back before is part of what it says is lasting.
                     returned.settle().map_err(not_kept)?;
                     let known = checkpoints.acknowledge(index, checkpoint);
                     known.map_err(|_| FailureKind::BadAcknowledgement(checkpoint))
                 }
-                (Word::Ack(_), _) => Ok(()),
-                (Word::Reject(RejectedLine { line, reason }), _) => {
+                (ControlMessage::Ack(_), _) => Ok(()),
+                (ControlMessage::Reject(RejectedLine { line, reason }), _) => {
                     match returned.take(&line, &reason).map_err(not_kept)? {
                         Disposition::Stop => Err(FailureKind::RejectedLine(reason)),
                         Disposition::LeaveOut => {
@@ -107,12 +108,12 @@ impl Runner<'_> {
                         }
                     }
                 }
-                (Word::BadReject(what), _) => Err(FailureKind::BadReject(what)),
+                (ControlMessage::BadReject(what), _) => Err(FailureKind::BadReject(what)),
             }
         };
         let mut failed = false;
         let take = move |word, is_shown| {
-            let is_line = matches!(word, Word::Reject(_) | Word::BadReject(_));
+            let is_line = matches!(word, ControlMessage::Reject(_) | ControlMessage::BadReject(_));
             // What it says after that counts no more: an acknowledgement would be of a line that
             // nobody has.
             if !failed && let Err(kind) = take(word, is_shown) {
@@ -134,8 +135,9 @@ impl Runner<'_> {
             };
             let is_awaited = if rejects { protocol::begins_as_reject } else { |_: &[u8]| false };
             let bytes_max = 6 * line_bytes_max + REJECT_MARGIN_BYTES;
-            let too_long = |most| Word::BadReject(format!("it has more than {most} bytes"));
-            Some(Told { read, is_awaited, bytes_max, too_long, take: Box::new(take) })
+            let too_long =
+                |most| ControlMessage::BadReject(format!("it has more than {most} bytes"));
+            Some(ControlLines { read, is_awaited, bytes_max, too_long, take: Box::new(take) })
         }
     }
 

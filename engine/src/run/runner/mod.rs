@@ -51,7 +51,7 @@ enum Message {
 enum News {
     /// An output has its command; its stdin is free for lines.
     OutputCommanded(OwnedFd),
-    /// The input has its command; its stdin, if it is to be told of checkpoints.
+    /// The input has its command; its stdin, if it is to be notified of checkpoints.
     InputCommanded(Option<OwnedFd>),
     /// An input's first line, the pipe from which the others come, and what was read of them.
     InputLine { line: FirstLine, stdout: Arc<File>, initial: Vec<u8> },

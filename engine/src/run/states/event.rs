@@ -1,4 +1,4 @@
-//! What the states are told, and what they ask for.
+//! The events that the states get, and what they ask for.
 
 use std::io;
 use std::time::Instant;

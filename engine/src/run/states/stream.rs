@@ -139,7 +139,7 @@ impl TaskStates<'_> {
         self.on_pipe_closed(Id::Input);
     }
 
-    /// An input whose stream is over must leave within its grace, unless it still waits to be told
+    /// An input whose stream is over must leave within its grace, unless it still waits to be notified
     /// that its lines have arrived.
     pub(super) fn limit_idle_input(&mut self) {
         let is_read =

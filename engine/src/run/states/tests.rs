@@ -637,7 +637,7 @@ fn a_run_waits_until_the_last_checkpoint_is_stored() {
     }
     run.relay(RelayEvent::InputEnd(InputEnd::Ended));
     run.relay(RelayEvent::OutputEnd(0, OutputEnd::Complete));
-    // It may still be told that its lines have arrived.
+    // It may still be notified that its lines have arrived.
     assert!(!run.after(GRACE).contains(&"Terminate".to_owned()));
     run.exits(Id::Input, 0);
     run.exits(OUT, 0);

@@ -1,4 +1,4 @@
-//! How a layer is packed, as far as it can be told before it is unpacked.
+//! How a layer is packed, as far as it can be known before it is unpacked.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl Packing {
     /// are enough.
     ///
     /// The bytes have the last word: media types are whatever the publisher's program writes, and
-    /// `oras` calls any file a tar archive if it is not told otherwise. Only where the bytes say
+    /// `oras` calls any file a tar archive by default. Only where the bytes say
     /// nothing, what was said counts, and unpacking then says that it is not so.
     pub(crate) fn of(media_type: &str, title: Option<&str>, first_bytes: &[u8]) -> Self {
         if is_executable(first_bytes) {

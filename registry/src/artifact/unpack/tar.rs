@@ -203,7 +203,7 @@ fn entry(
         return refuse(why);
     }
     // Two sizes would be two archives, depending on who reads it. A header's own has room for 8 GiB.
-    if about.size.is_some_and(|told| told != size) {
+    if about.size.is_some_and(|reported| reported != size) {
         return Err(UnpackError::Damaged("an entry has two sizes"));
     }
     if !is_file {

@@ -101,7 +101,7 @@ fn goals(goals: &[Goal], subject: &str) -> String {
     for goal in goals {
         let asked = match goal.bound {
             Bound::AtLeast(least) => format!("≥ {least:.2} {}", goal.unit),
-            // A twelfth, to be told from eight hundredths.
+            // A twelfth, to distinguish it from eight hundredths.
             Bound::AtMost(most) if most < 0.1 => format!("≤ {most:.3} {}", goal.unit),
             Bound::AtMost(most) => format!("≤ {most:.2} {}", goal.unit),
         };
