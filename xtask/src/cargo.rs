@@ -1,6 +1,6 @@
 //! Commands that the chores run, cargo above all.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -49,9 +49,17 @@ pub(crate) fn build<'a>(
     Ok(target_folder()?.join(profile.folder()))
 }
 
+/// This program's file. Where cargo has replaced it since it was started, Linux adds a word to the old
+/// file's path; the new file serves as well.
+pub(crate) fn own_program() -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?;
+    let replaced = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
+    Ok(replaced.map(PathBuf::from).unwrap_or(path))
+}
+
 /// Cargo's target folder: this program is `TARGET/PROFILE/xtask`.
 pub(crate) fn target_folder() -> Result<PathBuf, String> {
-    let own = std::env::current_exe().map_err(|error| format!("cannot find xtask: {error}"))?;
+    let own = own_program().map_err(|error| format!("cannot find xtask: {error}"))?;
     let target = own.ancestors().nth(2);
     target.map(PathBuf::from).ok_or_else(|| format!("{} is in no target folder", own.display()))
 }

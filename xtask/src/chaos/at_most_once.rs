@@ -13,6 +13,7 @@ use fastrand::Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{LINE_BYTES, LINES, LINES_PER_S, Subject, Tally, children, wait_disturbing};
+use crate::cargo::own_program;
 
 /// The file of the output that is killed, and that of the one that is not.
 const KILLED: &str = "killed.jsonl";
@@ -90,7 +91,7 @@ fn configuration(transport: &str) -> String {
 
 /// A provider that has no arguments, of this program with some.
 fn write_sink(folder: &Path, name: &str) -> std::io::Result<()> {
-    let program = std::env::current_exe()?;
+    let program = own_program()?;
     let script = folder.join(format!("{name}.sh"));
     let text = format!("#!/bin/sh\nexec {program:?} sink {:?}\n", folder.join(name));
     fs::write(&script, text)?;
