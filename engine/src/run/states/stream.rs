@@ -29,11 +29,14 @@ impl TaskStates<'_> {
         matches!(self.stream, Stream::Flowing | Stream::Ended | Stream::Cut)
     }
 
-    /// Whether the relay still reads or writes.
+    /// Whether the relay still reads or writes, or has lines for the next process of an output.
     fn is_streaming(&self) -> bool {
         let is_written = |process: &Process| process.lines == LinePipe::Relay;
-        let mut outputs = self.outputs.iter().filter_map(|output| output.process());
-        self.stream == Stream::Flowing || outputs.any(is_written)
+        let is_fed = |provider: &super::Provider<'_>| {
+            let is_written = provider.process().is_some_and(is_written);
+            is_written || (!provider.is_gone() && self.has_next(provider.id()))
+        };
+        self.stream == Stream::Flowing || self.outputs.iter().any(is_fed)
     }
 
     /// Has the lines of the input's process go to the outputs.

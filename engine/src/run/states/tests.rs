@@ -476,6 +476,21 @@ fn a_failed_output_is_replaced_where_its_policy_says_so() {
 }
 
 #[test]
+fn the_stream_is_not_over_while_an_output_is_being_started_again() {
+    let mut run = streaming(rules("in"), restarted(rules("out")));
+    run.exits(OUT, 4);
+    run.relay(RelayEvent::SinkBroken(0, broken()));
+    run.is(OUT, ProviderEvent::Settled { lines: 2, bytes: 20 });
+    run.is(OUT, ProviderEvent::Printed);
+    // The next process may get lines, and those that are lost are counted when it is there.
+    assert_eq!(run.relay(RelayEvent::InputEnd(InputEnd::Ended)), ["EndCheckpoints"]);
+    run.after(Duration::from_secs(1));
+    run.is(OUT, ProviderEvent::Spawned);
+    run.says_ready(OUT);
+    assert_eq!(run.relay(RelayEvent::OutputEnd(0, OutputEnd::Complete)), ["CloseStats"]);
+}
+
+#[test]
 fn what_the_process_before_says_means_nothing() {
     let mut run = streaming(rules("in"), restarted(rules("out")));
     run.exits(OUT, 4);
