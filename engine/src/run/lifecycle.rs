@@ -72,12 +72,17 @@ fn fail(
 /// What the threads of an output have to say.
 enum Message {
     Event(ProviderEvent),
-    /// All of its stdout; none if that was too long.
-    Printed(Option<Vec<u8>>),
+    /// More of its stdout.
+    Printing(Vec<u8>),
+    /// Its stdout has ended, or is too long.
+    Printed,
 }
 
-/// How many messages there can be.
+/// How many messages may wait.
 const MESSAGES_MAX: usize = 4;
+
+/// How much of an answer is read at once.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Asks one output. Returns whether the next one should be asked too.
 fn ask(
@@ -151,16 +156,20 @@ fn send_command(
         // A provider that does not take its command is dead or dying: its exit says which.
         let _ = File::from(pipes.stdin).write_all(line.as_bytes());
         let _ = messages.send(Message::Event(ProviderEvent::CommandTaken));
-        let mut printed = Vec::new();
         let mut stdout = File::from(pipes.stdout).take(RESULT_BYTES_MAX as u64 + 1);
-        let whole = stdout.read_to_end(&mut printed).is_ok() && printed.len() <= RESULT_BYTES_MAX;
-        let _ = messages.send(Message::Printed(whole.then_some(printed)));
+        let mut piece = vec![0; PIECE_BYTES];
+        while let Ok(length @ 1..) = stdout.read(&mut piece) {
+            if messages.send(Message::Printing(piece[..length].to_vec())).is_err() {
+                return; // nobody waits for it any more
+            }
+        }
+        let _ = messages.send(Message::Printed);
     };
     thread::Builder::new().name(format!("command-{name}")).spawn(talk).map(drop)
 }
 
 /// Waits for a process to end and for all that it had to say. What it printed is none if that was too
-/// long, empty if it could not be waited for.
+/// long, and what there was of it if something else holds its stdout.
 fn wait<'a>(
     block: &'a ProviderBlock,
     process: &ProviderProcess,
@@ -176,12 +185,16 @@ fn wait<'a>(
         let actions = crossbeam_channel::select! {
             recv(inbox) -> message => match message {
                 Ok(Message::Event(event)) => states.on_event(event, Instant::now()),
-                Ok(Message::Printed(bytes)) => {
+                Ok(Message::Printing(piece)) => {
+                    printed.iter_mut().for_each(|printed| printed.extend(&piece));
+                    Vec::new()
+                }
+                Ok(Message::Printed) => {
                     let mut actions = states.on_event(ProviderEvent::Printed, Instant::now());
-                    if bytes.is_none() {
+                    printed = printed.filter(|printed| printed.len() <= RESULT_BYTES_MAX);
+                    if printed.is_none() {
                         actions.extend(states.on_long_answer(Instant::now()));
                     }
-                    printed = bytes;
                     actions
                 }
                 Err(_) => Vec::new(), // it has said everything: only its exit counts
