@@ -84,7 +84,7 @@ impl Observer for LogNotices {
                     provider,
                     lines,
                     bytes = size,
-                    "lost {which}: written to this output, not read before it exited"
+                    "lost {which}: sent to this output, not read before it exited"
                 );
             }
             Notice::Restarting { provider, after, restart, alone, .. } => {
