@@ -238,3 +238,23 @@ fn secrets_in_an_answer_are_masked_and_it_stays_json() {
     let text = run(&["status", "t"]);
     assert_eq!(text, "sink: ok: (secret)\n  pin = (secret)\n  x = 1\n");
 }
+
+/// What the output has said is its answer, also while a process that left its group holds its stdout.
+#[test]
+fn an_answer_counts_although_an_escaped_process_holds_the_stdout() {
+    let sandbox = Sandbox::new();
+    sandbox.write_executable(
+        "sink.sh",
+        "#!/bin/sh\nread -r command\nsetsid sh -c 'echo $$ > escaped; exec sleep 1000' &\n\
+         while [ ! -s escaped ]; do sleep 0.05; done\necho '{\"status\":\"fine\"}'\n",
+    );
+    let output = Block::path("./sink.sh").named("sink");
+    sandbox.write_task(&Block::builtin("counter"), &[output], "");
+    let outcome = sandbox.run(&["status", "t"]);
+    let escaped: i32 = String::from_utf8(sandbox.read("escaped")).unwrap().trim().parse().unwrap();
+    let _ = rustix::process::kill_process(
+        rustix::process::Pid::from_raw(escaped).unwrap(),
+        Signal::KILL,
+    );
+    outcome.has(0, "sink: fine\n", &[]);
+}
