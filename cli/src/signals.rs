@@ -90,7 +90,7 @@ impl Stops {
         self.second.try_recv() == Err(TryRecvError::Disconnected)
     }
 
-    /// Waits until `done` is notified or dropped; after a signal for a moment, after a second one not
+    /// Waits until `done` receives or is dropped; after a signal for a moment, after a second one not
     /// at all.
     pub(crate) fn wait_for(&self, done: &Receiver<()>) {
         select! {

@@ -70,7 +70,7 @@ pub(crate) const ARCHIVE_HEADER_BYTES_MAX: u64 = 1024 * 1024;
 pub(crate) const ARCHIVE_NAMES_SHOWN_MAX: usize = 10;
 
 /// Largest window of a zstd frame, as a power of two: 128 MiB, which is what the `zstd` program
-/// takes by default, and what its highest level makes. Bounds the memory
+/// accepts by default, and what its highest level makes. Bounds the memory
 /// of unpacking; a larger one is an error.
 pub(crate) const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 

@@ -41,7 +41,7 @@ pub const WRITE_BATCHES_MAX: usize = 64;
 /// How long a writer waits for room in its pipe before it looks whether it is to leave it.
 pub const ROOM_WAIT: Duration = Duration::from_millis(100);
 
-/// The longest latency that is distinguished, an hour; a longer one counts as this. Lower bound and
+/// The longest latency that is recorded exactly, an hour; a longer one counts as this. Lower bound and
 /// digits make a histogram of some 200 KiB for each output.
 pub const LATENCY_US_MAX: u64 = 3_600_000_000;
 

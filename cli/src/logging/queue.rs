@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// A reader that takes a piece only when notified to.
+    /// A reader that takes a piece only when asked to.
     struct Slow {
         may: Receiver<()>,
         pieces: SyncSender<String>,

@@ -23,7 +23,7 @@ use progress::Progress;
 
 pub(crate) use provide::{Provided, failed, provide, read_lock, status_of, this_platform};
 
-/// How long a registry may be silent, by default.
+/// How long a registry may be silent by default.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// No registry answers faster, over a network.
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);

@@ -187,7 +187,7 @@ fn a_stop_is_no_end_of_a_replay() {
     );
     sandbox.write_task(&input, &[sink(&sandbox)], STREAM);
     sandbox.run_task().said(0, &["2,000 lines rejected"]);
-    // It takes a little, and no more until it is notified: the rest does not fit into pipes and buffer.
+    // It takes a little, and no more until it is asked to: the rest does not fit into pipes and buffer.
     let (note, go) = (sandbox.at("begun"), sandbox.at("go"));
     let steps = ["ready", "read 1", &format!("touch {note}"), &format!("wait {go}"), "read-all"];
     let stream = format!("{LAX}\n    transport = \"splice\"");

@@ -24,7 +24,7 @@ fn flowing(sandbox: &Sandbox) {
     eventually("lines in the output", || sandbox.read_or_empty("out").len() > 10_000);
 }
 
-/// What arrived is every line from the first to one that the input wrote after it had been notified to
+/// What arrived is every line from the first to one that the input wrote after it had been asked to
 /// stop, and the input's last words.
 fn drained(sandbox: &Sandbox) {
     let out = sandbox.read("out");

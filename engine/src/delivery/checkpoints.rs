@@ -119,7 +119,7 @@ impl Checkpoints {
         self.changed.notify_one();
     }
 
-    /// Where the input is notified. Its pipe must not block: an input that does not read is notified less.
+    /// Where acknowledgements go to the input. Its pipe must not block: an input that does not read misses some.
     pub(crate) fn tell_input(&self, stdin: OwnedFd) {
         let set =
             fcntl_getfl(&stdin).and_then(|flags| fcntl_setfl(&stdin, flags | OFlags::NONBLOCK));
@@ -267,7 +267,7 @@ mod tests {
         checkpoints.acknowledge(1, first).unwrap();
         let mut reported = BufReader::new(reader).lines();
         assert_eq!(reported.next().unwrap().unwrap(), r#"{"ack":10}"#);
-        // It is notified only what is stored.
+        // It gets acknowledgements only of what is stored.
         assert_eq!(store.read("t").unwrap().unwrap().checkpoint.get(), "10");
         assert_eq!(checkpoints.report(9), CheckpointReport { stored: 1, lines_again: 4 });
         assert_eq!(checkpoints.acknowledge(1, 3), Err(NeverSent));

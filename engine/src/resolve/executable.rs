@@ -117,7 +117,7 @@ fn platform(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether the kernel has been reported an emulator; then it knows better than this module.
+/// Whether the kernel knows an emulator for it; then it knows better than this module.
 fn runs_foreign_files() -> bool {
     let Ok(entries) = fs::read_dir("/proc/sys/fs/binfmt_misc") else {
         return false;

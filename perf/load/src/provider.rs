@@ -30,7 +30,7 @@ struct Config {
 }
 
 /// The program's arguments, its name first: its own, or, if it has none, those of the command line on `stdin`. In the
-/// second case `stdout` is notified that the provider is ready.
+/// second case the ready line is written to `stdout`.
 ///
 /// # Errors
 ///

@@ -54,7 +54,7 @@ struct Disk {
     _folder: TempDir,
     /// What each output has made lasting, in this order.
     lasting: Vec<Vec<u64>>,
-    /// How far the source has forgotten its lines, because it was notified that they need not come again.
+    /// How far the source has forgotten its lines, because an acknowledgement said that they need not come again.
     forgotten: u64,
     /// The last line that the source has ever given.
     given: u64,

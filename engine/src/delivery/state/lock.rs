@@ -17,7 +17,7 @@ const LOOK_WAIT: Duration = Duration::from_millis(100);
 /// How long the providers of a run that has died may take to end: its guard holds the lock as long.
 const ENDING_WAIT: Duration = GUARD_GRACE.saturating_add(Duration::from_secs(3));
 
-/// After how long somebody who waits for them is notified so: most have gone by then.
+/// After how long somebody who waits for them is notified: most have gone by then.
 const ENDING_TOLD_AFTER: Duration = Duration::from_millis(300);
 
 /// How often a lock that is held is tried again.

@@ -28,7 +28,7 @@ impl Packing {
     /// are enough.
     ///
     /// The bytes have the last word: media types are whatever the publisher's program writes, and
-    /// `oras` calls any file a tar archive by default. Only where the bytes say
+    /// `oras` calls any file a tar archive unless its type is given. Only where the bytes say
     /// nothing, what was said counts, and unpacking then says that it is not so.
     pub(crate) fn of(media_type: &str, title: Option<&str>, first_bytes: &[u8]) -> Self {
         if is_executable(first_bytes) {
