@@ -45,10 +45,11 @@ pub(crate) fn task_candidates() -> Vec<CompletionCandidate> {
 /// The value of the last `--config` among words that may not be a whole command line yet.
 fn config_of(words: impl Iterator<Item = OsString>) -> PathBuf {
     let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
-    let after = words.windows(2).filter(|pair| pair[0] == "-c" || pair[0] == "--config");
-    let after = after.map(|pair| pair[1].as_str());
-    let within = words.iter().filter_map(|word| word.strip_prefix("--config="));
-    Path::new(after.chain(within).last().unwrap_or("dstream.hcl")).to_owned()
+    let named = words.iter().enumerate().rev().find_map(|(index, word)| match word.as_str() {
+        "-c" | "--config" => words.get(index + 1).map(String::as_str),
+        word => word.strip_prefix("--config="),
+    });
+    Path::new(named.unwrap_or("dstream.hcl")).to_owned()
 }
 
 #[cfg(test)]
@@ -62,6 +63,7 @@ mod tests {
             ("dstream -c a.hcl run", "a.hcl"),
             ("dstream run --config b.hcl x", "b.hcl"),
             ("dstream run --config=c.hcl", "c.hcl"),
+            ("dstream --config=c.hcl -c d.hcl run", "d.hcl"),
             ("dstream run -c", "dstream.hcl"),
         ] {
             let words = words.split(' ').map(OsString::from);

@@ -39,7 +39,7 @@ struct State {
     /// Bytes that were ever put into the queue, and of these those that have left it.
     added: u64,
     written: u64,
-    /// Log lines dropped that that were not reported yet. While there are any, more are dropped: what is reported
+    /// Log lines dropped that were not reported yet. While there are any, more are dropped: what is reported
     /// stands where they would have.
     dropped: u64,
     /// The writer is to be flushed although there is nothing to write.

@@ -26,7 +26,7 @@ pub(super) const PATTERNS_MAX: usize = 100;
 /// Bytes that a compiled pattern, and the cache it works with, may take.
 pub(super) const PATTERN_BYTES_MAX: usize = 1 << 20;
 
-/// What is reported one config. Whoever has more wrong has the wrong provider.
+/// What is reported of one config. Whoever has more wrong has the wrong provider.
 pub(super) const FINDINGS_MAX: usize = 20;
 
 /// Characters of a schema's text that a message shows.

@@ -2,7 +2,7 @@
 //!
 //! Requests are our own, on reqwest; `oci-client` gives the types of manifests. Its client reads
 //! bodies of any length into memory, hides `Retry-After`, sends a password to whatever token service
-//! it is reported, and panics on a token with a line break: a registry must not be able to do that.
+//! it is sent to, and panics on a token with a line break: a registry must not be able to do that.
 
 mod address;
 mod authorization;
